@@ -1,0 +1,1 @@
+"""Layers and losses as plain functions over pytrees of parameters."""

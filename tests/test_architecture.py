@@ -1,0 +1,171 @@
+"""The shape of the code: floors, size of files, and what a floor may know."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from importlinter import cli as import_linter
+
+ROOT = Path(__file__).parents[1]
+PYTHON_FOLDERS = ("srcgrad", "tests", "examples", "benchmarks")
+LONGEST_FILE = 500
+NUMBA_MODULES = {"numba", "llvmlite", "numba_cuda"}
+FLOORS = (
+    "core",
+    "ops",
+    "graph",
+    "transform",
+    "schedule",
+    "backends",
+    "numpy",
+    "eager",
+    "nn",
+    "optim",
+)
+FLOORS_WITHOUT_OP_NAMES = ("schedule", "backends")
+MACHINE_PATH = re.compile(r"(?<![\w.~-])/(?:work|root|home|Users)/\w")
+
+
+def python_files(*folders: str) -> list[Path]:
+    return sorted(
+        path
+        for folder in folders
+        for path in (ROOT / folder).rglob("*.py")
+        if "golden" not in path.relative_to(ROOT).parts
+    )
+
+
+def imported_modules(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.lineno, node.module
+
+
+def place(path: Path, line: int) -> str:
+    return f"{path.relative_to(ROOT)}:{line}"
+
+
+def parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+
+
+def test_import_contracts_hold(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(ROOT)
+    status = import_linter.lint_imports(no_cache=True)
+    assert status == import_linter.EXIT_STATUS_SUCCESS, capsys.readouterr().out
+
+
+def test_numba_is_imported_by_the_backends_only() -> None:
+    backends = ROOT / "srcgrad" / "backends"
+    found = [
+        f"{place(path, line)} imports {module}"
+        for path in python_files("srcgrad")
+        if not path.is_relative_to(backends)
+        for line, module in imported_modules(parse(path))
+        if module.partition(".")[0] in NUMBA_MODULES
+    ]
+    assert not found
+
+
+def test_floors_do_not_import_the_public_package() -> None:
+    """``from srcgrad import grad`` would reach the top floor, and the contracts would see only ``srcgrad``."""
+    found = [
+        f"{place(path, node.lineno)}: {ast.unparse(node)}"
+        for path in python_files(*(f"srcgrad/{floor}" for floor in FLOORS))
+        for node in ast.walk(parse(path))
+        if isinstance(node, ast.Import | ast.ImportFrom) and imports_public_package(node)
+    ]
+    assert not found
+
+
+def imports_public_package(node: ast.Import | ast.ImportFrom) -> bool:
+    if isinstance(node, ast.Import):
+        return any(alias.name == "srcgrad" for alias in node.names)
+    return node.module == "srcgrad" and any(alias.name not in FLOORS for alias in node.names)
+
+
+def test_files_can_be_read_in_one_sitting() -> None:
+    lengths = {
+        str(path.relative_to(ROOT)): len(path.read_text(encoding="utf-8").splitlines())
+        for path in python_files(*PYTHON_FOLDERS)
+    }
+    too_long = {name: length for name, length in lengths.items() if length > LONGEST_FILE}
+    assert not too_long, f"more than {LONGEST_FILE} lines"
+
+
+def test_schedule_and_backends_do_not_ask_which_operation_it_is() -> None:
+    """They match on lowering kinds; ``op.name == "tanh"`` there would close the set of operations."""
+    found = [
+        f"{place(path, node.lineno)}: {ast.unparse(node)}"
+        for path in python_files(*(f"srcgrad/{floor}" for floor in FLOORS_WITHOUT_OP_NAMES))
+        for node in ast.walk(parse(path))
+        if isinstance(node, ast.Compare | ast.Match) and asks_for_an_operation(node)
+    ]
+    assert not found
+
+
+def asks_for_an_operation(node: ast.Compare | ast.Match) -> bool:
+    if isinstance(node, ast.Match):
+        patterns = [part for case in node.cases for part in ast.walk(case.pattern)]
+        named = any(isinstance(part, ast.MatchValue) and holds_text(part.value) for part in patterns)
+        return is_operation(node.subject) and named
+    sides = [node.left, *node.comparators]
+    return any(map(is_operation, sides)) and any(map(holds_text, sides))
+
+
+def is_operation(expression: ast.expr) -> bool:
+    """Whether it reads an operation or its name: ``op``, ``node.op``, ``op.name``, ``node.op.name``."""
+    if isinstance(expression, ast.Attribute) and expression.attr == "name":
+        expression = expression.value
+    last_name = expression.attr if isinstance(expression, ast.Attribute) else getattr(expression, "id", None)
+    return last_name in ("op", "row")
+
+
+def holds_text(expression: ast.expr) -> bool:
+    if isinstance(expression, ast.Constant):
+        return isinstance(expression.value, str)
+    return isinstance(expression, ast.Tuple | ast.List | ast.Set) and any(map(holds_text, expression.elts))
+
+
+@pytest.mark.parametrize(
+    ("source", "asks"),
+    [
+        ('op.name == "tanh"', True),
+        ('node.op in ("sin", "cos")', True),
+        ('"exp" != value.op.name', True),
+        ("op.name == other.op.name", False),
+        ('axis.name == "n"', False),
+        ('kind == "sum"', False),
+    ],
+)
+def test_the_operation_check_sees_what_it_should(source: str, asks: bool) -> None:
+    expression = ast.parse(source, mode="eval").body
+    assert isinstance(expression, ast.Compare)
+    assert asks_for_an_operation(expression) == asks
+
+
+def test_tracked_files_name_no_path_of_a_machine() -> None:
+    listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
+    if listing.returncode:
+        pytest.skip("not a git checkout")
+    found = [
+        f"{place(path, number)}: {line.strip()}"
+        for path in (ROOT / name for name in listing.stdout.decode().split("\0") if name)
+        for number, line in enumerate(text_lines(path), start=1)
+        if MACHINE_PATH.search(line)
+    ]
+    assert not found
+
+
+def text_lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except (UnicodeDecodeError, FileNotFoundError):  # binary, or deleted in the working tree
+        return []
