@@ -1,0 +1,1 @@
+"""Schedule to source to callable: the only floor that knows Numba."""

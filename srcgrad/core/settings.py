@@ -1,0 +1,57 @@
+"""Settings: one object, read where a decision is made, set from code or from ``SRCGRAD_*`` variables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from typing import Any
+
+
+@dataclass(slots=True)
+class Settings:
+    """Everything that can be tuned. Defaults are what the benchmarks were run with."""
+
+    #: check the graph after every stage (always on in the tests)
+    verify: bool = False
+    #: print every stage as text
+    dump: bool = False
+    #: where emitted source and machine code are kept; empty means no disk cache
+    cache_dir: str = os.path.join(os.path.expanduser("~"), ".cache", "srcgrad")
+    #: axes up to this extent are unrolled in the emitted text
+    unroll: int = 8
+    #: statements that unrolling may add up to in one kernel
+    unroll_budget: int = 400
+    #: temporaries up to this many bytes live on the stack
+    stack_bytes: int = 16384
+    #: graphs up to this many statements have their axis orders searched exactly
+    exact_search: int = 400
+
+
+def _from_environment() -> Settings:
+    settings = Settings()
+    for field in fields(settings):
+        text = os.environ.get("SRCGRAD_" + field.name.upper())
+        if text is None:
+            continue
+        kind = type(getattr(settings, field.name))
+        value: Any = text.lower() in ("1", "true", "yes", "on") if kind is bool else kind(text)
+        setattr(settings, field.name, value)
+    return settings
+
+
+settings = _from_environment()
+
+
+@contextmanager
+def override(**changes: Any) -> Iterator[Settings]:
+    """Change settings for the length of a ``with`` block."""
+    saved = {name: getattr(settings, name) for name in changes}
+    try:
+        for name, value in changes.items():
+            setattr(settings, name, value)
+        yield settings
+    finally:
+        for name, value in saved.items():
+            setattr(settings, name, value)

@@ -1,0 +1,105 @@
+"""Array types and NumPy's promotion rules.
+
+A type is what the tracer knows of a value before it exists: shape and dtype. A *weak* type comes from a Python
+scalar, which in NumPy (NEP 50) adapts to the array it meets: ``np.float32(1) * 2.0`` stays float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Shape = tuple[int, ...]
+
+#: The dtypes that compiled code knows. float16 results of NumPy (``np.sin(np.int8(1))``) are float32 here.
+FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+PYTHON_SCALARS = (bool, int, float, complex)
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayType:
+    """Shape and dtype of an array; ``weak`` when it stands for a Python scalar."""
+
+    shape: Shape
+    dtype: np.dtype[Any]
+    weak: bool = False
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        size = 1
+        for extent in self.shape:
+            size *= extent
+        return size
+
+    @property
+    def is_float(self) -> bool:
+        return self.dtype.kind == "f"
+
+    @property
+    def is_differentiable(self) -> bool:
+        return self.dtype.kind in "fc"
+
+    def with_shape(self, shape: Iterable[int]) -> ArrayType:
+        return ArrayType(tuple(shape), self.dtype, self.weak)
+
+    def with_dtype(self, dtype: Any) -> ArrayType:
+        return ArrayType(self.shape, np.dtype(dtype))
+
+    def __str__(self) -> str:
+        extents = ",".join(map(str, self.shape))
+        return f"{self.dtype}[{extents}]" + ("~" if self.weak else "")
+
+
+@dataclass(frozen=True, slots=True)
+class TupleType:
+    """The type of a node with several results (a loop, an eigendecomposition)."""
+
+    elements: tuple[ArrayType, ...]
+
+    def __str__(self) -> str:
+        return "(" + ", ".join(map(str, self.elements)) + ")"
+
+
+Type = ArrayType | TupleType
+
+
+def type_of(value: Any) -> ArrayType:
+    """The type of an array, a scalar or a traced value (whatever has ``__sg_type__``)."""
+    traced = getattr(value, "__sg_type__", None)
+    if traced is not None:
+        return traced  # type: ignore[no-any-return]
+    if type(value) in PYTHON_SCALARS:
+        return ArrayType((), np.result_type(type(value)), weak=True)
+    if isinstance(value, np.ndarray | np.generic):
+        return ArrayType(value.shape, value.dtype)
+    array = np.asarray(value)
+    if array.dtype == object:
+        raise TypeError(f"{value!r} of type {type(value).__name__} is not an array of numbers")
+    return ArrayType(array.shape, array.dtype)
+
+
+_WEAK_SAMPLE: dict[str, Any] = {"b": False, "i": 0, "f": 0.0, "c": 0j}
+
+
+def promote(types: Iterable[ArrayType]) -> tuple[np.dtype[Any], bool]:
+    """The dtype that NumPy gives to an operation on these types, and whether it is still weak."""
+    types = tuple(types)
+    strong = {t.dtype for t in types if not t.weak}
+    weak = [_WEAK_SAMPLE[t.dtype.kind] for t in types if t.weak]
+    if not strong:
+        return np.result_type(*map(type, weak)), True
+    return np.result_type(*strong, *weak), False
+
+
+def inexact(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype in which NumPy evaluates ``sin`` and friends: integers become floats."""
+    if dtype.kind in "fc":
+        return dtype
+    return np.dtype(np.float32) if dtype in (np.dtype(np.int16), np.dtype(np.uint16)) else np.dtype(np.float64)

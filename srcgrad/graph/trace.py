@@ -1,0 +1,125 @@
+"""Tracing: run a Python function on handles and record what it does.
+
+The graph is pure; the handle is not. A `Tracer` is either an owner, which names a current node, or a view of another tracer, which is a pair of
+functions: how to read the view from the base's current node, and how to write the view into the base. A write through any view therefore
+reaches the owner, and a read through any view sees it: NumPy's semantics, with no aliasing in the graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from srcgrad.core import tree
+from srcgrad.core.op import Op
+from srcgrad.core.operators import Operators
+from srcgrad.core.types import ArrayType
+from srcgrad.graph.node import Graph, Node, as_node, bind, is_tuple
+from srcgrad.graph.structure import items, new_input
+
+Read = Callable[[Node], Node]
+Write = Callable[[Node, Node], Node]
+
+
+class Tracer(Operators):
+    """A mutable handle on a value of the program being recorded."""
+
+    __slots__ = ("__weakref__", "_base", "_node", "_read", "_write")
+    __sg_level__ = 1
+
+    def __init__(self, node: Node) -> None:
+        self._node: Node | None = node
+        self._base: Tracer | None = None
+        self._read: Read | None = None
+        self._write: Write | None = None
+
+    def view(self, read: Read, write: Write | None) -> Any:
+        """A handle on a part of this one; ``write(base, new) -> base`` puts a new part into the base (None: read-only)."""
+        handle = object.__new__(type(self))
+        handle._node, handle._base, handle._read, handle._write = None, self, read, write
+        return handle
+
+    @property
+    def __sg_node__(self) -> Node:
+        if self._base is None:
+            assert self._node is not None
+            return self._node
+        assert self._read is not None
+        return self._read(self._base.__sg_node__)
+
+    def assign(self, node: Node) -> None:
+        """Make this handle, and every view of the same data, see a new value of the same type."""
+        if self._base is None:
+            self._node = node
+            return
+        if self._write is None:
+            raise ValueError("assignment destination is read-only")
+        self._base.assign(self._write(self._base.__sg_node__, node))
+
+    def __sg_bind__(self, op: Op, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        node = bind(op, [as_node(arg) for arg in args], params)
+        if is_tuple(node):
+            return tuple(type(self)(part) for part in items(node))
+        return type(self)(node)
+
+    def __sg_lift__(self, value: Any) -> Any:
+        return type(self)(as_node(value))
+
+    @property
+    def __sg_type__(self) -> ArrayType:
+        return self.__sg_node__.array_type
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.__sg_type__.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.__sg_type__.dtype
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        return self.__sg_type__.size
+
+
+@dataclass(frozen=True)
+class Traced:
+    """A recorded function: outputs are the flattened results, then the new values of the inputs written in place."""
+
+    graph: Graph
+    out_structure: tree.Structure
+    mutated: tuple[int, ...]
+
+    @property
+    def n_results(self) -> int:
+        return len(self.graph.outputs) - len(self.mutated)
+
+
+def trace(
+    function: Callable[..., Any],
+    in_structure: tree.Structure,
+    types: Sequence[ArrayType],
+    *,
+    handle: type[Tracer],
+    names: Sequence[str] | None = None,
+    static: dict[str, Any] | None = None,
+) -> Traced:
+    """Record ``function(*args, **kwargs)`` where ``(args, kwargs)`` is ``in_structure`` filled with handles of these types."""
+    names = names or [f"x{position}" for position in range(len(types))]
+    inputs = tuple(new_input(type_, name) for type_, name in zip(types, names, strict=True))
+    handles = [handle(node) for node in inputs]
+    args, kwargs = tree.unflatten(in_structure, handles)
+    result = function(*args, **kwargs, **(static or {}))
+    leaves, out_structure = tree.flatten(result)
+    outputs = [as_node(leaf) for leaf in leaves]
+    mutated = tuple(k for k, (node, own) in enumerate(zip(inputs, handles, strict=True)) if own.__sg_node__ is not node)
+    outputs += [handles[k].__sg_node__ for k in mutated]
+    graph = Graph(inputs, tuple(outputs), getattr(function, "__name__", "f"))
+    return Traced(graph, out_structure, mutated)

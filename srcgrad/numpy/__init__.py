@@ -1,0 +1,1 @@
+"""The NumPy-named namespace that traced code sees."""

@@ -1,0 +1,1 @@
+"""Graph to schedule: axes, fusion, order, storage. Knows lowering kinds, never operation names; knows no back end."""
