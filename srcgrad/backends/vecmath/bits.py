@@ -22,8 +22,10 @@ from numba.extending import intrinsic
 
 CACHE = True
 
-# LLVM inlines these into the calling loop (`forceinline`); Numba does not, so the caller's flags stay outside.
-vector_function = njit(cache=CACHE, error_model="numpy", forceinline=True, no_cfunc_wrapper=True)
+# `forceinline` has LLVM inline these into the calling loop; Numba does not, so the caller's flags stay outside.
+# `fastmath=False` must be said: a function that does not say it inherits the flags of the first caller that
+# happens to compile it, and caches that.
+vector_function = njit(cache=CACHE, error_model="numpy", fastmath=False, forceinline=True)
 
 _NAME = {types.float32: "f32", types.float64: "f64"}
 _LLVM = {types.float32: ir.FloatType(), types.float64: ir.DoubleType()}
@@ -284,3 +286,27 @@ def subtract_exponent(typingctx: Any, x: Any, n: Any) -> Any:
         return builder.bitcast(builder.sub(_as_integer(builder, x, values[0]), shifted), _LLVM[x])
 
     return x(x, n), codegen
+
+
+@intrinsic
+def quotient(typingctx: Any, numerator: Any, a: Any, b: Any) -> Any:
+    """`numerator / (a + b)` with little more than one rounding (a residual step after the division).
+
+    Written for sums whose rounding error `two_sum` can name; all finite.
+    """
+
+    def emit(builder: Any, working: Any, values: list[Any]) -> Any:
+        top, x, y = values
+        denominator = builder.fadd(x, y)
+        # Knuth's two-sum
+        y_part = builder.fsub(denominator, x)
+        lost = builder.fadd(
+            builder.fsub(x, builder.fsub(denominator, y_part)), builder.fsub(y, y_part)
+        )
+        inverse = builder.fdiv(ir.Constant(_LLVM[working], 1.0), denominator)
+        first = builder.fmul(top, inverse)
+        residual = _call(builder, "fmuladd", working, [builder.fneg(first), denominator, top])
+        residual = _call(builder, "fmuladd", working, [builder.fneg(first), lost, residual])
+        return _call(builder, "fmuladd", working, [residual, inverse, first])
+
+    return _float_operation((numerator, a, b), emit)

@@ -1,0 +1,107 @@
+"""log, log1p, log2 and log10.
+
+`x = m 2**e` with `m` in `[sqrt(1/2), sqrt(2))`, then with `f = m - 1` and `s = f / (2 + f)`
+
+    log(1 + f) = 2 atanh(s) = f - f**2/2 + s (f**2/2 + R(s**2)),    R(z) = 2 z/3 + 2 z**2/5 + ...
+
+(the arrangement of Ng's fdlibm, in which the rounding errors of the small terms do not matter), where `R` is a
+minimax polynomial of our own. float32 needs no division: `log(1 + f) = f - f**2/2 + f**3 P(f)`.
+"""
+
+import numpy as np
+
+from srcgrad.backends.vecmath.bits import (
+    copysign,
+    exponent,
+    fma,
+    polynomial,
+    select,
+    subtract_exponent,
+    to_float,
+    vector_function,
+)
+from srcgrad.backends.vecmath.exponential import LN2_HIGH, LN2_HIGH_F32, LN2_LOW, LN2_LOW_F32
+
+INFINITY = np.inf
+NAN = np.nan
+# (2 atanh(s) - 2 s) / s**3 in z = s**2, up to s = (sqrt(2) - 1) / (sqrt(2) + 1)
+LOG_F64 = (
+    0.6666666666666735, 0.39999999999413477, 0.28571428742663263, 0.22222198544175834, 0.1818356586132795,
+    0.15314010742704176, 0.14796352256795742,
+)  # fmt: skip
+# (log(1 + f) - f + f**2 / 2) / f**3
+LOG_F32 = (
+    0.33333316, -0.2500081, 0.20002298, -0.16624555, 0.1418095, -0.13128528, 0.12883188, -0.07862031,
+)  # fmt: skip
+MIN_NORMAL = 2.0**-1022
+MIN_NORMAL_F32 = np.float32(2.0**-126)
+TWO_54 = 2.0**54
+TWO_24_F32 = np.float32(2.0**24)
+ZERO_F32 = np.float32(0.0)
+ONE_F32 = np.float32(1.0)
+HALF_F32 = np.float32(0.5)
+
+
+@vector_function
+def log_of_parts_f64(f, e):
+    """`log(2**e (1 + f))` for `1 + f` in `[sqrt(1/2), sqrt(2))`."""
+    s = f / (2.0 + f)
+    z = s * s
+    half_square = 0.5 * f * f
+    tail = fma(s, fma(z, polynomial(z, LOG_F64), half_square), e * LN2_LOW)
+    return fma(e, LN2_HIGH, f - (half_square - tail))
+
+
+@vector_function
+def log_of_parts_f32(f, e):
+    """`log(2**e (1 + f))` for `1 + f` in `[sqrt(1/2), sqrt(2))`."""
+    square = f * f
+    tail = fma(square * f, polynomial(f, LOG_F32), e * LN2_LOW_F32)
+    return fma(e, LN2_HIGH_F32, f + fma(square, -0.5, tail))
+
+
+@vector_function
+def log_f64(x):
+    """The natural logarithm; -inf at 0, NaN below."""
+    subnormal = x < MIN_NORMAL
+    normal = select(subnormal, x * TWO_54, x)
+    e = exponent(normal)
+    y = log_of_parts_f64(subtract_exponent(normal, e) - 1.0, to_float(e) - select(subnormal, 54.0, 0.0))
+    y = select(x == 0.0, -INFINITY, y)
+    return select((x >= 0.0) & (x < INFINITY), y, select(x < 0.0, NAN, x))
+
+
+@vector_function
+def log_f32(x):
+    """The natural logarithm; -inf at 0, NaN below."""
+    subnormal = x < MIN_NORMAL_F32
+    normal = select(subnormal, x * TWO_24_F32, x)
+    e = exponent(normal)
+    y = log_of_parts_f32(subtract_exponent(normal, e) - ONE_F32, to_float(e) - select(subnormal, 24.0, ZERO_F32))
+    y = select(x == 0.0, -INFINITY, y)
+    return select((x >= 0.0) & (x < INFINITY), y, select(x < 0.0, NAN, x))
+
+
+@vector_function
+def log1p_f64(x):
+    """`log(1 + x)`, accurate near 0; -inf at -1, NaN below."""
+    u = 1.0 + x
+    e = exponent(u)
+    # What `1 + x` lost joins the reduced argument; it only matters while u is moderate.
+    lost = (x - (u - 1.0)) * subtract_exponent(1.0, e)
+    f = (subtract_exponent(u, e) - 1.0) + select(x < TWO_54, lost, 0.0)
+    y = copysign(log_of_parts_f64(f, to_float(e)), x)
+    y = select(x == -1.0, -INFINITY, y)
+    return select((x >= -1.0) & (x < INFINITY), y, select(x < -1.0, NAN, x))
+
+
+@vector_function
+def log1p_f32(x):
+    """`log(1 + x)`, accurate near 0; -inf at -1, NaN below."""
+    u = ONE_F32 + x
+    e = exponent(u)
+    lost = (x - (u - ONE_F32)) * subtract_exponent(ONE_F32, e)
+    f = (subtract_exponent(u, e) - ONE_F32) + select(x < TWO_24_F32, lost, 0.0)
+    y = copysign(log_of_parts_f32(f, to_float(e)), x)
+    y = select(x == -1.0, -INFINITY, y)
+    return select((x >= -1.0) & (x < INFINITY), y, select(x < -1.0, NAN, x))
