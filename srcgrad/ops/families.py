@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,22 +10,14 @@ import numpy as np
 from srcgrad.core.errors import TraceError, TraceShapeError
 from srcgrad.core.lowering import Pointwise, Reduce
 from srcgrad.core.op import TABLE, Formula, Op, apply, face_of
+from srcgrad.core.partial import Where
 from srcgrad.core.sample import Arg, Sample
 from srcgrad.core.types import ArrayType, Shape, inexact, promote, type_of
 
 BOOL = np.dtype(bool)
 Domain = tuple[float, float]
 
-
-@dataclass(frozen=True, slots=True)
-class Where:
-    """A partial derivative that selects: ``weight`` where the condition holds, zero elsewhere.
-
-    The sweep turns it into ``where(condition, cotangent * weight, 0)``, never into a product with a mask: ``inf * 0`` would be NaN.
-    """
-
-    condition: Any
-    weight: Any = 1
+__all__ = ["BOOL", "Where"]
 
 
 def broadcast_shapes(name: str, types: Sequence[ArrayType]) -> Shape:
