@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.core.errors import TraceShapeError
+from srcgrad.core.errors import TraceError, TraceShapeError
 from srcgrad.core.lowering import Contract
 from srcgrad.core.op import TABLE, Op, apply
 from srcgrad.core.sample import Arg, Sample
@@ -28,7 +28,10 @@ def _infer_contract(a: ArrayType, b: ArrayType, *, spec: str) -> ArrayType:
             raise TraceShapeError(f"contract {spec}: an operand has {type_.ndim} dimensions")
         for label, extent in zip(labels, type_.shape, strict=True):
             if sizes.setdefault(label, extent) != extent:
-                raise TraceShapeError(f"contract {spec}: shapes {a.shape} and {b.shape} do not fit ({sizes[label]} against {extent})")
+                clash = f"{sizes[label]} against {extent}"
+                raise TraceShapeError(f"contract {spec}: shapes {a.shape} and {b.shape} do not fit ({clash})")
+    if a.dtype != b.dtype:
+        raise TraceError(f"contract {spec}: dtypes {a.dtype} and {b.dtype} differ")
     return ArrayType(tuple(sizes[label] for label in out), a.dtype)
 
 

@@ -14,20 +14,23 @@ from srcgrad.core.sample import Arg, Sample
 from srcgrad.core.types import ArrayType, Shape
 from srcgrad.ops.creation import zeros_like
 
+Ints = tuple[int, ...]
+
 # broadcast_to
 
 
 def _infer_broadcast(type_: ArrayType, *, shape: Shape) -> ArrayType:
-    if len(shape) < type_.ndim or any(a != b and a != 1 for a, b in zip(type_.shape[::-1], shape[::-1], strict=False)):
+    if len(shape) < type_.ndim or any(a not in (b, 1) for a, b in zip(type_.shape[::-1], shape[::-1], strict=False)):
         raise TraceShapeError(f"cannot broadcast shape {type_.shape} to {shape}")
     return ArrayType(shape, type_.dtype)
 
 
 def _map_broadcast(params: dict[str, Any], type_: ArrayType) -> tuple[DimMap, ...]:
-    lead = len(params["shape"]) - type_.ndim
     shape = params["shape"]
+    lead = len(shape) - type_.ndim
     return tuple(
-        DimMap(None) if extent == 1 and shape[lead + axis] != 1 else DimMap(lead + axis) for axis, extent in enumerate(type_.shape)
+        DimMap(None) if extent == 1 and shape[lead + axis] != 1 else DimMap(lead + axis)
+        for axis, extent in enumerate(type_.shape)
     )
 
 
@@ -66,6 +69,7 @@ def _map_transpose(params: dict[str, Any], type_: ArrayType) -> tuple[DimMap, ..
 
 
 def inverse_permutation(axes: tuple[int, ...]) -> tuple[int, ...]:
+    """The permutation that undoes another."""
     return tuple(axes.index(axis) for axis in range(len(axes)))
 
 
@@ -109,11 +113,11 @@ reshape = TABLE.add(
 # slice: start, count and (possibly negative) step of each dimension
 
 
-def _infer_slice(type_: ArrayType, *, starts: tuple[int, ...], shape: Shape, steps: tuple[int, ...]) -> ArrayType:
+def _infer_slice(type_: ArrayType, *, starts: Ints, shape: Shape, steps: Ints) -> ArrayType:
     return ArrayType(shape, type_.dtype)
 
 
-def _slices(starts: tuple[int, ...], shape: Shape, steps: tuple[int, ...]) -> tuple[slice, ...]:
+def _slices(starts: Ints, shape: Shape, steps: Ints) -> tuple[slice, ...]:
     made = []
     for start, count, step in zip(starts, shape, steps, strict=True):
         stop = start + step * count
@@ -121,8 +125,12 @@ def _slices(starts: tuple[int, ...], shape: Shape, steps: tuple[int, ...]) -> tu
     return tuple(made)
 
 
-def _adjoint_slice(cotangent: Any, out: Any, x: Any, *, starts: tuple[int, ...], shape: Shape, steps: tuple[int, ...]) -> tuple[Any]:
+def _adjoint_slice(cotangent: Any, out: Any, x: Any, *, starts: Ints, shape: Shape, steps: Ints) -> tuple[Any]:
     return (apply("place", cotangent, shape=x.shape, starts=starts, steps=steps),)
+
+
+def _map_slice(params: dict[str, Any], type_: ArrayType) -> tuple[DimMap, ...]:
+    return tuple(DimMap(axis, params["starts"][axis], params["steps"][axis]) for axis in range(type_.ndim))
 
 
 slice_ = TABLE.add(
@@ -130,7 +138,7 @@ slice_ = TABLE.add(
         "slice",
         _infer_slice,
         lambda x, *, starts, shape, steps: x[_slices(starts, shape, steps)],
-        View(lambda params, type_: tuple(DimMap(k, params["starts"][k], params["steps"][k]) for k in range(type_.ndim))),
+        View(_map_slice),
         adjoint=_adjoint_slice,
         samples=(
             Sample((Arg((5,)),), {"starts": (1,), "shape": (3,), "steps": (1,)}),
@@ -143,14 +151,18 @@ slice_ = TABLE.add(
 # place: the operand at regular positions of an array of zeros (the adjoint of slice; padding)
 
 
-def _infer_place(type_: ArrayType, *, shape: Shape, starts: tuple[int, ...], steps: tuple[int, ...]) -> ArrayType:
+def _infer_place(type_: ArrayType, *, shape: Shape, starts: Ints, steps: Ints) -> ArrayType:
     return ArrayType(shape, type_.dtype)
 
 
-def _reference_place(x: Any, *, shape: Shape, starts: tuple[int, ...], steps: tuple[int, ...]) -> Any:
+def _reference_place(x: Any, *, shape: Shape, starts: Ints, steps: Ints) -> Any:
     made = np.zeros(shape, x.dtype)
     made[_slices(starts, x.shape, steps)] = x
     return made
+
+
+def _adjoint_place(cotangent: Any, out: Any, x: Any, *, shape: Shape, starts: Ints, steps: Ints) -> tuple[Any]:
+    return (apply("slice", cotangent, starts=starts, shape=x.shape, steps=steps),)
 
 
 place = TABLE.add(
@@ -159,7 +171,7 @@ place = TABLE.add(
         _infer_place,
         _reference_place,
         Assemble(lambda params, types: (Piece(params["starts"], params["steps"]),)),
-        adjoint=lambda ct, out, x, *, shape, starts, steps: (apply("slice", ct, starts=starts, shape=x.shape, steps=steps),),
+        adjoint=_adjoint_place,
         samples=(Sample((Arg((2, 2)),), {"shape": (5, 3), "starts": (0, 2), "steps": (2, -1)}),),
     )
 )
@@ -167,19 +179,24 @@ place = TABLE.add(
 # update: a copy of the base with the operand written over a regular part
 
 
-def _infer_update(base: ArrayType, x: ArrayType, *, starts: tuple[int, ...], steps: tuple[int, ...]) -> ArrayType:
+def _infer_update(base: ArrayType, x: ArrayType, *, starts: Ints, steps: Ints) -> ArrayType:
     return ArrayType(base.shape, base.dtype)
 
 
-def _reference_update(base: Any, x: Any, *, starts: tuple[int, ...], steps: tuple[int, ...]) -> Any:
+def _reference_update(base: Any, x: Any, *, starts: Ints, steps: Ints) -> Any:
     made = np.array(base)
     made[_slices(starts, x.shape, steps)] = x
     return made
 
 
-def _adjoint_update(cotangent: Any, out: Any, base: Any, x: Any, *, starts: tuple[int, ...], steps: tuple[int, ...]) -> tuple[Any, Any]:
+def _adjoint_update(cotangent: Any, out: Any, base: Any, x: Any, *, starts: Ints, steps: Ints) -> tuple[Any, Any]:
     hole = apply("update", cotangent, zeros_like(x), starts=starts, steps=steps)
     return hole, apply("slice", cotangent, starts=starts, shape=x.shape, steps=steps)
+
+
+def _pieces_update(params: dict[str, Any], types: tuple[ArrayType, ...]) -> tuple[Piece, ...]:
+    ndim = types[0].ndim
+    return Piece((0,) * ndim, (1,) * ndim), Piece(params["starts"], params["steps"])
 
 
 update = TABLE.add(
@@ -187,7 +204,7 @@ update = TABLE.add(
         "update",
         _infer_update,
         _reference_update,
-        Assemble(lambda params, types: (Piece((0,) * types[0].ndim, (1,) * types[0].ndim), Piece(params["starts"], params["steps"]))),
+        Assemble(_pieces_update),
         adjoint=_adjoint_update,
         samples=(Sample((Arg((5, 3)), Arg((2, 2))), {"starts": (0, 2), "steps": (2, -1)}),),
     )
@@ -199,10 +216,14 @@ update = TABLE.add(
 def _infer_concatenate(*types: ArrayType, axis: int) -> ArrayType:
     first = types[0]
     for type_ in types[1:]:
-        if type_.ndim != first.ndim or any(a != b for k, (a, b) in enumerate(zip(type_.shape, first.shape, strict=True)) if k != axis):
+        if _without(type_.shape, axis) != _without(first.shape, axis):
             raise TraceShapeError(f"concatenate along axis {axis}: shapes {[t.shape for t in types]} do not fit")
     total = sum(t.shape[axis] for t in types)
     return ArrayType((*first.shape[:axis], total, *first.shape[axis + 1 :]), first.dtype)
+
+
+def _without(shape: Shape, axis: int) -> Shape:
+    return (*shape[:axis], *shape[axis + 1 :])
 
 
 def _offsets(axis: int, shapes: tuple[Shape, ...]) -> list[tuple[int, ...]]:
@@ -214,12 +235,16 @@ def _offsets(axis: int, shapes: tuple[Shape, ...]) -> list[tuple[int, ...]]:
 
 
 def _pieces_concatenate(params: dict[str, Any], types: tuple[ArrayType, ...]) -> tuple[Piece, ...]:
-    return tuple(Piece(starts, (1,) * len(starts)) for starts in _offsets(params["axis"], tuple(t.shape for t in types)))
+    offsets = _offsets(params["axis"], tuple(t.shape for t in types))
+    return tuple(Piece(starts, (1,) * len(starts)) for starts in offsets)
 
 
 def _adjoint_concatenate(cotangent: Any, out: Any, *inputs: Any, axis: int) -> list[Any]:
     starts = _offsets(axis, tuple(x.shape for x in inputs))
-    return [apply("slice", cotangent, starts=s, shape=x.shape, steps=(1,) * len(s)) for s, x in zip(starts, inputs, strict=True)]
+    return [
+        apply("slice", cotangent, starts=start, shape=x.shape, steps=(1,) * len(start))
+        for start, x in zip(starts, inputs, strict=True)
+    ]
 
 
 concatenate = TABLE.add(
