@@ -8,6 +8,7 @@ reaches the owner, and a read through any view sees it: NumPy's semantics, with 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,13 @@ from srcgrad.graph.structure import items, new_input
 
 Read = Callable[[Node], Node]
 Write = Callable[[Node, Node], Node]
+
+_tracing: ContextVar[bool] = ContextVar("tracing", default=False)
+
+
+def is_tracing() -> bool:
+    """Whether a function is being recorded: then ``np.zeros`` and its like make handles that take traced values."""
+    return _tracing.get()
 
 
 class Tracer(Operators):
@@ -116,7 +124,11 @@ def trace(
     inputs = tuple(new_input(type_, name) for type_, name in zip(types, names, strict=True))
     handles = [handle(node) for node in inputs]
     args, kwargs = tree.unflatten(in_structure, handles)
-    result = function(*args, **kwargs, **(static or {}))
+    token = _tracing.set(True)
+    try:
+        result = function(*args, **kwargs, **(static or {}))
+    finally:
+        _tracing.reset(token)
     leaves, out_structure = tree.flatten(result)
     outputs = [as_node(leaf) for leaf in leaves]
     mutated = tuple(k for k, (node, own) in enumerate(zip(inputs, handles, strict=True)) if own.__sg_node__ is not node)
