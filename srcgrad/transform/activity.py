@@ -1,0 +1,44 @@
+"""Which nodes a derivative passes through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from srcgrad.core.types import TupleType
+from srcgrad.graph.node import Node
+
+
+def differentiable_dependents(order: Sequence[Node], sources: Iterable[Node]) -> set[Node]:
+    """The nodes on a differentiable path from the sources; ``order`` is topological."""
+    found = {node for node in sources if has_derivative_type(node)}
+    for node in order:
+        if node not in found and passes_derivative(node) and any(operand in found for operand in node.inputs):
+            found.add(node)
+    return found
+
+
+def differentiable_origins(outputs: Iterable[Node]) -> set[Node]:
+    """The nodes from which a differentiable path leads to an output."""
+    found: set[Node] = set()
+    stack = [node for node in outputs if has_derivative_type(node)]
+    while stack:
+        node = stack.pop()
+        if node in found:
+            continue
+        found.add(node)
+        if passes_derivative(node):
+            stack.extend(operand for operand in node.inputs if has_derivative_type(operand))
+    return found
+
+
+def has_derivative_type(node: Node) -> bool:
+    """Whether the value is one that can change continuously."""
+    if isinstance(node.type, TupleType):
+        return any(element.is_differentiable for element in node.type.elements)
+    return node.type.is_differentiable
+
+
+def passes_derivative(node: Node) -> bool:
+    """Whether the node's row has a derivative with respect to any operand at all."""
+    partials = node.op.partials
+    return has_derivative_type(node) and (partials is None or any(formula is not None for formula in partials))

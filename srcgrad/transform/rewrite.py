@@ -1,0 +1,81 @@
+"""Small tools that passes share: constants, redirecting nodes, and handing on the user's line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from srcgrad.core.location import Location
+from srcgrad.core.op import apply
+from srcgrad.core.types import ArrayType
+from srcgrad.graph.node import Node, make_node
+from srcgrad.graph.structure import constant, new_input
+
+_SCALAR = ArrayType((), np.dtype(np.float64))
+
+
+def filled(type_: ArrayType, value: float) -> Node:
+    """An array of this shape and dtype with one value everywhere; never weak."""
+    scalar = constant(np.asarray(value, type_.dtype))
+    return scalar if type_.shape == () else apply("broadcast_to", scalar, shape=type_.shape)
+
+
+def zeros(type_: ArrayType) -> Node:
+    """Zeros of this shape and dtype."""
+    return filled(type_, 0)
+
+
+def redirect(roots: Sequence[Node], replacements: Mapping[Node, Node]) -> list[Node]:
+    """The roots with nodes replaced, also inside what replaces them; what depends on none of them stays as it is."""
+    new: dict[Node, Node] = {}
+    stack = list(reversed(roots))
+    while stack:
+        node = stack[-1]
+        if node in new:
+            stack.pop()
+            continue
+        target = replacements.get(node)
+        needed = node.inputs if target is None else (target,)
+        missing = [operand for operand in needed if operand not in new]
+        if missing:
+            stack.extend(missing)
+            continue
+        stack.pop()
+        new[node] = new[target] if target is not None else with_inputs(node, [new[operand] for operand in needed])
+    return [new[root] for root in roots]
+
+
+def with_inputs(node: Node, inputs: Sequence[Node]) -> Node:
+    """The node applied to other operands of the same types; itself where they are its own."""
+    operands = tuple(inputs)
+    if all(a is b for a, b in zip(operands, node.inputs, strict=True)):
+        return node
+    return make_node(node.op, operands, node.params, node.type, node.location)
+
+
+def dependents(nodes: Iterable[Node], sources: Iterable[Node]) -> set[Node]:
+    """Of nodes in topological order, those that depend on a source; the sources included."""
+    found = set(sources)
+    for node in nodes:
+        if any(operand in found for operand in node.inputs):
+            found.add(node)
+    return found
+
+
+class Relocator:
+    """Gives nodes that a pass makes the location of the node that they were made from."""
+
+    def __init__(self) -> None:
+        self._since = new_input(_SCALAR).serial
+        self._seen: set[Node] = set()
+
+    def __call__(self, roots: Iterable[Node], location: Location | None) -> None:
+        stack = list(roots)
+        while stack:
+            node = stack.pop()
+            if node.serial < self._since or node in self._seen:
+                continue
+            self._seen.add(node)
+            node.location = location
+            stack.extend(node.inputs)
