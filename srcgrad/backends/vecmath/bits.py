@@ -115,6 +115,19 @@ def product_error(typingctx: Any, a: Any, b: Any, product: Any) -> Any:
 
 
 @intrinsic
+def sum_error(typingctx: Any, a: Any, b: Any, total: Any) -> Any:
+    """`a + b - total` exactly, where `total` is the rounded `a + b`, whichever is larger (Knuth's two-sum)."""
+
+    def emit(builder: Any, working: Any, values: list[Any]) -> Any:
+        x, y, s = values
+        y_part = builder.fsub(s, x)
+        x_part = builder.fsub(s, y_part)
+        return builder.fadd(builder.fsub(x, x_part), builder.fsub(y, y_part))
+
+    return _float_operation((a, b, total), emit)
+
+
+@intrinsic
 def rint(typingctx: Any, x: Any) -> Any:
     """The nearest integer, ties to even, as a float."""
     return _float_operation((x,), lambda builder, working, v: _call(builder, "rint", working, v))
@@ -290,23 +303,31 @@ def subtract_exponent(typingctx: Any, x: Any, n: Any) -> Any:
 
 @intrinsic
 def quotient(typingctx: Any, numerator: Any, a: Any, b: Any) -> Any:
-    """`numerator / (a + b)` with little more than one rounding (a residual step after the division).
-
-    Written for sums whose rounding error `two_sum` can name; all finite.
-    """
+    """`numerator / (a + b)`, `a >= b`, with little more than one rounding (a residual step after the division)."""
 
     def emit(builder: Any, working: Any, values: list[Any]) -> Any:
-        top, x, y = values
-        denominator = builder.fadd(x, y)
-        # Knuth's two-sum
-        y_part = builder.fsub(denominator, x)
-        lost = builder.fadd(
-            builder.fsub(x, builder.fsub(denominator, y_part)), builder.fsub(y, y_part)
-        )
+        top, larger, smaller = values
+        denominator = builder.fadd(larger, smaller)
+        lost = builder.fsub(smaller, builder.fsub(denominator, larger))
         inverse = builder.fdiv(ir.Constant(_LLVM[working], 1.0), denominator)
         first = builder.fmul(top, inverse)
-        residual = _call(builder, "fmuladd", working, [builder.fneg(first), denominator, top])
-        residual = _call(builder, "fmuladd", working, [builder.fneg(first), lost, residual])
+        minus_first = builder.fneg(first)
+        residual = _call(builder, "fmuladd", working, [minus_first, denominator, top])
+        residual = _call(builder, "fmuladd", working, [minus_first, lost, residual])
         return _call(builder, "fmuladd", working, [residual, inverse, first])
 
     return _float_operation((numerator, a, b), emit)
+
+
+@intrinsic
+def flip_sign(typingctx: Any, x: Any, n: Any) -> Any:
+    """`x * (-1)**n`."""
+    if x not in _INTEGER or not isinstance(n, types.Integer):
+        return None
+
+    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        parity = context.cast(builder, values[1], n, _INTEGER[x])
+        sign = builder.shl(parity, _integer_constant(x, _INTEGER[x].bitwidth - 1))
+        return builder.bitcast(builder.xor(_as_integer(builder, x, values[0]), sign), _LLVM[x])
+
+    return x(x, n), codegen

@@ -77,7 +77,9 @@ def log_f32(x):
     subnormal = x < MIN_NORMAL_F32
     normal = select(subnormal, x * TWO_24_F32, x)
     e = exponent(normal)
-    y = log_of_parts_f32(subtract_exponent(normal, e) - ONE_F32, to_float(e) - select(subnormal, 24.0, ZERO_F32))
+    y = log_of_parts_f32(
+        subtract_exponent(normal, e) - ONE_F32, to_float(e) - select(subnormal, 24.0, ZERO_F32)
+    )
     y = select(x == 0.0, -INFINITY, y)
     return select((x >= 0.0) & (x < INFINITY), y, select(x < 0.0, NAN, x))
 

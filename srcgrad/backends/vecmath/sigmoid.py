@@ -12,11 +12,11 @@ ONE_F32 = np.float32(1.0)
 def expit_f64(x):
     """`1 / (1 + exp(-x))`, or `exp(x) / (1 + exp(x))` for negative `x`, which underflows gradually."""
     z = exp_f64(-absolute(x))
-    return quotient(select(x < 0.0, z, 1.0), z, 1.0)
+    return quotient(select(x < 0.0, z, 1.0), 1.0, z)
 
 
 @vector_function
 def expit_f32(x):
     """`1 / (1 + exp(-x))`, or `exp(x) / (1 + exp(x))` for negative `x`, which underflows gradually."""
     z = exp_f32(-absolute(x))
-    return quotient(select(x < 0.0, z, ONE_F32), z, ONE_F32)
+    return quotient(select(x < 0.0, z, ONE_F32), ONE_F32, z)
