@@ -10,8 +10,8 @@ from typing import Any
 class Where:
     """``weight`` where the condition holds, zero elsewhere.
 
-    Whoever multiplies a partial with a cotangent or a tangent turns it into ``where(condition, cotangent * weight, 0)``, never into a
-    product with a mask: ``inf * 0`` would be NaN.
+    Whoever multiplies a partial with a cotangent or a tangent makes it ``where(condition, cotangent * weight, 0)``,
+    never a product with a mask: ``inf * 0`` would be NaN.
     """
 
     condition: Any

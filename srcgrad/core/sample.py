@@ -9,12 +9,20 @@ import numpy as np
 
 from srcgrad.core.types import Shape
 
+Array = np.ndarray[Any, Any]
+
+_INTEGERS = {"i": np.int64, "u": np.uint32}
+
 
 @dataclass(frozen=True)
 class Arg:
     """One operand. ``kind`` "f" is the float dtype under test; "i", "u", "b" are int64, uint32, bool.
 
-    Values are uniform in ``low .. high``, unless ``values`` gives them.
+    Values are uniform in ``low .. high`` (for "b" false or true), unless ``values`` gives them.
+
+    >>> Arg((2, 2), values=[[1, 2], [3, 4]]).make(np.random.default_rng(0), np.float32)
+    array([[1., 2.],
+           [3., 4.]], dtype=float32)
     """
 
     shape: Shape = (2, 3)
@@ -23,17 +31,21 @@ class Arg:
     kind: str = "f"
     values: Any = None
 
-    def make(self, rng: np.random.Generator, dtype: Any) -> np.ndarray[Any, Any]:
+    def make(self, rng: np.random.Generator, dtype: Any) -> Array:
         """An array of this description; floats have the dtype under test."""
-        if self.kind == "b":
-            made = rng.random(self.shape) < 0.5
-        elif self.kind in "iu":
-            made = rng.integers(int(self.low), int(self.high), self.shape, dtype=np.int64 if self.kind == "i" else np.uint32)
-        else:
-            made = rng.uniform(self.low, self.high, self.shape).astype(dtype)
         if self.values is not None:
-            made = np.asarray(self.values, dtype=made.dtype).reshape(self.shape)
-        return made
+            return np.asarray(self.values, dtype=self.dtype(dtype)).reshape(self.shape)
+        if self.kind == "b":
+            return np.asarray(rng.random(self.shape) < 0.5)
+        if self.kind in _INTEGERS:
+            low = max(int(self.low), 0) if self.kind == "u" else int(self.low)
+            return np.asarray(rng.integers(low, int(self.high), self.shape, dtype=_INTEGERS[self.kind]))
+        return np.asarray(rng.uniform(self.low, self.high, self.shape), dtype)
+
+    def dtype(self, float_dtype: Any) -> np.dtype[Any]:
+        """The dtype of the array when floats have this one."""
+        found = bool if self.kind == "b" else _INTEGERS.get(self.kind, float_dtype)
+        return np.dtype(found)
 
 
 @dataclass(frozen=True)
@@ -42,3 +54,7 @@ class Sample:
 
     args: tuple[Arg, ...]
     params: dict[str, Any] = field(default_factory=dict)
+
+    def make(self, rng: np.random.Generator, dtype: Any) -> list[Array]:
+        """The operands; floats have the dtype under test."""
+        return [arg.make(rng, dtype) for arg in self.args]

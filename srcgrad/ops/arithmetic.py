@@ -1,61 +1,174 @@
-"""Arithmetic, rounding, comparison, logic and selection, element by element."""
+"""Arithmetic, rounding, extrema and selection, element by element."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from srcgrad.core.lowering import Cast, Pointwise
+from srcgrad.core.lowering import Cast
 from srcgrad.core.op import TABLE, Op, apply
 from srcgrad.core.sample import Arg, Sample
-from srcgrad.core.types import ArrayType
-from srcgrad.ops.families import BOOL, Where, arithmetic_dtypes, pointwise
+from srcgrad.core.types import ArrayType, promote
+from srcgrad.ops.families import BOOL, Where, arithmetic_dtypes, division_dtypes, number_dtypes, pointwise
+from srcgrad.ops.logic import greater, greater_equal, isnan, less, less_equal
 
-add = pointwise("add", {"f": "{0} + {1}", "b": "{0} | {1}"}, np.add, lambda out, x, y: 1, lambda out, x, y: 1, dtypes=arithmetic_dtypes)
+# Sums, products, quotients
+
+add = pointwise(
+    "add",
+    lambda out, x, y: 1,
+    lambda out, x, y: 1,
+    formula={"f": "{0} + {1}", "b": "{0} | {1}"},
+    dtypes=arithmetic_dtypes,
+    kinds="biufc",
+)
 subtract = pointwise(
-    "subtract", "{0} - {1}", np.subtract, lambda out, x, y: 1, lambda out, x, y: -1, dtypes=arithmetic_dtypes, kinds="iufc"
+    "subtract",
+    lambda out, x, y: 1,
+    lambda out, x, y: -1,
+    formula="{0} - {1}",
+    dtypes=arithmetic_dtypes,
+    kinds="iufc",
 )
 multiply = pointwise(
-    "multiply", {"f": "{0} * {1}", "b": "{0} & {1}"}, np.multiply, lambda out, x, y: y, lambda out, x, y: x, dtypes=arithmetic_dtypes
+    "multiply",
+    lambda out, x, y: y,
+    lambda out, x, y: x,
+    formula={"f": "{0} * {1}", "b": "{0} & {1}"},
+    dtypes=arithmetic_dtypes,
+    kinds="biufc",
 )
 divide = pointwise(
     "divide",
-    "{0} / {1}",
-    np.divide,
     lambda out, x, y: 1 / y,
     lambda out, x, y: -out / y,
+    formula="{0} / {1}",
+    dtypes=division_dtypes,
+    kinds="fc",
     cost=4.0,
     domain=[(-2.0, 2.0), (0.5, 2.0)],
 )
-negative = pointwise("negative", "-{0}", np.negative, lambda out, x: -1, dtypes=arithmetic_dtypes, kinds="iufc")
+negative = pointwise("negative", lambda out, x: -1, formula="-{0}", dtypes=arithmetic_dtypes, kinds="iufc")
+square = pointwise("square", lambda out, x: 2 * x, formula="{0} * {0}", dtypes=number_dtypes, kinds="iufc")
+reciprocal = pointwise(
+    "reciprocal",
+    lambda out, x: -out * out,
+    dtypes=arithmetic_dtypes,
+    kinds="fc",
+    cost=4.0,
+    domain=(0.5, 2.0),
+    doc="Floats only: of integers NumPy takes the integer part of 1 / x, which is 0 for nearly all of them.",
+)
 
-# At a tie the first operand takes the whole cotangent: np.maximum(x, 0) has derivative 1 at 0.
-maximum = pointwise(
+# Whole quotients and what remains. A zero divisor gives 0 for integers, as in NumPy, and no exception.
+
+floor_divide = pointwise(
+    "floor_divide",
+    None,
+    None,
+    dtypes=number_dtypes,
+    kinds="iuf",
+    cost=6.0,
+    domain=[(-4.0, 4.0), (0.5, 2.0)],
+    doc="Python's floor division; integers by zero give 0.",
+)
+remainder = pointwise(
+    "remainder",
+    lambda out, x, y: 1,
+    lambda out, x, y: -floor_divide(x, y),
+    dtypes=number_dtypes,
+    kinds="iuf",
+    cost=6.0,
+    domain=[(-4.0, 4.0), (0.5, 2.0)],
+    doc="Python's remainder, with the sign of the divisor; integers by zero give 0.",
+)
+fmod = pointwise(
+    "fmod",
+    lambda out, x, y: 1,
+    lambda out, x, y: -apply("rint", (x - out) / y),  # the quotient is a whole number up to rounding
+    dtypes=number_dtypes,
+    kinds="iuf",
+    cost=6.0,
+    domain=[(-4.0, 4.0), (0.5, 2.0)],
+    doc="The remainder with the sign of the dividend, as in C; integers by zero give 0.",
+)
+
+# Signs. The derivative of |x| at 0 is 0.
+
+sign = pointwise("sign", None, dtypes=arithmetic_dtypes, kinds="iuf")
+absolute = pointwise(
+    "absolute",
+    lambda out, x: sign(x),
+    formula={"f": "absolute({0})", "i": "absolute({0})", "u": "{0}", "b": "{0}"},
+    dtypes=arithmetic_dtypes,
+    kinds="biuf",
+)
+copysign = pointwise("copysign", lambda out, x, y: sign(x) * apply("copysign", 1, y), None)
+
+# Rounding
+
+
+def _rounding(name: str) -> Op:
+    """Integers are whole already and keep their dtype."""
+    formula = {"f": name + "({0})", "i": "{0}", "u": "{0}", "b": "{0}"}
+    return pointwise(name, None, formula=formula, dtypes=arithmetic_dtypes, kinds="biuf")
+
+
+floor = _rounding("floor")
+ceil = _rounding("ceil")
+trunc = _rounding("trunc")
+rint = pointwise("rint", None, doc="Halves go to the even neighbour.")
+
+# Extrema. At a tie the first operand takes the whole cotangent: np.maximum(x, 0) has derivative 1 at 0.
+
+
+def _extremum(name: str, for_bool: str, first: Any, second: Any, for_integer: str = "") -> Op:
+    formula = {"f": name + "({0}, {1})", "b": for_bool}
+    formula |= dict.fromkeys("iu", (for_integer or name) + "({0}, {1})")
+    return pointwise(name, first, second, formula=formula, dtypes=arithmetic_dtypes, kinds="biuf")
+
+
+maximum = _extremum(
+    "maximum", "{0} | {1}", lambda out, x, y: Where(greater_equal(x, y)), lambda out, x, y: Where(less(x, y))
+)
+minimum = _extremum(
+    "minimum", "{0} & {1}", lambda out, x, y: Where(less_equal(x, y)), lambda out, x, y: Where(greater(x, y))
+)
+# The following two ignore a NaN beside a number.
+fmax = _extremum(
+    "fmax",
+    "{0} | {1}",
+    lambda out, x, y: Where(greater_equal(x, y) | isnan(y)),
+    lambda out, x, y: Where(less(x, y) | (isnan(x) & ~isnan(y))),
     "maximum",
-    "maximum({0}, {1})",
-    np.maximum,
-    lambda out, x, y: Where(x >= y),
-    lambda out, x, y: Where(x < y),
-    dtypes=arithmetic_dtypes,
-    kinds="biuf",
 )
-minimum = pointwise(
+fmin = _extremum(
+    "fmin",
+    "{0} & {1}",
+    lambda out, x, y: Where(less_equal(x, y) | isnan(y)),
+    lambda out, x, y: Where(greater(x, y) | (isnan(x) & ~isnan(y))),
     "minimum",
-    "minimum({0}, {1})",
-    np.minimum,
-    lambda out, x, y: Where(x <= y),
-    lambda out, x, y: Where(x > y),
-    dtypes=arithmetic_dtypes,
-    kinds="biuf",
 )
 
-less = pointwise("less", "{0} < {1}", np.less, dtypes=arithmetic_dtypes, result=BOOL, kinds="biuf")
-less_equal = pointwise("less_equal", "{0} <= {1}", np.less_equal, dtypes=arithmetic_dtypes, result=BOOL, kinds="biuf")
-greater = pointwise("greater", "{0} > {1}", np.greater, dtypes=arithmetic_dtypes, result=BOOL, kinds="biuf")
-greater_equal = pointwise("greater_equal", "{0} >= {1}", np.greater_equal, dtypes=arithmetic_dtypes, result=BOOL, kinds="biuf")
-equal = pointwise("equal", "{0} == {1}", np.equal, dtypes=arithmetic_dtypes, result=BOOL)
-not_equal = pointwise("not_equal", "{0} != {1}", np.not_equal, dtypes=arithmetic_dtypes, result=BOOL)
+# Selection and conversion
+
+
+def _where_dtypes(types: Sequence[ArrayType]) -> list[np.dtype[Any]]:
+    dtype = promote(types[1:])[0]
+    return [BOOL, dtype, dtype]
+
+
+where = pointwise(
+    "where",
+    None,
+    lambda out, condition, x, y: Where(condition),
+    lambda out, condition, x, y: Where(~condition),
+    dtypes=_where_dtypes,
+    kinds="biufc",
+    sample_kinds="bff",
+)
 
 
 def _infer_astype(type_: ArrayType, *, dtype: Any, weak: bool = False) -> ArrayType:
@@ -67,7 +180,7 @@ def _reference_astype(x: Any, *, dtype: Any, weak: bool = False) -> Any:
 
 
 def _adjoint_astype(cotangent: Any, out: Any, x: Any, **params: Any) -> tuple[Any]:
-    return (apply("astype", cotangent, dtype=x.dtype),)
+    return (astype(cotangent, dtype=x.dtype) if x.dtype.kind in "fc" else None,)
 
 
 astype = TABLE.add(
@@ -77,35 +190,10 @@ astype = TABLE.add(
         _reference_astype,
         Cast(),
         adjoint=_adjoint_astype,
-        samples=tuple(Sample((Arg((2, 3), -3, 3, kind),), {"dtype": np.dtype(to)}) for kind in "fib" for to in ("f4", "f8", "i8")),
-    )
-)
-
-
-def _infer_where(condition: ArrayType, x: ArrayType, y: ArrayType) -> ArrayType:
-    return ArrayType(x.shape, x.dtype, x.weak and y.weak)
-
-
-def _prepare_where(args: Any, params: Any) -> list[Any]:
-    from srcgrad.core.op import face_of
-    from srcgrad.core.types import promote, type_of
-    from srcgrad.ops.families import broadcast, broadcast_shapes, convert
-
-    face = face_of(args)
-    types = [type_of(arg) for arg in args]
-    shape = broadcast_shapes("where", types)
-    dtype = promote(types[1:])[0]
-    return [broadcast(convert(arg, d), shape, face) for arg, d in zip(args, (BOOL, dtype, dtype), strict=True)]
-
-
-where = TABLE.add(
-    Op(
-        "where",
-        _infer_where,
-        np.where,
-        Pointwise("where({0}, {1}, {2})"),
-        partials=(None, lambda out, c, x, y: Where(c), lambda out, c, x, y: Where(~c)),
-        prepare=_prepare_where,
-        samples=(Sample((Arg(kind="b"), Arg(), Arg())), Sample((Arg((3, 1), kind="b"), Arg((2,)), Arg(())))),
+        samples=tuple(
+            Sample((Arg((2, 3), 0, 3, kind),), {"dtype": np.dtype(to)})
+            for kind in "fiub"
+            for to in ("f4", "f8", "i8", "u4", "?")
+        ),
     )
 )

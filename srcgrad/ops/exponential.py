@@ -1,15 +1,62 @@
-"""Exponentials, logarithms, powers."""
+"""Powers, roots, exponentials, logarithms."""
 
 from __future__ import annotations
 
-import numpy as np
+import math
+from typing import Any
 
-from srcgrad.core.op import apply
-from srcgrad.ops.families import pointwise
+from srcgrad.ops.arithmetic import where
+from srcgrad.ops.families import Where, float64_dtypes, number_dtypes, pointwise
+from srcgrad.ops.logic import equal, greater, not_equal
 
-exp = pointwise("exp", "exp({0})", np.exp, lambda out, x: out, cost=8.0)
-log = pointwise("log", "log({0})", np.log, lambda out, x: 1 / x, cost=8.0, domain=(0.5, 2.0))
-log1p = pointwise("log1p", "log1p({0})", np.log1p, lambda out, x: 1 / (1 + x), cost=10.0, domain=(-0.5, 2.0))
-tanh = pointwise("tanh", "tanh({0})", np.tanh, lambda out, x: 1 - out * out, cost=10.0)
-sin = pointwise("sin", "sin({0})", np.sin, lambda out, x: apply("cos", x), cost=10.0)
-cos = pointwise("cos", "cos({0})", np.cos, lambda out, x: -apply("sin", x), cost=10.0)
+LN2 = math.log(2.0)
+LN10 = math.log(10.0)
+
+
+def _power_by_base(out: Any, x: Any, y: Any) -> Where:
+    """``y * x**(y - 1)``; zero where y is, also at ``0**0``, where the formula would be ``0 * inf``."""
+    exponent = where(equal(y, 0), 1, y)
+    return Where(not_equal(y, 0), exponent * power(x, exponent - 1))
+
+
+def _power_by_exponent(out: Any, x: Any, y: Any) -> Where:
+    """``x**y * log(x)``; zero at ``x <= 0``.
+
+    At ``x == 0`` it is the limit for positive y. A negative base has a power for whole exponents only, so that no
+    derivative exists: then zero leaves the other cotangents usable.
+    """
+    return Where(not_equal(x, 0), out * log(where(greater(x, 0), x, 1)))
+
+
+power = pointwise(
+    "power",
+    _power_by_base,
+    _power_by_exponent,
+    formula={"f": "power({0}, {1})", "i": "integer_power({0}, {1})", "u": "integer_power({0}, {1})"},
+    dtypes=number_dtypes,
+    kinds="iuf",
+    cost=25.0,
+    domain=[(0.5, 2.0), (-2.0, 2.0)],
+    doc="Integers to negative powers are an error in NumPy; compiled code, which has no errors in elements, gives 0.",
+)
+float_power = pointwise(
+    "float_power",
+    _power_by_base,
+    _power_by_exponent,
+    formula="power({0}, {1})",
+    dtypes=float64_dtypes,
+    cost=25.0,
+    domain=[(0.5, 2.0), (-2.0, 2.0)],
+)
+
+sqrt = pointwise("sqrt", lambda out, x: 0.5 / out, cost=4.0, domain=(0.5, 2.0))
+cbrt = pointwise("cbrt", lambda out, x: 1 / (3 * (out * out)), cost=15.0, domain=(0.5, 2.0))
+
+exp = pointwise("exp", lambda out, x: out, cost=8.0)
+exp2 = pointwise("exp2", lambda out, x: out * LN2, cost=8.0)
+expm1 = pointwise("expm1", lambda out, x: out + 1, cost=10.0)
+
+log = pointwise("log", lambda out, x: 1 / x, cost=8.0, domain=(0.5, 2.0))
+log2 = pointwise("log2", lambda out, x: (1 / LN2) / x, cost=8.0, domain=(0.5, 2.0))
+log10 = pointwise("log10", lambda out, x: (1 / LN10) / x, cost=8.0, domain=(0.5, 2.0))
+log1p = pointwise("log1p", lambda out, x: 1 / (1 + x), cost=10.0, domain=(-0.5, 2.0))

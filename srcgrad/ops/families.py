@@ -2,25 +2,50 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from srcgrad.core.errors import TraceError, TraceShapeError
-from srcgrad.core.lowering import Pointwise, Reduce
+from srcgrad.core.lowering import ArgReduce, Library, Pointwise, Reduce
 from srcgrad.core.op import TABLE, Formula, Op, apply, face_of
 from srcgrad.core.partial import Where
 from srcgrad.core.sample import Arg, Sample
 from srcgrad.core.types import ArrayType, Shape, inexact, promote, type_of
 
 BOOL = np.dtype(bool)
-Domain = tuple[float, float]
+INT8 = np.dtype(np.int8)
+INT64 = np.dtype(np.int64)
+FLOAT64 = np.dtype(np.float64)
 
-__all__ = ["BOOL", "Where"]
+Domain = tuple[float, float]
+DtypeRule = Callable[[Sequence[ArrayType]], Sequence[np.dtype[Any]]]
+
+#: The scalar functions that formulas may call, and the dtype kinds for which they do. Every back end provides
+#: them, with the meaning of the name in NumPy or SciPy. ``where`` takes operands of any kind behind its condition.
+FORMULA_FUNCTIONS: dict[str, str] = {
+    **dict.fromkeys(("floor_divide", "remainder", "fmod", "sign", "maximum", "minimum"), "iuf"),
+    **dict.fromkeys(("fmax", "fmin", "isnan", "isinf", "isfinite", "signbit", "floor", "ceil", "rint", "trunc"), "f"),
+    **dict.fromkeys(("reciprocal", "power", "sqrt", "cbrt", "hypot", "copysign"), "f"),
+    **dict.fromkeys(("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "logaddexp", "logaddexp2"), "f"),
+    **dict.fromkeys(("sin", "cos", "tan", "arcsin", "arccos", "arctan", "arctan2", "sinc"), "f"),
+    **dict.fromkeys(("sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh"), "f"),
+    **dict.fromkeys(("erf", "erfc", "erfinv", "expit", "log_expit", "logit"), "f"),
+    **dict.fromkeys(("gammaln", "digamma", "polygamma1", "polygamma"), "f"),
+    **dict.fromkeys(("integer_power", "left_shift", "right_shift"), "iu"),
+    "absolute": "if",
+    "threefry": "u",
+    "threefry_second": "u",
+    "where": "biufc",
+}
+
+# Types of operands
 
 
 def broadcast_shapes(name: str, types: Sequence[ArrayType]) -> Shape:
+    """The shape that the operands have together; raises `TraceShapeError` where there is none."""
     try:
         return np.broadcast_shapes(*[t.shape for t in types])
     except ValueError:
@@ -43,96 +68,175 @@ def broadcast(value: Any, shape: Shape, face: Any) -> Any:
     return value if type_of(value).shape == shape else apply("broadcast_to", value, shape=shape)
 
 
-def _prepare(name: str, dtype_of: Callable[[Sequence[ArrayType]], Sequence[np.dtype[Any]]]) -> Callable[..., list[Any]]:
+def arithmetic_dtypes(types: Sequence[ArrayType]) -> list[np.dtype[Any]]:
+    """All operands in the promoted dtype."""
+    return [promote(types)[0]] * len(types)
+
+
+def number_dtypes(types: Sequence[ArrayType]) -> list[np.dtype[Any]]:
+    """As `arithmetic_dtypes`, for functions that NumPy does not define for booleans: they become small integers."""
+    dtype, weak = promote(types)
+    if dtype == BOOL:
+        dtype = INT64 if weak else INT8
+    return [dtype] * len(types)
+
+
+def inexact_dtypes(types: Sequence[ArrayType]) -> list[np.dtype[Any]]:
+    """Integers and booleans become floats."""
+    return [inexact(promote(types)[0])] * len(types)
+
+
+def division_dtypes(types: Sequence[ArrayType]) -> list[np.dtype[Any]]:
+    """As `inexact_dtypes`, but integers of every width become float64."""
+    dtype = promote(types)[0]
+    return [dtype if dtype.kind in "fc" else FLOAT64] * len(types)
+
+
+def float64_dtypes(types: Sequence[ArrayType]) -> list[np.dtype[Any]]:
+    """Everything becomes float64."""
+    return [FLOAT64] * len(types)
+
+
+def logical_dtypes(types: Sequence[ArrayType]) -> list[np.dtype[Any]]:
+    """Everything becomes boolean: whether it differs from zero."""
+    return [BOOL] * len(types)
+
+
+def _prepare(name: str, dtype_rule: DtypeRule) -> Callable[[Sequence[Any], dict[str, Any]], Sequence[Any]]:
     def prepare(args: Sequence[Any], params: dict[str, Any]) -> list[Any]:
         face = face_of(args)
         types = [type_of(arg) for arg in args]
-        weak = all(t.weak for t in types)
-        shape = broadcast_shapes(name, types)
-        dtypes = dtype_of(types)
-        if weak:  # scalar arithmetic between weak scalars stays weak
+        dtypes = dtype_rule(types)
+        if all(t.weak for t in types):  # arithmetic between Python scalars gives what a Python scalar would be
             return [
                 arg if t.dtype == d else apply("astype", face.__sg_lift__(arg), dtype=d, weak=True)
                 for arg, t, d in zip(args, types, dtypes, strict=True)
             ]
+        shape = broadcast_shapes(name, types)
         return [broadcast(convert(arg, d), shape, face) for arg, d in zip(args, dtypes, strict=True)]
 
     return prepare
 
 
-def arithmetic_dtypes(types: Sequence[ArrayType]) -> list[np.dtype[Any]]:
-    return [promote(types)[0]] * len(types)
-
-
-def inexact_dtypes(types: Sequence[ArrayType]) -> list[np.dtype[Any]]:
-    return [inexact(promote(types)[0])] * len(types)
-
-
-def logical_dtypes(types: Sequence[ArrayType]) -> list[np.dtype[Any]]:
-    return [BOOL] * len(types)
-
-
-def check_operands(name: str, types: Sequence[ArrayType]) -> None:
-    """All operands of a pointwise row have one shape: broadcasting is explicit by now."""
-    if any(t.shape != types[0].shape for t in types):
-        raise TraceShapeError(f"{name}: shapes {', '.join(str(t.shape) for t in types)} differ")
+# Pointwise rows
 
 
 def pointwise(
     name: str,
-    formula: str | dict[str, str],
-    reference: Callable[..., Any],
     *partials: Formula | None,
-    dtypes: Callable[[Sequence[ArrayType]], Sequence[np.dtype[Any]]] = inexact_dtypes,
+    formula: str | dict[str, str] | None = None,
+    reference: Callable[..., Any] | None = None,
+    dtypes: DtypeRule = inexact_dtypes,
     result: np.dtype[Any] | None = None,
-    kinds: str = "biufc",
+    kinds: str = "f",
     cost: float = 1.0,
     domain: Domain | Sequence[Domain] = (-2.0, 2.0),
-    sample_kind: str = "f",
+    sample_kinds: str = "f",
     doc: str = "",
 ) -> Op:
-    """An elementwise row.
+    """An elementwise row, with one partial derivative an operand.
 
-    ``dtypes`` says to what the operands are converted first; ``result`` is the dtype of the result where it is not theirs; ``kinds`` the dtype
-    kinds that the (converted) operands may have; ``partials`` one formula an operand; ``domain`` where samples are drawn, per operand.
+    Args:
+        name: NumPy's name, or SciPy's in ``scipy.special``.
+        partials: for each operand ``(out, *operands) -> d out / d operand``: a number, a value or a `Where`; None where
+            it is zero everywhere.
+        formula: see `Pointwise`; by default the scalar function of that name. It holds no number but a 0 that is
+            compared with: any other would not have the dtype of the operands.
+        reference: by default the function of that name in NumPy or ``scipy.special``.
+        dtypes: to what the operands are converted first.
+        result: the dtype of the result, where it is not that of the last operand.
+        kinds: the dtype kinds that the converted operands may have.
+        cost: in multiplications.
+        domain: where samples are drawn from, for all operands or for each.
+        sample_kinds: the dtype kinds of samples, for all operands or for each; see `Arg`.
+        doc: what NumPy's documentation does not say.
     """
-    arity = 1 + max(int(c) for text in _formulas(formula) for c in _placeholders(text))
+    arity = len(partials)
+    formula = formula or f"{name}({', '.join(f'{{{k}}}' for k in range(arity))})"
 
     def infer(*types: ArrayType) -> ArrayType:
-        check_operands(name, types)
-        if types[-1].dtype.kind not in kinds:
-            raise TraceError(f"{name} is not defined for {types[-1].dtype}")
-        return ArrayType(types[0].shape, result or types[-1].dtype, all(t.weak for t in types) and result is None)
+        check_operands(name, types, dtypes)
+        last = types[-1]
+        if last.dtype.kind not in kinds:
+            raise TraceError(f"{name} is not defined for {last.dtype}")
+        return ArrayType(last.shape, result or last.dtype, result is None and all(t.weak for t in types))
 
-    domains = [domain] * arity if isinstance(domain[0], int | float) else list(domain)  # type: ignore[list-item]
-    samples = tuple(
-        Sample(tuple(Arg(shape, *d, kind=sample_kind) for shape, d in zip(shapes, domains, strict=False)))  # type: ignore[misc]
-        for shapes in ([(2, 3)] * arity, [()] * arity, [(0, 2)] * arity, [(3, 1), (2,), (1, 1, 2)][:arity])
-    )
     return TABLE.add(
         Op(
             name,
             infer,
-            reference,
+            reference or numpy_function(name),
             Pointwise(formula, cost),
-            partials=partials or (None,) * arity,
+            partials=partials,
             prepare=_prepare(name, dtypes),
-            samples=samples,
+            samples=_pointwise_samples(arity, domain, sample_kinds),
             doc=doc,
         )
     )
 
 
-def _formulas(formula: str | dict[str, str]) -> list[str]:
-    return [formula] if isinstance(formula, str) else list(formula.values())
+def check_operands(name: str, types: Sequence[ArrayType], dtypes: DtypeRule) -> None:
+    """Operands of a pointwise row have one shape and the dtypes of its rule: broadcasting and promotion are done."""
+    if any(t.shape != types[0].shape for t in types):
+        raise TraceShapeError(f"{name}: shapes {', '.join(str(t.shape) for t in types)} differ")
+    if any(t.dtype != dtype for t, dtype in zip(types, dtypes(types), strict=True)):
+        raise TraceError(f"{name}: operands of types {', '.join(map(str, types))} need conversion first")
 
 
-def _placeholders(text: str) -> list[str]:
-    return [part[0] for part in text.split("{")[1:]]
+def numpy_function(name: str) -> Callable[..., Any]:
+    """NumPy's function of that name, or SciPy's special function, imported when it is first called."""
+    found = getattr(np, name, None)
+    return found if found is not None else special_function(name)
+
+
+def special_function(name: str) -> Callable[..., Any]:
+    """SciPy's special function of that name; SciPy takes long to import, so the first call does it."""
+
+    def function(*args: Any) -> Any:
+        return getattr(importlib.import_module("scipy.special"), name)(*args)
+
+    function.__name__ = name
+    return function
+
+
+_SAMPLE_SHAPES: tuple[tuple[Shape, ...], ...] = (
+    ((2, 3), (2, 3), (2, 3)),
+    ((3, 1), (2,), (1, 1, 2)),
+    ((), (), ()),
+    ((0, 2), (0, 2), (2,)),
+)
+
+
+def _pointwise_samples(arity: int, domain: Domain | Sequence[Domain], sample_kinds: str) -> tuple[Sample, ...]:
+    domains = [domain] * arity if isinstance(domain[0], int | float) else list(domain)
+    kinds = sample_kinds * arity if len(sample_kinds) == 1 else sample_kinds
+
+    def arguments(shapes: tuple[Shape, ...]) -> tuple[Arg, ...]:
+        return tuple(Arg(shape, *d, kind=kind) for shape, d, kind in zip(shapes, domains, kinds, strict=False))  # type: ignore[misc]
+
+    return tuple(Sample(arguments(shapes)) for shapes in _SAMPLE_SHAPES)
+
+
+# What derivative rules share
+
+
+def nonzero(x: Any) -> Any:
+    """The value, or one where it is zero: a divisor whose quotient is selected away where the value is zero.
+
+    Selecting the quotient alone would not do: its own derivative there would be ``0 * inf``.
+    """
+    return apply("where", apply("equal", x, 0), 1, x)
+
+
+# Reductions over axes
 
 
 def normalize_axes(axis: int | Sequence[int] | None, ndim: int) -> tuple[int, ...]:
-    """NumPy's axis argument as a sorted tuple of non-negative ints; raises AxisError as NumPy does."""
+    """NumPy's axis argument as a sorted tuple of non-negative ints; raises AxisError as NumPy does.
+
+    >>> normalize_axes((-1, 0), 3)
+    (0, 2)
+    """
     if axis is None:
         return tuple(range(ndim))
     axes = (axis,) if isinstance(axis, int | np.integer) else tuple(axis)
@@ -147,6 +251,7 @@ def normalize_axes(axis: int | Sequence[int] | None, ndim: int) -> tuple[int, ..
 
 
 def reduced_shape(shape: Shape, axes: Sequence[int]) -> Shape:
+    """The shape without the reduced axes."""
     return tuple(extent for axis, extent in enumerate(shape) if axis not in axes)
 
 
@@ -169,9 +274,14 @@ def reduction(
     kinds: str = "biuf",
     needs_element: bool = False,
     domain: Domain = (-2.0, 2.0),
+    samples: Sequence[Sample] = (),
     doc: str = "",
 ) -> Op:
-    """A reduction row over ``axes``, a sorted tuple of non-negative ints; the dtype stays (the face converts first)."""
+    """A reduction row over ``axes``, a sorted tuple of non-negative ints.
+
+    The dtype stays, also in ``reference(x, axes)``: that NumPy adds small integers in int64 is the face's business.
+    ``needs_element``: no value for zero elements. ``samples`` are added to those that every reduction has.
+    """
 
     def infer(type_: ArrayType, *, axes: tuple[int, ...]) -> ArrayType:
         if type_.dtype.kind not in kinds:
@@ -181,10 +291,69 @@ def reduction(
         return ArrayType(reduced_shape(type_.shape, axes), type_.dtype)
 
     def evaluate(x: Any, *, axes: tuple[int, ...]) -> Any:
-        return reference(x, axis=axes)
+        return reference(x, axes)
 
-    shapes_axes = [((2, 3), (0,)), ((2, 3), (1,)), ((2, 3, 4), (0, 2)), ((3,), (0,)), ((2, 3), (0, 1)), ((2, 2), ())]
+    cases: list[tuple[Shape, tuple[int, ...]]] = [
+        ((2, 3), (0,)),
+        ((2, 3), (1,)),
+        ((2, 3, 4), (0, 2)),
+        ((3,), (0,)),
+        ((2, 3), (0, 1)),
+        ((2, 2), ()),
+        ((2, 0), (0,)),
+    ]
     if not needs_element:
-        shapes_axes.append(((0, 3), (0,)))
-    samples = tuple(Sample((Arg(shape, *domain, kind="b" if "f" not in kinds else "f"),), {"axes": axes}) for shape, axes in shapes_axes)
-    return TABLE.add(Op(name, infer, evaluate, Reduce(combine), adjoint=adjoint, samples=samples, doc=doc))
+        cases.append(((0, 3), (0,)))
+    kind = "f" if "f" in kinds else "b"
+    common = tuple(Sample((Arg(shape, *domain, kind=kind),), {"axes": axes}) for shape, axes in cases)
+    return TABLE.add(Op(name, infer, evaluate, Reduce(combine), adjoint=adjoint, samples=(*common, *samples), doc=doc))
+
+
+# Rows along one axis
+
+_ALONG_SAMPLES = (
+    Sample((Arg((5,)),), {"axis": 0}),
+    Sample((Arg((4, 3)),), {"axis": 0}),
+    Sample((Arg((2, 3, 2)),), {"axis": 1}),
+)
+
+
+def arg_reduction(name: str, combine: str, reference: Callable[..., Any], *, doc: str = "") -> Op:
+    """The int64 position of an extremum along ``axis``, a non-negative int."""
+
+    def infer(type_: ArrayType, *, axis: int) -> ArrayType:
+        if type_.shape[axis] == 0:
+            raise TraceShapeError(f"attempt to get {name} of an empty sequence")
+        return ArrayType(reduced_shape(type_.shape, (axis,)), INT64)
+
+    def evaluate(x: Any, *, axis: int) -> Any:
+        return reference(x, axis=axis)
+
+    tied = Sample((Arg((6,), values=(1.0, 2.0, 0.0, 2.0, 0.0, 1.0)),), {"axis": 0})
+    return TABLE.add(Op(name, infer, evaluate, ArgReduce(combine), samples=(*_ALONG_SAMPLES, tied), doc=doc))
+
+
+def along(
+    name: str,
+    reference: Callable[..., Any],
+    adjoint: Callable[..., Sequence[Any]] | None,
+    *,
+    kinds: str = "biuf",
+    result: np.dtype[Any] | None = None,
+    samples: Sequence[Sample] = (),
+    doc: str = "",
+) -> Op:
+    """A library call that maps each line along ``axis``, a non-negative int, to a line of the same length."""
+
+    def infer(type_: ArrayType, *, axis: int) -> ArrayType:
+        if type_.dtype.kind not in kinds:
+            raise TraceError(f"{name} is not defined for {type_.dtype}")
+        return ArrayType(type_.shape, result or type_.dtype)
+
+    empty = Sample((Arg((0, 2)),), {"axis": 0})
+    return TABLE.add(
+        Op(name, infer, reference, Library(name), adjoint=adjoint, samples=(*_ALONG_SAMPLES, empty, *samples), doc=doc)
+    )
+
+
+__all__ = ["BOOL", "INT64", "Where", "along", "arg_reduction", "nonzero", "pointwise", "reduction"]

@@ -1,4 +1,4 @@
-"""Reductions over a set of axes."""
+"""Reductions over a set of axes, and the positions of extrema."""
 
 from __future__ import annotations
 
@@ -6,23 +6,60 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.core.op import apply
-from srcgrad.ops.families import expand_reduced, reduction
+from srcgrad.core.sample import Arg, Sample
+from srcgrad.ops.arithmetic import astype, where
+from srcgrad.ops.families import arg_reduction, expand_reduced, reduction
+from srcgrad.ops.logic import equal
+
+Axes = tuple[int, ...]
 
 
-def _adjoint_sum(cotangent: Any, out: Any, x: Any, *, axes: tuple[int, ...]) -> tuple[Any]:
+def _adjoint_sum(cotangent: Any, out: Any, x: Any, *, axes: Axes) -> tuple[Any]:
     return (expand_reduced(cotangent, x.shape, axes),)
 
 
-def _share(cotangent: Any, out: Any, x: Any, *, axes: tuple[int, ...]) -> tuple[Any]:
+def _adjoint_prod(cotangent: Any, out: Any, x: Any, *, axes: Axes) -> tuple[Any]:
+    """The product of the other elements, right to second order however many elements are zero.
+
+    It is the product P of the non-zero elements, over x where that is one of them, times the product Z of the other
+    zeros. Z is 1 where there is no other zero. With a single one it is that zero itself: its value vanishes and its
+    derivative does not. With more it is zero to first order. So ``where(zero, x, 0)`` below is zero in value only.
+    """
+    zero = equal(x, 0)
+    factor = where(zero, 1, x)
+    zeros = where(zero, x, 0)
+    is_zero = astype(zero, dtype=x.dtype)
+    others = expand_reduced(sum(is_zero, axes=axes), x.shape, axes) - is_zero
+    other_zero = expand_reduced(sum(zeros, axes=axes), x.shape, axes) - zeros
+    rest = expand_reduced(cotangent * prod(factor, axes=axes), x.shape, axes) / factor
+    return (where(equal(others, 0), rest, where(equal(others, 1), rest * other_zero, 0)),)
+
+
+def _adjoint_extremum(cotangent: Any, out: Any, x: Any, *, axes: Axes) -> tuple[Any]:
     """Elements that tie for the extremum share the cotangent evenly."""
-    extremal = apply("equal", x, expand_reduced(out, x.shape, axes))
-    count = apply("sum", apply("astype", extremal, dtype=x.dtype), axes=axes)
-    return (apply("where", extremal, expand_reduced(cotangent / count, x.shape, axes), 0.0),)
+    extremal = equal(x, expand_reduced(out, x.shape, axes))
+    count = sum(astype(extremal, dtype=x.dtype), axes=axes)
+    return (where(extremal, expand_reduced(cotangent / count, x.shape, axes), 0),)
 
 
-sum = reduction("sum", "add", np.sum, _adjoint_sum, kinds="iufc")
-max = reduction("max", "maximum", np.max, _share, needs_element=True)
-min = reduction("min", "minimum", np.min, _share, needs_element=True)
-any = reduction("any", "or", np.any, None, kinds="b")
-all = reduction("all", "and", np.all, None, kinds="b")
+_ZEROS = tuple(
+    Sample((Arg((6,), values=values),), {"axes": (0,)})
+    for values in ((2.0, 0.0, 3.0, -1.0, 0.5, 1.5), (2.0, 0.0, 3.0, 0.0, 0.5, 1.5), (0.0, 0.0, 3.0, 0.0, 0.5, 1.5))
+)
+
+sum = reduction("sum", "add", lambda x, axes: np.sum(x, axes, dtype=x.dtype), _adjoint_sum, kinds="iufc")
+prod = reduction(
+    "prod",
+    "multiply",
+    lambda x, axes: np.prod(x, axes, dtype=x.dtype),
+    _adjoint_prod,
+    kinds="iufc",
+    samples=_ZEROS,
+)
+max = reduction("max", "maximum", lambda x, axes: np.max(x, axes), _adjoint_extremum, needs_element=True)
+min = reduction("min", "minimum", lambda x, axes: np.min(x, axes), _adjoint_extremum, needs_element=True)
+any = reduction("any", "or", lambda x, axes: np.any(x, axes), None, kinds="b")
+all = reduction("all", "and", lambda x, axes: np.all(x, axes), None, kinds="b")
+
+argmax = arg_reduction("argmax", "maximum", np.argmax, doc="The first of equals; a NaN counts as the largest.")
+argmin = arg_reduction("argmin", "minimum", np.argmin, doc="The first of equals; a NaN counts as the smallest.")

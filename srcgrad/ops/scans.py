@@ -1,0 +1,91 @@
+"""Running sums and products, and sorting: each line along one axis becomes a line of the same length."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from srcgrad.core.op import apply, face_of
+from srcgrad.core.sample import Arg, Sample
+from srcgrad.ops.arithmetic import astype, where
+from srcgrad.ops.creation import iota_on
+from srcgrad.ops.families import INT64, along
+from srcgrad.ops.logic import equal
+
+
+def _flip(x: Any, axis: int) -> Any:
+    """The elements in reverse order along an axis."""
+    starts = tuple(max(extent - 1, 0) if k == axis else 0 for k, extent in enumerate(x.shape))
+    steps = tuple(-1 if k == axis else 1 for k in range(len(x.shape)))
+    return apply("slice", x, starts=starts, shape=x.shape, steps=steps)
+
+
+def _sum_from(x: Any, axis: int) -> Any:
+    """At each position the sum from there to the end."""
+    return _flip(cumsum(_flip(x, axis), axis=axis), axis)
+
+
+def _adjoint_cumsum(cotangent: Any, out: Any, x: Any, *, axis: int) -> tuple[Any]:
+    return (_sum_from(cotangent, axis),)
+
+
+def _adjoint_cumprod(cotangent: Any, out: Any, x: Any, *, axis: int) -> tuple[Any]:
+    """At i the sum over k >= i of ``cotangent[k]`` times the product of the elements up to k other than i.
+
+    That product is taken apart as in the adjoint of ``prod``, and is right to second order for the same reason. Until k
+    there are ``count[k]`` zeros, whose sum is ``zeros_until[k]``; of these i itself is one if ``x[i]`` is zero. So for
+    ``x[i] != 0`` the other zeros multiply to 1 where the count is 0 and to ``zeros_until`` where it is 1; for
+    ``x[i] == 0`` to 1 where the count is 1 and to ``zeros_until - x[i]`` where it is 2.
+    """
+    zero = equal(x, 0)
+    factor = where(zero, 1, x)
+    zeros = where(zero, x, 0)
+    count = cumsum(astype(zero, dtype=x.dtype), axis=axis)
+    zeros_until = cumsum(zeros, axis=axis)
+    rest = cotangent * cumprod(factor, axis=axis)
+    with_one, with_two = where(equal(count, 1), rest, 0), where(equal(count, 2), rest, 0)
+    of_nonzero = _sum_from(where(equal(count, 0), rest, with_one * zeros_until), axis)
+    of_zero = _sum_from(with_one + with_two * zeros_until, axis) - zeros * _sum_from(with_two, axis)
+    return (where(zero, of_zero, of_nonzero / factor),)
+
+
+def _reference_cumsum(x: Any, *, axis: int) -> Any:
+    return np.cumsum(x, axis, dtype=x.dtype)
+
+
+def _reference_cumprod(x: Any, *, axis: int) -> Any:
+    return np.cumprod(x, axis, dtype=x.dtype)
+
+
+_ZEROS = tuple(
+    Sample((Arg((6,), values=values),), {"axis": 0})
+    for values in ((2.0, 0.0, 3.0, -1.0, 0.5, 1.5), (2.0, 0.0, 3.0, 0.0, 0.5, 1.5), (0.0, 0.0, 3.0, 0.0, 0.5, 1.5))
+)
+
+cumsum = along("cumsum", _reference_cumsum, _adjoint_cumsum, kinds="iufc")
+cumprod = along("cumprod", _reference_cumprod, _adjoint_cumprod, kinds="iufc", samples=_ZEROS)
+
+
+def _reference_argsort(x: Any, *, axis: int) -> Any:
+    return np.argsort(x, axis=axis, kind="stable")
+
+
+def _reference_sort(x: Any, *, axis: int) -> Any:
+    return np.sort(x, axis=axis, kind="stable")
+
+
+def _along(x: Any, places: Any, axis: int) -> Any:
+    """At each position along the axis the element of x at that place of the same line."""
+    face = face_of((x, places))
+    indices = [places if k == axis else iota_on(face, x.shape, k) for k in range(len(x.shape))]
+    return apply("gather", x, *indices, axes=tuple(range(len(x.shape))), position=0)
+
+
+def _adjoint_sort(cotangent: Any, out: Any, x: Any, *, axis: int) -> tuple[Any]:
+    rank = argsort(argsort(x, axis=axis), axis=axis)
+    return (_along(cotangent, rank, axis),)
+
+
+sort = along("sort", _reference_sort, _adjoint_sort, doc="Stable; NaN last.")
+argsort = along("argsort", _reference_argsort, None, result=INT64, doc="Stable; NaN last.")
