@@ -1,0 +1,378 @@
+"""Program to source text: the tree of loops as Python that Numba compiles and people read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from srcgrad.backends.expressions import Expressions
+from srcgrad.backends.writer import Names, Writer
+from srcgrad.core.location import Location
+from srcgrad.schedule.ir import (
+    Affine,
+    AnyStatement,
+    Axis,
+    Block,
+    BranchRegion,
+    Digit,
+    Index,
+    LibraryCall,
+    Load,
+    Loop,
+    LoopRegion,
+    Program,
+    Start,
+    Statement,
+    Value,
+    WhileRegion,
+    loads,
+    walk,
+)
+from srcgrad.schedule.storage import Place, Storage
+
+LOOP_NAMES = "ijklmnpqrs"
+#: expressions longer than this get a variable
+WIDTH = 72
+
+
+class Emitter:
+    """Writes the body of one kernel."""
+
+    def __init__(self, program: Program, storage: Storage) -> None:
+        self.program = program
+        self.places = storage.places
+        self.names = Names()
+        self.out = Writer()
+        self.expressions = Expressions(self.names, self.load, self.spill)
+        self.value_names: dict[Value, str] = {}
+        self.aliases: dict[tuple[Value, tuple[int, ...]], str] = {}
+        #: element of an array that the current straight-line code holds in a variable
+        self.held: dict[tuple[Value, str], str] = {}
+        #: single-use values whose expression stands in for them
+        self.pending: dict[tuple[Value, tuple[int, ...]], str] = {}
+        self.uses = _count_uses(program)
+        self.last_location: Location | None = None
+
+    # names and places
+
+    def name(self, value: Value) -> str:
+        if value not in self.value_names:
+            self.value_names[value] = self.names.fresh(value.name or "t")
+        return self.value_names[value]
+
+    def place(self, value: Value) -> Place:
+        return self.places.get(value) or Place("variable", (), ())
+
+    def variable(self, value: Value, index: tuple[Index, ...]) -> str:
+        """The local variable of an element whose indices the text knows."""
+        static = [self.expressions.static(index[dim]) for dim in self.place(value).kept]
+        assert all(position is not None for position in static), f"{value} at {index}"
+        return "_".join([self.name(value), *map(str, static)])
+
+    def element(self, value: Value, index: tuple[Index, ...]) -> str:
+        """An element of an array, as text."""
+        place = self.place(value)
+        kept = [index[dim] for dim in place.kept]
+        name, parts = self.name(value), []
+        shape: list[int] = []
+        position = 0
+        merged = False
+        while position < len(kept):
+            run = _digit_run(kept[position:], place.shape[position:])
+            if run > 1:
+                first = kept[position]
+                assert isinstance(first, Digit)
+                parts.append(self.expressions.affine(first.flat))
+                shape.append(int(np.prod(first.extents)))
+                merged = True
+            else:
+                run = 1
+                parts.append(self.expressions.index(kept[position]))
+                shape.append(place.shape[position])
+            position += run
+        if merged:
+            key = (value, tuple(shape))
+            if key not in self.aliases:
+                self.aliases[key] = self.names.fresh(name + "_flat")
+            name = self.aliases[key]
+        return f"{name}[{', '.join(parts) or '0'}]"
+
+    def load(self, load: Load) -> str:
+        value = load.value
+        place = self.place(value)
+        if place.kind == "variable" or not value.shape:
+            if value.shape or value in self.places:
+                static = tuple(self.expressions.static(load.index[dim]) or 0 for dim in place.kept)
+                if (value, static) in self.pending:
+                    return self.pending.pop((value, static))
+            return self.variable(value, load.index)
+        text = self.element(value, load.index)
+        return self.held.get((value, text), text)
+
+    def spill(self, text: str) -> str:
+        """A variable for an expression that its formula reads more than once."""
+        name = self.names.fresh("t")
+        self.out.line(f"{name} = {text}")
+        return name
+
+    def comment(self, location: Location | None) -> str:
+        """The user's line, where it is another than that of the line before."""
+        if location is None or location == self.last_location:
+            return ""
+        self.last_location = location
+        return str(location)
+
+    # blocks
+
+    def block(self, block: Block) -> None:
+        items = block.items
+        position = 0
+        while position < len(items):
+            entry = items[position]
+            if isinstance(entry, Start):
+                run = [entry]
+                while position + len(run) < len(items) and isinstance(items[position + len(run)], Start):
+                    run.append(items[position + len(run)])  # type: ignore[arg-type]
+                self.starts(run)
+                position += len(run)
+                continue
+            if isinstance(entry, Loop):
+                self.loop(entry.axis, lambda body=entry.body: self.block(body))  # type: ignore[misc]
+            elif isinstance(entry, Statement):
+                self.statement(entry, block, position)
+            elif isinstance(entry, LibraryCall):
+                self.library(entry)
+            else:
+                self.region(entry)
+            position += 1
+
+    def loop(self, axis: Axis, body: Any) -> None:
+        if axis.unrolled:
+            for turn in range(axis.extent):
+                self.expressions.fixed[axis] = turn
+                body()
+            del self.expressions.fixed[axis]
+            return
+        self.held.clear()
+        depth = len(self.expressions.axis_names)
+        name = self.names.fresh(LOOP_NAMES[min(depth, len(LOOP_NAMES) - 1)]) if axis not in self.expressions.axis_names else ""
+        if name:
+            self.expressions.axis_names[axis] = name
+        with self.out.block(f"for {self.expressions.axis_names[axis]} in range({axis.extent}):"):
+            body()
+        self.held.clear()
+
+    def starts(self, starts: list[Start]) -> None:
+        """Neutral elements, with one loop for those over the same axes."""
+        groups: dict[tuple[Axis, ...], list[Start]] = {}
+        for start in starts:
+            rolled = tuple(axis for axis in start.axes if not axis.unrolled)
+            groups.setdefault(rolled, []).append(start)
+        for axes, members in groups.items():
+            self.nest(axes, lambda members=members: [self.start(start) for start in members])  # type: ignore[misc]
+
+    def nest(self, axes: tuple[Axis, ...], body: Any) -> None:
+        if axes:
+            self.loop(axes[0], lambda: self.nest(axes[1:], body))
+        else:
+            body()
+
+    def start(self, start: Start) -> None:
+        statement = start.statement
+        unrolled = tuple(axis for axis in start.axes if axis.unrolled)
+
+        def write() -> None:
+            assert statement.combine is not None
+            if statement.key_value is not None:
+                self.assign(statement.target, statement.index, self.expressions.constant(0, statement.target.dtype))
+                extreme = _neutral(statement.combine.removeprefix("arg"), statement.key_value.dtype)
+                text = self.expressions.constant(extreme, statement.key_value.dtype)
+                self.assign(statement.key_value, statement.index, text)
+            else:
+                neutral = _neutral(statement.combine, statement.target.dtype)
+                self.assign(statement.target, statement.index, self.expressions.constant(neutral, statement.target.dtype))
+
+        self.nest(unrolled, write)
+
+    # statements
+
+    def target(self, value: Value, index: tuple[Index, ...]) -> str:
+        return self.variable(value, index) if self.place(value).kind == "variable" or not value.shape else self.element(value, index)
+
+    def assign(self, value: Value, index: tuple[Index, ...], text: str, location: Location | None = None) -> None:
+        self.out.line(f"{self.target(value, index)} = {text}", self.comment(location))
+
+    def statement(self, statement: Statement, block: Block, position: int) -> None:
+        value = statement.target
+        if statement.key is not None:
+            self.arg_update(statement)
+            return
+        text = self.expressions.text(statement.expr)
+        if statement.combine:
+            self.combine(statement, text)
+            return
+        place = self.place(value)
+        if place.kind == "variable" or not value.shape:
+            static = tuple(self.expressions.static(statement.index[dim]) or 0 for dim in place.kept)
+            if len(text) <= WIDTH and self.single_use_ahead(statement, block, position):
+                self.pending[value, static] = text
+            else:
+                self.assign(value, statement.index, text, statement.location)
+            return
+        element = self.element(value, statement.index)
+        self.forget(value)
+        if self.read_ahead(value, block, position) and not text.replace(".", "").isalnum():
+            name = self.names.fresh(self.name(value) + "_")
+            self.out.line(f"{name} = {text}", self.comment(statement.location))
+            self.held[value, element] = name
+            text = name
+        self.out.line(f"{element} = {text}", self.comment(statement.location))
+
+    def combine(self, statement: Statement, text: str) -> None:
+        value = statement.target
+        target = self.target(value, statement.index)
+        self.forget(value)
+        comment = self.comment(statement.location)
+        match statement.combine:
+            case "add" if value.dtype in (np.float32, np.float64, np.int64):
+                self.out.line(f"{target} += {text}", comment)
+            case "multiply" if value.dtype in (np.float32, np.float64, np.int64):
+                self.out.line(f"{target} *= {text}", comment)
+            case "add":
+                self.out.line(f"{target} = {self.expressions.cast(f'{target} + {text}', value.dtype, value.dtype)}", comment)
+            case "multiply":
+                self.out.line(f"{target} = {self.expressions.cast(f'{target} * ({text})', value.dtype, value.dtype)}", comment)
+            case "maximum" | "minimum":
+                function = self.expressions.function(str(statement.combine), value.dtype)
+                self.out.line(f"{target} = {function}({target}, {text})", comment)
+            case "or" | "and":
+                sign = "|" if statement.combine == "or" else "&"
+                self.out.line(f"{target} {sign}= {text}", comment)
+            case _:
+                raise AssertionError(statement.combine)
+
+    def arg_update(self, statement: Statement) -> None:
+        """First extremum wins, a NaN wins over all: NumPy's argmax and argmin."""
+        assert statement.key is not None and statement.key_value is not None
+        key = self.names.fresh("candidate")
+        best = self.target(statement.key_value, statement.index)
+        sign = ">" if statement.combine == "argmaximum" else "<"
+        self.out.line(f"{key} = {self.expressions.text(statement.key)}", self.comment(statement.location))
+        nan = f" or ({key} != {key} and {best} == {best})" if statement.key.dtype.kind == "f" else ""
+        with self.out.block(f"if {key} {sign} {best}{nan}:"):
+            self.assign(statement.key_value, statement.index, key)
+            self.assign(statement.target, statement.index, self.expressions.text(statement.expr))
+
+    def single_use_ahead(self, statement: Statement, block: Block, position: int) -> bool:
+        """Whether the value's one reader comes later in this block, before anything that it reads is written."""
+        value = statement.target
+        if self.uses[value] != 1 or value in self.program.outputs or len(statement.index) != len(value.shape):
+            return False
+        reads = {load.value for load in loads(statement.expr)}
+        for entry in block.items[position + 1 :]:
+            if not isinstance(entry, Statement):
+                return False
+            if any(load.value is value for load in entry.reads()):
+                return entry.key is None and not any(isinstance(i, Affine) is False for i in entry.index)
+            if reads & set(entry.writes()) or value in entry.writes():
+                return False
+        return False
+
+    def read_ahead(self, value: Value, block: Block, position: int) -> bool:
+        return any(
+            isinstance(entry, Statement) and any(load.value is value for load in entry.reads())
+            for entry in block.items[position + 1 :]
+        )
+
+    def forget(self, value: Value) -> None:
+        for key in [key for key in self.held if key[0] is value]:
+            del self.held[key]
+
+    # calls and regions
+
+    def library(self, call: LibraryCall) -> None:
+        self.expressions.functions[call.function, "library"] = call.function
+        arguments = [self.name(value) for value in (*call.targets, *call.operands)]
+        arguments += [repr(call.params[key]) for key in sorted(call.params)]
+        self.out.line(f"{call.function}({', '.join(arguments)})", self.comment(call.location))
+        self.held.clear()
+
+    def region(self, region: AnyStatement) -> None:
+        self.held.clear()
+        comment = self.comment(region.location)
+        match region:
+            case LoopRegion():
+                count = self.expressions.text(region.trip_count)
+                turn = self.name(region.counter)
+                span = f"range({count} - 1, -1, -1)" if region.reverse else f"range({count})"
+                with self.out.block(f"for {turn} in {span}:", comment):
+                    self.program_tree(region.body)
+            case WhileRegion():
+                with self.out.block("while True:", comment):
+                    self.program_tree(region.condition)
+                    with self.out.block(f"if not ({self.expressions.text(region.predicate)}):"):
+                        self.out.line("break")
+                    self.program_tree(region.body)
+            case BranchRegion():
+                with self.out.block(f"if {self.expressions.text(region.predicate)}:", comment):
+                    self.program_tree(region.then)
+                with self.out.block("else:"):
+                    self.program_tree(region.orelse)
+        self.held.clear()
+
+    def program_tree(self, program: Program) -> None:
+        assert program.tree is not None
+        self.held.clear()
+        self.block(program.tree)
+        self.held.clear()
+
+
+def _count_uses(program: Program) -> Counter[Value]:
+    """How many loads of each value the expressions hold."""
+    counts: Counter[Value] = Counter()
+
+    def visit(inner: Program) -> None:
+        from srcgrad.schedule.axes import inner_programs
+
+        assert inner.tree is not None
+        for entry, _ in walk(inner.tree):
+            for load in entry.reads():
+                counts[load.value] += 1
+            if isinstance(entry, WhileRegion):
+                counts.update(load.value for load in loads(entry.predicate))
+            if not isinstance(entry, Start):
+                for nested in inner_programs(entry):
+                    visit(nested)
+
+    visit(program)
+    return counts
+
+
+def _digit_run(indices: list[Index], shape: tuple[int, ...]) -> int:
+    """How many leading indices are all the digits, in order, of one flat index over these stored extents."""
+    first = indices[0]
+    if not isinstance(first, Digit) or first.position:
+        return 0
+    count = len(first.extents)
+    run = indices[:count]
+    matches = len(run) == count and all(
+        isinstance(d, Digit) and d.flat == first.flat and d.extents == first.extents and d.position == k
+        for k, d in enumerate(run)
+    )
+    return count if matches and shape[:count] == first.extents else 0
+
+
+def _neutral(combine: str, dtype: np.dtype[Any]) -> Any:
+    """What a reduction starts from."""
+    match combine:
+        case "add" | "or":
+            return dtype.type(0)
+        case "multiply" | "and":
+            return dtype.type(1)
+        case "maximum":
+            return dtype.type(-np.inf) if dtype.kind == "f" else False if dtype.kind == "b" else np.iinfo(dtype).min
+        case "minimum":
+            return dtype.type(np.inf) if dtype.kind == "f" else True if dtype.kind == "b" else np.iinfo(dtype).max
+    raise AssertionError(combine)

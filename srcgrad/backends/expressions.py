@@ -1,0 +1,152 @@
+"""Expressions and indices of the loop IR as Python text.
+
+Python's own promotion is not NumPy's, so dtypes are spelled out: constants of other dtypes than float64, int64 and bool are named at the top of the module, and
+results of narrow integer arithmetic are cast back.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from srcgrad.backends.writer import Names
+from srcgrad.schedule.ir import Affine, Apply, Axis, Const, Convert, Digit, Dynamic, Expr, Index, IndexValue, Load
+
+_NATIVE = {np.dtype(np.float64), np.dtype(np.int64), np.dtype(np.bool_), np.dtype(np.float32)}
+_CALL = re.compile(r"\b([a-z_]\w*)\(")
+_ATOM = re.compile(r"[\w.]+(\[[^\[\]]*\])?|\w+\([^()]*\)")
+
+
+class Expressions:
+    """Text of expressions; collects the constants and the functions that the module has to define."""
+
+    def __init__(self, names: Names, load: Callable[[Load], str], spill: Callable[[str], str]) -> None:
+        self.names = names
+        self.load = load
+        self.spill = spill
+        self.fixed: dict[Axis, int] = {}
+        self.axis_names: dict[Axis, str] = {}
+        self.constants: dict[tuple[str, str], str] = {}
+        self.functions: dict[tuple[str, str], str] = {}
+
+    # expressions
+
+    def text(self, expr: Expr) -> str:
+        match expr:
+            case Load():
+                return self.load(expr)
+            case Const():
+                return self.constant(expr.value, expr.dtype)
+            case Convert():
+                return self.cast(self.text(expr.arg), expr.arg.dtype, expr.dtype)
+            case IndexValue():
+                return self.cast(self.index(expr.index), np.dtype(np.int64), expr.dtype)
+            case Apply():
+                return self.apply(expr)
+        raise AssertionError(expr)
+
+    def apply(self, expr: Apply) -> str:
+        args = [self.text(arg) for arg in expr.args]
+        for position, arg in enumerate(args):
+            if expr.formula.count(f"{{{position}}}") > 1 and not _ATOM.fullmatch(arg):
+                args[position] = self.spill(arg)
+        if _is_call(expr.formula):
+            text = expr.formula.format(*args)
+        else:
+            text = expr.formula.format(*(arg if _ATOM.fullmatch(arg) else f"({arg})" for arg in args))
+        operand = expr.args[-1].dtype if expr.args else expr.dtype
+        text = _CALL.sub(lambda match: self.function(match[1], operand) + "(", text) if "(" in expr.formula else text
+        native = expr.dtype in _NATIVE
+        return text if native else self.cast(text, np.dtype(np.int64), expr.dtype)
+
+    def function(self, name: str, dtype: np.dtype[Any]) -> str:
+        """The name, in the module, of a scalar function for operands of a dtype."""
+        if name in self.functions.values() or name.endswith(("_f32", "_f64")):
+            return name
+        key = (name, dtype.name)
+        if key not in self.functions:
+            self.functions[key] = name if dtype != np.dtype(np.float32) else f"{name}_f32"
+        return self.functions[key]
+
+    def constant(self, value: Any, dtype: np.dtype[Any]) -> str:
+        if dtype.kind == "b":
+            return str(bool(value))
+        if dtype == np.dtype(np.int64):
+            return str(int(value)) if value >= 0 else f"({int(value)})"
+        if dtype == np.dtype(np.float64) and math.isfinite(value):
+            return repr(float(value)) if math.copysign(1, value) > 0 else f"({float(value)!r})"
+        key = (dtype.name, repr(value.item() if isinstance(value, np.generic) else value))
+        if key not in self.constants:
+            self.constants[key] = self.names.fresh(_constant_name(value))
+        return self.constants[key]
+
+    def cast(self, text: str, source: np.dtype[Any], target: np.dtype[Any]) -> str:
+        if target.kind == "b":
+            return f"({text}) != {self.constant(source.type(0), source)}"
+        if source == target and target in _NATIVE:
+            return text
+        key = (f"cast {target.name}", "")
+        self.functions[key] = target.name
+        return f"{target.name}({text})"
+
+    # indices
+
+    def index(self, index: Index) -> str:
+        match index:
+            case Affine():
+                return self.affine(index)
+            case Digit():
+                return self.digit(index)
+            case Dynamic():
+                return self.text(index.expr)
+
+    def affine(self, index: Affine) -> str:
+        const = index.const
+        parts: list[str] = []
+        for axis, coefficient in index.terms:
+            axis = axis.find()
+            if axis in self.fixed:
+                const += coefficient * self.fixed[axis]
+                continue
+            name = self.axis_names[axis]
+            if coefficient == -1 and not parts:
+                parts.append(f"-{name}")
+                continue
+            sign = ("- " if coefficient < 0 else "+ ") if parts else ("-" if coefficient < 0 else "")
+            parts.append(f"{sign}{name}" if abs(coefficient) == 1 else f"{sign}{abs(coefficient)} * {name}")
+        if const or not parts:
+            parts.append(f"{'-' if const < 0 else '+'} {abs(const)}" if parts else str(const))
+        if len(parts) == 2 and parts[0].startswith("-") and const > 0:
+            return f"{const} - {parts[0][1:]}"
+        return " ".join(parts)
+
+    def digit(self, index: Digit) -> str:
+        stride = math.prod(index.extents[index.position + 1 :])
+        flat = self.affine(index.flat)
+        flat = flat if flat.isidentifier() else f"({flat})"
+        text = f"{flat} // {stride}" if stride > 1 else flat
+        return f"{text} % {index.extents[index.position]}" if index.position else text
+
+    def static(self, index: Index) -> int | None:
+        """The number that an index is in the text right now, if it is one."""
+        if not isinstance(index, Affine):
+            return None
+        total = index.const
+        for axis, coefficient in index.terms:
+            if axis.find() not in self.fixed:
+                return None
+            total += coefficient * self.fixed[axis.find()]
+        return total
+
+
+def _is_call(formula: str) -> bool:
+    return bool(re.fullmatch(r"\w+\([^()]*\)", formula))
+
+
+def _constant_name(value: Any) -> str:
+    text = repr(value.item() if isinstance(value, np.generic) else value)
+    return "c_" + text.replace("-", "m").replace(".", "_").replace("+", "")

@@ -1,0 +1,152 @@
+"""Schedule to module text: imports, constants, the kernel, and the entry that makes its outputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from srcgrad.backends.emit import Emitter
+from srcgrad.backends.writer import Writer
+from srcgrad.schedule.ir import Program, Value
+from srcgrad.schedule.storage import Storage
+
+
+@dataclass(frozen=True)
+class Module:
+    """Source text and what a caller has to know of it: the entry's arguments are inputs, then constants."""
+
+    name: str
+    source: str
+    inputs: tuple[Value, ...]
+    constants: tuple[np.ndarray[Any, Any], ...]
+    outputs: tuple[Value, ...]
+    workspace_bytes: int
+
+
+def emit_module(program: Program, storage: Storage, name: str, *, fast_math: bool = True) -> Module:
+    """The module of a scheduled program."""
+    name = name if name.isidentifier() else "f"
+    emitter = Emitter(program, storage)
+    for reserved in (name, f"{name}_kernel", "np", "view", "local", "part", "reshaped", "kernel", "entry", "workspace", "inf", "nan"):
+        emitter.names.reserve(reserved)
+    for value in (*program.inputs, *program.outputs):
+        emitter.name(value)
+    assert program.tree is not None
+    emitter.block(program.tree)
+    body = emitter.out.lines
+    constants = tuple(v for v, place in storage.places.items() if place.kind == "constant" and v in emitter.value_names)
+    arrays = [v for v in program.outputs if v.shape]
+    scalars = [v for v in program.outputs if not v.shape]
+
+    out = Writer()
+    _imports(out, emitter)
+    parameters = [emitter.name(v) for v in (*program.inputs, *constants)]
+    kernel_parameters = [*parameters, *(emitter.name(v) for v in arrays)]
+    if storage.workspace_bytes:
+        kernel_parameters.append("workspace")
+    out.line(f"@kernel(fast_math={fast_math})")
+    with out.block(f"def {name}_kernel({', '.join(kernel_parameters)}):"):
+        _locals(out, emitter, storage)
+        for line in body:
+            out.line(line)
+        if scalars:
+            out.line(f"return {', '.join(emitter.name(v) for v in scalars)}")
+    out.line("")
+    out.line("")
+    out.line("@entry")
+    with out.block(f"def {name}({', '.join(parameters)}):"):
+        _entry(out, emitter, program, constants, storage, f"{name}_kernel")
+    return Module(
+        name,
+        out.text(),
+        tuple(program.inputs),
+        tuple(v.data for v in constants),
+        tuple(program.outputs),
+        storage.workspace_bytes,
+    )
+
+
+def _imports(out: Writer, emitter: Emitter) -> None:
+    from srcgrad.backends import vecmath
+    from srcgrad.backends.scalars import INSTRUCTIONS
+
+    casts: set[str] = set()
+    imported: dict[str, set[str]] = {}
+    for (function, dtype), name in emitter.expressions.functions.items():
+        if function.startswith("cast "):
+            casts.add(name)
+        elif dtype == "library":
+            imported.setdefault("srcgrad.backends.library", set()).add(name)
+        elif function in INSTRUCTIONS:
+            _import(imported, "srcgrad.backends.scalars", function, name)
+        else:
+            exported = vecmath.lookup(function, np.dtype(dtype))
+            _import(imported, vecmath.FUNCTIONS[exported].__module__, exported, name)
+    dtypes = {v.dtype.name for v in emitter.places if emitter.places[v].kind in ("stack", "workspace")}
+    out.line("import numpy as np")
+    numba_types = sorted(casts | {_numba_name(d) for d in dtypes})
+    if numba_types:
+        out.line(f"from numba import {', '.join(numba_types)}")
+    out.line("from srcgrad.backends.buffer import local, part, reshaped, view")
+    out.line("from srcgrad.backends.runtime import entry, kernel")
+    for module, found in sorted(imported.items()):
+        out.line(f"from {module} import {', '.join(sorted(found))}")
+    out.line("")
+    for (dtype, text), name in emitter.expressions.constants.items():
+        value = f'float("{text}")' if text in ("inf", "-inf", "nan") else text
+        out.line(f"{name} = np.{dtype}({value})")
+    out.line("")
+    out.line("")
+
+
+def _import(imported: dict[str, set[str]], module: str, function: str, name: str) -> None:
+    imported.setdefault(module, set()).add(name if name == function else f"{function} as {name}")
+
+
+def _numba_name(dtype: str) -> str:
+    return "boolean" if dtype == "bool" else dtype
+
+
+def _locals(out: Writer, emitter: Emitter, storage: Storage) -> None:
+    for value, place in storage.places.items():
+        if value not in emitter.value_names:
+            continue
+        name, dtype = emitter.value_names[value], _numba_name(value.dtype.name)
+        if place.kind == "stack":
+            out.line(f"{name} = local({dtype}, {_tuple(place.shape)})")
+        elif place.kind == "workspace":
+            out.line(f"{name} = part(workspace, {place.offset}, {dtype}, {_tuple(place.shape)})")
+    for (value, shape), name in emitter.aliases.items():
+        out.line(f"{name} = reshaped({emitter.name(value)}, {_tuple(shape)})")
+
+
+def _entry(
+    out: Writer, emitter: Emitter, program: Program, constants: tuple[Value, ...], storage: Storage, kernel: str
+) -> None:
+    arguments = [_viewed(emitter.name(v), v) for v in (*program.inputs, *constants)]
+    for value in program.outputs:
+        if value.shape:
+            out.line(f"{emitter.name(value)} = np.empty({_tuple(value.shape)}, np.{_numpy_name(value.dtype)})")
+            arguments.append(_viewed(emitter.name(value), value))
+    if storage.workspace_bytes:
+        out.line(f"workspace = np.empty({storage.workspace_bytes}, np.uint8)")
+        arguments.append(f"view(workspace, ({storage.workspace_bytes},))")
+    scalars = [emitter.name(v) for v in program.outputs if not v.shape]
+    call = f"{kernel}({', '.join(arguments)})"
+    out.line(f"{', '.join(scalars)} = {call}" if scalars else call)
+    names = [emitter.name(v) for v in program.outputs]
+    out.line(f"return ({', '.join(names)}{',' if len(names) == 1 else ''})")
+
+
+def _viewed(name: str, value: Value) -> str:
+    return f"view({name}, {_tuple(value.shape)})" if value.shape else name
+
+
+def _numpy_name(dtype: np.dtype[Any]) -> str:
+    return "bool_" if dtype.kind == "b" else dtype.name
+
+
+def _tuple(shape: tuple[int, ...]) -> str:
+    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"

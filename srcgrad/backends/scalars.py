@@ -1,0 +1,156 @@
+"""Scalar functions of emitted code that are single instructions, or nearly: no branch, so that loops over them become vector code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+from numba import njit
+from numba.core import types
+from numba.extending import intrinsic
+
+Builder = Any
+
+
+def _same(x: Any, y: Any) -> Any:
+    """The common type of two operands of a select; literals give way."""
+    x, y = types.unliteral(x), types.unliteral(y)
+    return x if x == y else None
+
+
+@intrinsic
+def where(typingctx: Any, condition: Any, x: Any, y: Any) -> Any:
+    """``x`` where the condition holds, else ``y``: an LLVM select, never a branch."""
+    kind = _same(x, y)
+    if kind is None or types.unliteral(condition) != types.boolean:
+        return None
+
+    def codegen(context: Any, builder: Builder, sig: Any, args: Any) -> Any:
+        return builder.select(args[0], args[1], args[2])
+
+    return kind(types.boolean, kind, kind), codegen
+
+
+def _extremum(name: str, ordered: str, signed: str, nan_wins: bool) -> Any:
+    def extremum(typingctx: Any, x: Any, y: Any) -> Any:
+        kind = _same(x, y)
+        if kind is None:
+            return None
+
+        def codegen(context: Any, builder: Builder, sig: Any, args: Any) -> Any:
+            a, b = args
+            if isinstance(kind, types.Float):
+                first = builder.fcmp_ordered(ordered, a, b)
+                other = builder.fcmp_unordered("uno", a, a) if nan_wins else builder.fcmp_unordered("uno", b, b)
+                return builder.select(builder.or_(first, other), a, b)
+            compare = builder.icmp_signed if getattr(kind, "signed", False) else builder.icmp_unsigned
+            return builder.select(compare(signed, a, b), a, b)
+
+        return kind(kind, kind), codegen
+
+    extremum.__name__ = extremum.__qualname__ = name
+    extremum.__doc__ = f"NumPy's {name}."
+    return intrinsic(extremum)
+
+
+maximum = _extremum("maximum", ">", ">", nan_wins=True)
+minimum = _extremum("minimum", "<", "<", nan_wins=True)
+fmax = _extremum("fmax", ">", ">", nan_wins=False)
+fmin = _extremum("fmin", "<", "<", nan_wins=False)
+
+
+def _llvm_unary(name: str, llvm_name: str) -> Any:
+    def unary(typingctx: Any, x: Any) -> Any:
+        kind = types.unliteral(x)
+        if not isinstance(kind, types.Float):
+            return None
+
+        def codegen(context: Any, builder: Builder, sig: Any, args: Any) -> Any:
+            value = args[0]
+            function = builder.module.declare_intrinsic(llvm_name, (value.type,))
+            return builder.call(function, (value,))
+
+        return kind(kind), codegen
+
+    unary.__name__ = unary.__qualname__ = name
+    unary.__doc__ = f"The instruction {llvm_name}."
+    return intrinsic(unary)
+
+
+sqrt = _llvm_unary("sqrt", "llvm.sqrt")
+floor = _llvm_unary("floor", "llvm.floor")
+ceil = _llvm_unary("ceil", "llvm.ceil")
+trunc = _llvm_unary("trunc", "llvm.trunc")
+rint = _llvm_unary("rint", "llvm.rint")
+
+
+@intrinsic
+def absolute(typingctx: Any, x: Any) -> Any:
+    """NumPy's absolute, of floats and integers."""
+    kind = types.unliteral(x)
+
+    def codegen(context: Any, builder: Builder, sig: Any, args: Any) -> Any:
+        value = args[0]
+        if isinstance(kind, types.Float):
+            return builder.call(builder.module.declare_intrinsic("llvm.fabs", (value.type,)), (value,))
+        if not getattr(kind, "signed", False):
+            return value
+        negative = builder.icmp_signed("<", value, ir.Constant(value.type, 0))
+        return builder.select(negative, builder.neg(value), value)
+
+    return kind(kind), codegen
+
+
+@intrinsic
+def copysign(typingctx: Any, x: Any, y: Any) -> Any:
+    """The magnitude of x with the sign of y."""
+    kind = _same(x, y)
+    if not isinstance(kind, types.Float):
+        return None
+
+    def codegen(context: Any, builder: Builder, sig: Any, args: Any) -> Any:
+        return builder.call(builder.module.declare_intrinsic("llvm.copysign", (args[0].type,)), args)
+
+    return kind(kind, kind), codegen
+
+
+@intrinsic
+def signbit(typingctx: Any, x: Any) -> Any:
+    """Whether the sign bit is set, of -0.0 and NaN too."""
+    kind = types.unliteral(x)
+    if not isinstance(kind, types.Float):
+        return None
+
+    def codegen(context: Any, builder: Builder, sig: Any, args: Any) -> Any:
+        bits = ir.IntType(kind.bitwidth)
+        return builder.icmp_signed("<", builder.bitcast(args[0], bits), ir.Constant(bits, 0))
+
+    return types.boolean(kind), codegen
+
+
+@njit
+def checked_index(index: int, extent: int) -> int:
+    """An index from data as NumPy reads it: negative ones count from the end; raises IndexError outside."""
+    wrapped = index + extent if index < 0 else index
+    if wrapped < 0 or wrapped >= extent:
+        raise IndexError("index out of bounds")
+    return wrapped
+
+
+INSTRUCTIONS: dict[str, Callable[..., Any]] = {
+    "where": where,
+    "maximum": maximum,
+    "minimum": minimum,
+    "fmax": fmax,
+    "fmin": fmin,
+    "sqrt": sqrt,
+    "floor": floor,
+    "ceil": ceil,
+    "trunc": trunc,
+    "rint": rint,
+    "absolute": absolute,
+    "copysign": copysign,
+    "signbit": signbit,
+    "checked_index": checked_index,
+}

@@ -1,0 +1,117 @@
+"""Axis classes: which loop variables may be one.
+
+A statement that reads element ``i`` of a value in its own turn ``i`` may share the loop that writes it: its axis and the value's are merged. Merging goes
+greedily over all such pairs, pairs that carry data within the program first. A pair whose merging would put two axes of one statement, or two dimensions
+of one value, into one class is left out: that read is then a read at other indices, and what it reads is complete before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from srcgrad.core.settings import settings
+from srcgrad.schedule.ir import (
+    Affine,
+    AnyStatement,
+    Axis,
+    BranchRegion,
+    Index,
+    LoopRegion,
+    Program,
+    Statement,
+    Value,
+    WhileRegion,
+)
+
+Pair = tuple[Axis, Axis]
+
+
+def merge_axes(program: Program) -> None:
+    """Merge the axes of a program's statements and values into classes; programs inside regions each for themselves."""
+    statements = [s for s in program.statements if isinstance(s, Statement)]
+    _merge(statements, [*_flow_pairs(statements, written=True), *_flow_pairs(statements, written=False)])
+    for statement in statements:
+        statement.settle()
+    for region in program.statements:
+        for inner in inner_programs(region):
+            merge_axes(inner)
+
+
+def inner_programs(statement: AnyStatement) -> tuple[Program, ...]:
+    match statement:
+        case LoopRegion():
+            return (statement.body,)
+        case WhileRegion():
+            return (statement.condition, statement.body)
+        case BranchRegion():
+            return (statement.then, statement.orelse)
+    return ()
+
+
+def _flow_pairs(statements: list[Statement], *, written: bool) -> Iterator[Pair]:
+    """Pairs (axis of a statement, axis of the value it touches), through values written here or through the others."""
+    own = {value for statement in statements for value in statement.writes()}
+    for statement in statements:
+        accesses = [(statement.target, statement.index), *((load.value, load.index) for load in statement.reads())]
+        for value, index in accesses:
+            if (value in own) == written:
+                yield from _tied(value, index)
+
+
+def _tied(value: Value, index: tuple[Index, ...]) -> Iterator[Pair]:
+    for own, used in zip(value.axes, index, strict=True):
+        if own is not None and isinstance(used, Affine) and used.axis is not None and used.axis.extent == own.extent:
+            yield used.axis, own
+
+
+def _merge(statements: list[Statement], pairs: Iterable[Pair]) -> None:
+    """Greedy union under the rule that no group (a statement's axes, a value's dimensions) meets itself."""
+    groups: list[set[Axis]] = []
+    member: dict[Axis, set[int]] = {}
+
+    def enter(axes: Iterable[Axis | None]) -> None:
+        group = {axis.find() for axis in axes if axis is not None}
+        for axis in group:
+            member.setdefault(axis, set()).add(len(groups))
+        groups.append(group)
+
+    values: dict[Value, None] = {}
+    for statement in statements:
+        enter(statement.axes)
+        values.update((value, None) for value in statement.writes())
+        values.update((load.value, None) for load in statement.reads())
+    for value in values:
+        enter(value.axes)
+    for left, right in pairs:
+        a, b = left.find(), right.find()
+        if a is b or member.get(a, set()) & member.get(b, set()):
+            continue
+        a.union(b)
+        member[a] = member.pop(a, set()) | member.pop(b, set())
+
+
+def choose_unrolled(program: Program) -> None:
+    """Mark the axes that the text writes out: short ones, as long as the statements do not add up to too many."""
+    statements = list(_all_statements(program))
+    copies = {id(s): 1 for s in statements}
+    total = len(statements)
+    classes = {axis for s in statements for axis in s.classes}
+    for axis in sorted(classes, key=lambda a: (a.extent, a.serial)):
+        if axis.extent > settings.unroll:
+            break
+        users = [s for s in statements if axis in s.classes]
+        added = sum(copies[id(s)] * (axis.extent - 1) for s in users)
+        if total + added > settings.unroll_budget or max(copies[id(s)] for s in users) * axis.extent > 32:
+            continue
+        total += added
+        axis.unrolled = True
+        for s in users:
+            copies[id(s)] *= axis.extent
+
+
+def _all_statements(program: Program) -> Iterator[Statement]:
+    for statement in program.statements:
+        if isinstance(statement, Statement):
+            yield statement
+        for inner in inner_programs(statement):
+            yield from _all_statements(inner)

@@ -1,0 +1,97 @@
+"""The cost model of the search: rough cycles, good enough to rank axis orders.
+
+    leaf      arithmetic and memory of one statement in one turn; divided by the vector width in an innermost loop
+    crossing  what is written in one loop and read in another has to be stored
+    loop      what entering a loop costs
+"""
+
+from __future__ import annotations
+
+import math
+
+from srcgrad.schedule.dependence import Dependences
+from srcgrad.schedule.ir import Affine, AnyStatement, Axis, Index, Statement, Value, cost_of
+
+VECTOR_BYTES = 64
+L2 = 1024 * 1024
+
+
+def loop_overhead(axis: Axis) -> float:
+    return 0.0 if axis.unrolled else 4.0
+
+
+def leaf_cost(statement: AnyStatement, innermost: Axis | None, fixed: frozenset[Axis]) -> float:
+    """One turn of a statement whose innermost loop is ``innermost`` (None: not in an innermost loop)."""
+    if not isinstance(statement, Statement):
+        return 0.0
+    copies = 1
+    for axis in statement.classes:
+        if axis.unrolled and axis not in fixed:
+            copies *= axis.extent
+    arithmetic = cost_of(statement.expr) + (1.0 if statement.combine else 0.0)
+    if statement.key is not None:
+        arithmetic += cost_of(statement.key) + 4.0
+    memory = [_stride_cost(load.index, load.value, innermost) for load in statement.reads()]
+    memory.append(_stride_cost(statement.index, statement.target, innermost) * 0.5)
+    if innermost is None:
+        return copies * (arithmetic + 0.5 * len(memory))
+    lanes = VECTOR_BYTES / max(statement.target.dtype.itemsize, 4) * 0.75
+    if innermost.extent < lanes:
+        lanes = max(1.0, innermost.extent / 2)
+    gathers = sum(cost for cost in memory if cost > 1)
+    streams = sum(cost for cost in memory if cost <= 1)
+    horizontal = 6.0 / innermost.extent if statement.combine and innermost in statement.reduced_classes else 0.0
+    return copies * ((arithmetic + streams) / lanes + gathers + horizontal)
+
+
+def accumulator_cost(members: tuple[AnyStatement, ...], axis: Axis, fixed: frozenset[Axis]) -> float:
+    """Of accumulators that live across the turns of a loop over ``axis``: read and written in each turn."""
+    total = 0.0
+    for statement in members:
+        if isinstance(statement, Statement) and statement.combine and axis in statement.reduced_classes:
+            kept = [a for a in statement.classes if a not in statement.reduced_classes and a not in fixed and a is not axis]
+            if any(not a.unrolled for a in kept):
+                total += axis.extent * 1.5 * _traffic(statement.target, fixed | statement.reduced_classes)
+    return total
+
+
+def _stride_cost(index: tuple[Index, ...], value: Value, innermost: Axis | None) -> float:
+    """Of touching a value in successive turns of the innermost loop: 0 the same element, 1 the next, 3 elsewhere."""
+    stride, step = 0, 1
+    for part, extent in zip(reversed(index), reversed(value.shape), strict=True):
+        if not isinstance(part, Affine):
+            return 3.0
+        stride += step * sum(coefficient for axis, coefficient in part.terms if axis.find() is innermost)
+        step *= extent
+    return 0.0 if stride == 0 else 1.0 if abs(stride) == 1 else 3.0
+
+
+def crossing_cost(
+    group: tuple[AnyStatement, ...], slots: dict[AnyStatement, int], before: Dependences, fixed: frozenset[Axis]
+) -> float:
+    """Of storing what one slot leaves for another: written once, read once for each reader."""
+    total = 0.0
+    stored: set[Value] = set()
+    for statement in group:
+        for other, _ in before[statement]:
+            if other not in slots or slots[other] == slots[statement]:
+                continue
+            for value in other.writes():
+                if not any(load.value is value for load in statement.reads()):
+                    continue
+                traffic = _traffic(value, fixed)
+                total += traffic if value in stored else 2 * traffic
+                stored.add(value)
+    return total
+
+
+def _traffic(value: Value, fixed: frozenset[Axis]) -> float:
+    elements = 1
+    for axis in value.axes:
+        if axis is not None and axis.find() not in fixed:
+            elements *= axis.extent
+    size = elements * value.dtype.itemsize
+    level = 0.5 + 0.15 * math.log2(max(1.0, size / VECTOR_BYTES)) if size <= L2 else 6.0
+    return level * max(1.0, size / VECTOR_BYTES * 2)
+
+

@@ -1,0 +1,128 @@
+"""How to read one element of a graph node: an expression over placeholder axes, one for each of its dimensions.
+
+Views cost nothing: they substitute into the expression of what they view. Where the composition has no form (a reshape of a strided slice of a
+reshape), the caller stores the node in a value of its own and goes on from there.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from srcgrad.core.lowering import DimMap
+from srcgrad.schedule.ir import Affine, Axis, Digit, Expr, Index, Load, Value, substitute_expr
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """``expr`` over ``axes``: the placeholder of each dimension, None where the extent is 1."""
+
+    shape: tuple[int, ...]
+    axes: tuple[Axis | None, ...]
+    expr: Expr
+
+    def at(self, indices: tuple[Index, ...]) -> Expr | None:
+        """The expression with indices for the placeholders; None where it has no form."""
+        mapping = {axis: index for axis, index in zip(self.axes, indices, strict=True) if axis is not None}
+        return substitute_expr(self.expr, mapping)
+
+    def whole_value(self) -> Value | None:
+        """The value of which this is every element in order, if it is one."""
+        if not isinstance(self.expr, Load) or self.expr.value.shape != self.shape:
+            return None
+        identical = all(
+            index == Affine.of(axis) for index, axis in zip(self.expr.index, self.axes, strict=True)
+        )
+        return self.expr.value if identical else None
+
+
+def fresh_axes(shape: tuple[int, ...]) -> tuple[Axis | None, ...]:
+    return tuple(Axis(extent) if extent != 1 else None for extent in shape)
+
+
+def identity(axes: tuple[Axis | None, ...]) -> tuple[Index, ...]:
+    return tuple(Affine.of(axis) for axis in axes)
+
+
+def element_of(value: Value) -> Element:
+    axes = fresh_axes(value.shape)
+    return Element(value.shape, axes, Load(value, identity(axes)))
+
+
+def through_view(source: Element, maps: tuple[DimMap, ...], shape: tuple[int, ...]) -> Element | None:
+    """The element of a view: index into dimension k of the source is ``start + step * i[axis]``."""
+    axes = fresh_axes(shape)
+    indices = []
+    for dim in maps:
+        moving = dim.axis is not None and axes[dim.axis] is not None
+        inner = Affine.of(axes[dim.axis]) if moving and dim.axis is not None else Affine()
+        indices.append(inner.scaled(dim.step, dim.start))
+    expr = source.at(tuple(indices))
+    return None if expr is None else Element(shape, axes, expr)
+
+
+def through_reshape(source: Element, shape: tuple[int, ...]) -> Element | None:
+    """The element of a reshape. Dimensions are matched in the smallest groups of equal size."""
+    axes = fresh_axes(shape)
+    indices: list[Index] = []
+    for source_dims, dims in _groups(source.shape, shape):
+        flat = Affine()
+        stride = 1
+        for k in reversed(dims):
+            flat = flat.plus(Affine.of(axes[k]).scaled(stride))
+            stride *= shape[k]
+        extents = tuple(source.shape[k] for k in source_dims)
+        indices += [digit(flat, extents, position) for position in range(len(extents))]
+    expr = source.at(tuple(indices))
+    return None if expr is None else Element(shape, axes, expr)
+
+
+def _groups(source: tuple[int, ...], target: tuple[int, ...]) -> list[tuple[list[int], list[int]]]:
+    """Ranges of dimensions on both sides with the same number of elements, as small as possible; ones join the group before."""
+    groups: list[tuple[list[int], list[int]]] = []
+    i = j = 0
+    while i < len(source) or j < len(target):
+        left, right = [], []
+        left_size = right_size = 1
+        while not left and not right or left_size != right_size or not (left or right):
+            if (left_size <= right_size and i < len(source)) or j >= len(target):
+                left.append(i)
+                left_size *= source[i]
+                i += 1
+            else:
+                right.append(j)
+                right_size *= target[j]
+                j += 1
+        while i < len(source) and source[i] == 1:
+            left.append(i)
+            i += 1
+        while j < len(target) and target[j] == 1:
+            right.append(j)
+            j += 1
+        groups.append((left, right))
+    return groups
+
+
+def digit(flat: Affine, extents: tuple[int, ...], position: int) -> Index:
+    """Coordinate ``position`` of element ``flat``; affine where no division is needed."""
+    if extents[position] == 1:
+        return Affine()
+    stride = math.prod(extents[position + 1 :])
+    period = stride * extents[position]
+    high = Affine()
+    low_reach = flat.const % stride if flat.const >= 0 else stride
+    if flat.const:
+        high = high.plus(Affine((), (flat.const % period) // stride))
+    for axis, coefficient in flat.terms:
+        if coefficient % period == 0:
+            continue
+        if coefficient % stride == 0:
+            high = high.plus(Affine(((axis, coefficient // stride),)))
+        elif 0 < coefficient < stride:
+            low_reach += coefficient * (axis.extent - 1)
+        else:
+            low_reach = stride
+    high_reach = high.const + sum(c * (a.extent - 1) for a, c in high.terms)
+    if low_reach < stride and high_reach < extents[position] and all(c > 0 for _, c in high.terms):
+        return high
+    return Digit(flat, extents, position)

@@ -1,0 +1,130 @@
+"""Fusion: one loop for all that can share it, and the search for the order of the axes.
+
+Take one axis as the outer loop over a set of statements. Statements fall into slots, numbered so that odd slots are loops over the axis and even
+slots lie before, between and after them:
+
+    a statement with the axis    is in the first odd slot not before its operands' loops;
+                                 one later (+2) than a producer that is complete only after its loop
+                                 (reduced over the axis, or read at other indices)
+    a statement without it       is in the first even slot after the loops it needs
+
+All statements of an odd slot share one loop; inside it the same is done with the axes that remain. Which axis comes first decides how much has to
+be stored across loops; the search tries each and keeps the cheapest, with memoisation over (set of statements, fixed axes).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from srcgrad.core.settings import settings
+from srcgrad.schedule.axes import choose_unrolled, inner_programs, merge_axes
+from srcgrad.schedule.cost import accumulator_cost, crossing_cost, leaf_cost, loop_overhead
+from srcgrad.schedule.dependence import Dependences, dependences
+from srcgrad.schedule.ir import AnyStatement, Axis, Block, Loop, Program, Statement
+
+Fixed = frozenset[Axis]
+Group = tuple[AnyStatement, ...]
+
+
+def fuse(program: Program) -> Program:
+    """Give a program, and every program inside its regions, a tree of loops."""
+    merge_axes(program)
+    choose_unrolled(program)
+    _fuse(program)
+    return program
+
+
+def _fuse(program: Program) -> None:
+    for statement in program.statements:
+        for inner in inner_programs(statement):
+            _fuse(inner)
+    search = _Search(dependences(program.statements), exact=len(program.statements) <= settings.exact_search)
+    program.tree = search.best(tuple(program.statements), frozenset()).block
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    cost: float
+    block: Block
+
+
+class _Search:
+    def __init__(self, before: Dependences, *, exact: bool) -> None:
+        self.before = before
+        self.exact = exact
+        self.memo: dict[tuple[Group, Fixed], _Choice] = {}
+
+    def best(self, group: Group, fixed: Fixed) -> _Choice:
+        """The cheapest tree of these statements inside loops over the fixed axes; cost of one execution."""
+        key = (group, fixed)
+        if key not in self.memo:
+            self.memo[key] = self.search(group, fixed)
+        return self.memo[key]
+
+    def search(self, group: Group, fixed: Fixed) -> _Choice:
+        candidates = _open_axes(group, fixed, unrolled=False) or _open_axes(group, fixed, unrolled=True)
+        if not candidates:
+            return _Choice(sum(leaf_cost(s, None, fixed) for s in group), Block(list(group)))
+        if not self.exact and len(candidates) > 2:
+            candidates = candidates[:2]
+        choices = []
+        for axis in candidates:
+            slots = self.slots(group, axis, fixed, distribute=False)
+            choices.append(self.arrange(group, slots, axis, fixed))
+            apart = self.slots(group, axis, fixed, distribute=True)
+            if apart != slots:
+                choices.append(self.arrange(group, apart, axis, fixed))
+        return min(choices, key=lambda choice: choice.cost)
+
+    def slots(self, group: Group, axis: Axis, fixed: Fixed, *, distribute: bool) -> dict[AnyStatement, int]:
+        """The slot of each statement. ``distribute`` keeps statements with further loops apart from those without."""
+        found: dict[AnyStatement, int] = {}
+        deeper = {s: bool(_remaining(s, fixed | {axis})) for s in group} if distribute else {}
+        for statement in group:
+            here = axis in statement.classes
+            slot = 1 if here else 0
+            for other, aligned in self.before[statement]:
+                if other not in found:
+                    continue
+                earlier = found[other]
+                if here and earlier % 2:
+                    together = axis in aligned and (not distribute or deeper[statement] == deeper[other])
+                    slot = max(slot, earlier if together else earlier + 2)
+                else:
+                    slot = max(slot, earlier + (1 if here or earlier % 2 else 0))
+            found[statement] = slot
+        return found
+
+    def arrange(self, group: Group, slots: dict[AnyStatement, int], axis: Axis, fixed: Fixed) -> _Choice:
+        """The tree for these slots."""
+        cost = crossing_cost(group, slots, self.before, fixed)
+        block = Block()
+        for slot in sorted(set(slots.values())):
+            members = tuple(s for s in group if slots[s] == slot)
+            if slot % 2 == 0:
+                inner = self.best(members, fixed)
+                cost += inner.cost
+                block.items += inner.block.items
+                continue
+            body = self.best(members, fixed | {axis})
+            block.items.append(Loop(axis, body.block))
+            cost += accumulator_cost(members, axis, fixed)
+            if any(_remaining(s, fixed | {axis}) for s in members):
+                cost += loop_overhead(axis) + axis.extent * body.cost
+            else:
+                cost += loop_overhead(axis) + axis.extent * sum(leaf_cost(s, axis, fixed | {axis}) for s in members)
+        return _Choice(cost, block)
+
+
+def _remaining(statement: AnyStatement, fixed: Fixed) -> list[Axis]:
+    return [axis for axis in statement.classes if axis not in fixed and not axis.unrolled]
+
+
+def _open_axes(group: Group, fixed: Fixed, *, unrolled: bool) -> list[Axis]:
+    found: dict[Axis, int] = {}
+    for statement in group:
+        if isinstance(statement, Statement):
+            for axis in statement.classes:
+                if axis not in fixed and axis.unrolled == unrolled:
+                    found[axis] = found.get(axis, 0) + 1
+    return sorted(found, key=lambda a: (-found[a] * a.extent, a.serial))

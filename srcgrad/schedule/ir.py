@@ -1,0 +1,419 @@
+"""The loop IR: what stands between a graph and source text.
+
+    program    = values, statements, then a tree
+    statement  = target[index...] = combine over reduced axes of expression      (iterated over its axes)
+               | a region (a loop, a while, a branch: programs inside)
+               | a library call on whole values
+    expression = constant | load value[index...] | formula(expressions) | cast | the value of an index
+    index      = affine in the axes | digit of a flat index (a reshape) | dynamic (an integer expression)
+    tree       = block of (statement | loop over an axis: block)
+
+An `Axis` is a loop variable. Each statement starts with axes of its own; `axes.py` merges them into classes, and statements that share a class can share a loop.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from srcgrad.core.location import Location
+
+DType = np.dtype[Any]
+_serials = itertools.count()
+
+
+def next_serial() -> int:
+    """Axes and values are numbered in the order in which they are made."""
+    return next(_serials)
+
+
+class Axis:
+    """A loop variable with a fixed extent. Axes of one class are one loop variable: compare `find()`."""
+
+    __slots__ = ("_parent", "extent", "name", "serial", "unrolled")
+
+    def __init__(self, extent: int, name: str = "") -> None:
+        self.extent = extent
+        self.serial = next(_serials)
+        self.name = name
+        self.unrolled = False
+        self._parent: Axis | None = None
+
+    def find(self) -> Axis:
+        axis = self
+        while axis._parent is not None:
+            if axis._parent._parent is not None:
+                axis._parent = axis._parent._parent
+            axis = axis._parent
+        return axis
+
+    def union(self, other: Axis) -> None:
+        a, b = self.find(), other.find()
+        if a is not b:
+            b._parent = a
+
+    def __repr__(self) -> str:
+        return f"{self.find().name or 'i'}{self.find().serial}<{self.extent}>"
+
+
+# indices
+
+
+@dataclass(frozen=True, slots=True)
+class Affine:
+    """``const + sum(coefficient * axis)``."""
+
+    terms: tuple[tuple[Axis, int], ...] = ()
+    const: int = 0
+
+    @staticmethod
+    def of(axis: Axis | None) -> Affine:
+        return Affine(((axis, 1),)) if axis is not None and axis.extent != 1 else Affine()
+
+    @property
+    def axis(self) -> Axis | None:
+        """The axis where this index is just that axis."""
+        if self.const == 0 and len(self.terms) == 1 and self.terms[0][1] == 1:
+            return self.terms[0][0].find()
+        return None
+
+    def scaled(self, factor: int, shift: int = 0) -> Affine:
+        return Affine(tuple((a, c * factor) for a, c in self.terms if c * factor), self.const * factor + shift)
+
+    def plus(self, other: Affine) -> Affine:
+        merged: dict[Axis, int] = {}
+        for axis, coefficient in (*self.terms, *other.terms):
+            merged[axis] = merged.get(axis, 0) + coefficient
+        return Affine(tuple((a, c) for a, c in merged.items() if c), self.const + other.const)
+
+
+@dataclass(frozen=True, slots=True)
+class Digit:
+    """Coordinate ``position`` of the element number ``flat`` of a row-major array of these extents."""
+
+    flat: Affine
+    extents: tuple[int, ...]
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dynamic:
+    """An index computed at run time, already non-negative and below the extent."""
+
+    expr: Expr
+
+
+Index = Affine | Digit | Dynamic
+
+# values and expressions
+
+
+@dataclass(eq=False, slots=True)
+class Value:
+    """An array (or scalar) of the program. ``axes`` has the axis of each dimension, None where the extent is 1."""
+
+    shape: tuple[int, ...]
+    dtype: DType
+    axes: tuple[Axis | None, ...] = ()
+    name: str = ""
+    role: str = "temporary"  # input, constant, temporary, counter
+    data: Any = None  # of a constant
+    location: Location | None = None
+    serial: int = field(default_factory=lambda: next(_serials))
+
+    def __repr__(self) -> str:
+        return f"{self.name or 'v'}{self.serial}{list(self.shape)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Const:
+    value: Any
+    dtype: DType
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    value: Value
+    index: tuple[Index, ...]
+
+    @property
+    def dtype(self) -> DType:
+        return self.value.dtype
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """A pointwise formula: Python text over ``{0}``, ``{1}``; ``operand_dtype`` is that of its operands."""
+
+    formula: str
+    args: tuple[Expr, ...]
+    dtype: DType
+    cost: float
+
+
+@dataclass(frozen=True, slots=True)
+class Convert:
+    arg: Expr
+    dtype: DType
+
+
+@dataclass(frozen=True, slots=True)
+class IndexValue:
+    """An index as a number."""
+
+    index: Index
+    dtype: DType
+
+
+Expr = Const | Load | Apply | Convert | IndexValue
+
+
+def children(expr: Expr) -> tuple[Expr, ...]:
+    if isinstance(expr, Apply):
+        return expr.args
+    return (expr.arg,) if isinstance(expr, Convert) else ()
+
+
+def loads(expr: Expr) -> Iterator[Load]:
+    """Every load in an expression, those inside dynamic indices included."""
+    if isinstance(expr, Load):
+        yield expr
+        for index in expr.index:
+            yield from index_loads(index)
+    elif isinstance(expr, IndexValue):
+        yield from index_loads(expr.index)
+    for child in children(expr):
+        yield from loads(child)
+
+
+def index_loads(index: Index) -> Iterator[Load]:
+    if isinstance(index, Dynamic):
+        yield from loads(index.expr)
+
+
+def index_axes(index: Index) -> Iterator[Axis]:
+    if isinstance(index, Affine):
+        yield from (axis.find() for axis, _ in index.terms)
+    elif isinstance(index, Digit):
+        yield from (axis.find() for axis, _ in index.flat.terms)
+    elif isinstance(index, Dynamic):
+        for load in loads(index.expr):
+            for inner in load.index:
+                yield from index_axes(inner)
+
+
+def cost_of(expr: Expr) -> float:
+    own = expr.cost if isinstance(expr, Apply) else 0.25 if isinstance(expr, Convert) else 0.0
+    return own + sum(cost_of(child) for child in children(expr))
+
+
+# substitution of axes and of loads, for inlining
+
+AxisMap = Mapping[Axis, Index]
+
+
+def substitute_index(index: Index, axes: AxisMap) -> Index | None:
+    """The index with axes replaced; None where the result has no form."""
+    if isinstance(index, Dynamic):
+        expr = substitute_expr(index.expr, axes)
+        return None if expr is None else Dynamic(expr)
+    if isinstance(index, Affine) and index.axis is not None:
+        return axes.get(index.axis, index)
+    affine = index if isinstance(index, Affine) else index.flat
+    total = Affine((), affine.const)
+    for axis, coefficient in affine.terms:
+        new = axes.get(axis.find(), Affine(((axis, 1),)))
+        if not isinstance(new, Affine):
+            return None
+        total = total.plus(new.scaled(coefficient))
+    return total if isinstance(index, Affine) else replace(index, flat=total)
+
+
+def substitute_expr(expr: Expr, axes: AxisMap) -> Expr | None:
+    if isinstance(expr, Const):
+        return expr
+    if isinstance(expr, Load):
+        indices = [substitute_index(index, axes) for index in expr.index]
+        return None if any(i is None for i in indices) else Load(expr.value, tuple(indices))  # type: ignore[arg-type]
+    if isinstance(expr, IndexValue):
+        index = substitute_index(expr.index, axes)
+        return None if index is None else replace(expr, index=index)
+    args = [substitute_expr(arg, axes) for arg in children(expr)]
+    if any(arg is None for arg in args):
+        return None
+    return replace(expr, args=tuple(args)) if isinstance(expr, Apply) else replace(expr, arg=args[0])  # type: ignore[arg-type]
+
+
+# statements
+
+
+@dataclass(eq=False, slots=True)
+class Statement:
+    """``target[index...] = combine over reduced of expr``, for all of its axes."""
+
+    target: Value
+    index: tuple[Index, ...]
+    axes: tuple[Axis, ...]
+    expr: Expr
+    reduced: tuple[Axis, ...] = ()
+    combine: str | None = None
+    #: accumulates onto what the target holds already
+    onto: bool = False
+    location: Location | None = None
+    #: for the index of an extremum: the value that is compared, and its companion accumulator
+    key: Expr | None = None
+    key_value: Value | None = None
+    #: the classes of the axes, once they are final
+    classes: frozenset[Axis] = frozenset()
+
+    def settle(self) -> None:
+        self.classes = frozenset(axis.find() for axis in self.axes)
+
+    @property
+    def reduced_classes(self) -> frozenset[Axis]:
+        return frozenset(axis.find() for axis in self.reduced)
+
+    def reads(self) -> Iterator[Load]:
+        yield from loads(self.expr)
+        if self.key is not None:
+            yield from loads(self.key)
+        for index in self.index:
+            yield from index_loads(index)
+
+    def writes(self) -> tuple[Value, ...]:
+        return (self.target,) if self.key_value is None else (self.target, self.key_value)
+
+
+@dataclass(eq=False, slots=True)
+class LibraryCall:
+    """A call on whole values, which it reads and writes through C-ordered arrays."""
+
+    function: str
+    targets: tuple[Value, ...]
+    operands: tuple[Value, ...]
+    params: dict[str, Any]
+    location: Location | None = None
+
+    @property
+    def classes(self) -> frozenset[Axis]:
+        return frozenset()
+
+    def reads(self) -> Iterator[Load]:
+        for value in self.operands:
+            yield Load(value, tuple(Affine() for _ in value.shape))
+
+    def writes(self) -> tuple[Value, ...]:
+        return self.targets
+
+
+@dataclass(eq=False, slots=True)
+class Region:
+    """Programs inside. ``outer_reads`` and ``outer_writes`` are what they touch of the values outside."""
+
+    outer_reads: tuple[Value, ...]
+    outer_writes: tuple[Value, ...]
+    location: Location | None
+
+    @property
+    def classes(self) -> frozenset[Axis]:
+        return frozenset()
+
+    def reads(self) -> Iterator[Load]:
+        for value in self.outer_reads:
+            yield Load(value, tuple(Affine() for _ in value.shape))
+
+    def writes(self) -> tuple[Value, ...]:
+        return self.outer_writes
+
+
+@dataclass(eq=False, slots=True)
+class LoopRegion(Region):
+    """``for counter in range(trip_count)`` (or downwards): carries are values outside that the body reads and, at its end, writes."""
+
+    trip_count: Expr
+    counter: Value
+    reverse: bool
+    body: Program
+
+    def reads(self) -> Iterator[Load]:
+        yield from loads(self.trip_count)
+        yield from Region.reads(self)
+
+
+@dataclass(eq=False, slots=True)
+class WhileRegion(Region):
+    """``while predicate: body``; the condition's program runs before every turn."""
+
+    condition: Program
+    predicate: Expr
+    body: Program
+
+
+@dataclass(eq=False, slots=True)
+class BranchRegion(Region):
+    """``if predicate: then else: orelse``; both write the same values outside."""
+
+    predicate: Expr
+    then: Program
+    orelse: Program
+
+    def reads(self) -> Iterator[Load]:
+        yield from loads(self.predicate)
+        yield from Region.reads(self)
+
+
+AnyStatement = Statement | LibraryCall | LoopRegion | WhileRegion | BranchRegion
+
+
+@dataclass(eq=False, slots=True)
+class Program:
+    """Statements in an order that respects their dependences, and, once fused, the tree."""
+
+    statements: list[AnyStatement] = field(default_factory=list)
+    inputs: list[Value] = field(default_factory=list)
+    outputs: list[Value] = field(default_factory=list)
+    tree: Block | None = None
+
+
+# the tree
+
+
+@dataclass(eq=False, slots=True)
+class Loop:
+    axis: Axis
+    body: Block
+
+
+@dataclass(eq=False, slots=True)
+class Start:
+    """Set an accumulator to the neutral element of its reduction, over its axes that are not yet fixed."""
+
+    statement: Statement
+    axes: tuple[Axis, ...]
+
+    def reads(self) -> Iterator[Load]:
+        return iter(())
+
+    def writes(self) -> tuple[Value, ...]:
+        return self.statement.writes()
+
+
+Item = AnyStatement | Loop | Start
+
+
+@dataclass(eq=False, slots=True)
+class Block:
+    items: list[Item] = field(default_factory=list)
+
+
+def walk(block: Block, path: tuple[Loop, ...] = ()) -> Iterator[tuple[AnyStatement | Start, tuple[Loop, ...]]]:
+    """Every item that is not a loop, with the loops around it."""
+    for entry in block.items:
+        if isinstance(entry, Loop):
+            yield from walk(entry.body, (*path, entry))
+        else:
+            yield entry, path

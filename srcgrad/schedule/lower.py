@@ -1,0 +1,519 @@
+"""Graph to statements: everything that is not a library call is an indexed statement.
+
+Only lowering kinds are seen here, never operation names. Views, casts, constants and index arithmetic make no statement: they live inside the
+expressions that read them.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from srcgrad.core import lowering as kinds
+from srcgrad.core.location import Location
+from srcgrad.core.types import ArrayType, TupleType
+from srcgrad.graph.node import Graph, Node
+from srcgrad.graph.structure import CONSTANT, INPUT, ITEM
+from srcgrad.schedule.element import Element, element_of, fresh_axes, identity, through_reshape, through_view
+from srcgrad.schedule.ir import (
+    Affine,
+    AnyStatement,
+    Apply,
+    Axis,
+    BranchRegion,
+    Const,
+    Convert,
+    Dynamic,
+    Expr,
+    Index,
+    IndexValue,
+    LibraryCall,
+    Load,
+    LoopRegion,
+    Program,
+    Statement,
+    Value,
+    WhileRegion,
+    loads,
+    next_serial,
+)
+
+INT64 = np.dtype(np.int64)
+Environment = dict[Node, Any]
+
+
+def lower(graph: Graph) -> Program:
+    """The program of a whole graph: inputs and outputs are values, in the graph's order."""
+    lowering = _Lowering({}, {})
+    inputs = []
+    for node in graph.inputs:
+        value = Value(node.shape, node.dtype, (), str(node.params["name"]), "input")
+        value.axes = fresh_axes(node.shape)
+        lowering.env[node] = element_of(value)
+        inputs.append(value)
+    outputs = [lowering.output(element, node) for element, node in lowering.run(graph)]
+    return Program(lowering.statements, inputs, outputs)
+
+
+class _Lowering:
+    """One program being made. ``env`` says how to read what is known so far, outer nodes included."""
+
+    def __init__(self, env: Environment, constants: Environment) -> None:
+        self.env = env
+        self.constants = constants
+        self.statements: list[AnyStatement] = []
+        self.outputs: set[Value] = set()
+
+    def inner(self) -> _Lowering:
+        return _Lowering(dict(self.env), self.constants)
+
+    def run(self, graph: Graph) -> list[tuple[Element, Node]]:
+        for node in graph.nodes():
+            if node not in self.env:
+                self.env[node] = self.node(node)
+        return [(self.env[output], output) for output in graph.outputs]
+
+    # values
+
+    def value(self, type_: ArrayType, node: Node, name: str = "") -> Value:
+        return Value(type_.shape, type_.dtype, fresh_axes(type_.shape), name or hint(node), location=node.location)
+
+    def store(self, element: Element, node: Node, target: Value | None = None) -> Value:
+        """Every element, written to a value of its own."""
+        target = target or self.value(ArrayType(element.shape, element.expr.dtype), node)
+        expr = element.at(identity(target.axes))
+        assert expr is not None
+        self.statements.append(Statement(target, identity(target.axes), _axes(target.axes), expr, location=node.location))
+        return target
+
+    def output(self, element: Element, node: Node) -> Value:
+        """The element's value where it has one of its own, else a copy: outputs are distinct, and none is an input."""
+        whole = element.whole_value()
+        if whole is None or whole.role != "temporary" or whole in self.outputs:
+            whole = self.store(element, node)
+        self.outputs.add(whole)
+        return whole
+
+    def whole(self, element: Element, node: Node) -> Value:
+        return element.whole_value() or self.store(element, node)
+
+    def read(self, node: Node, indices: tuple[Index, ...]) -> Expr:
+        """One element of a node; the node is stored first where the index has no form."""
+        element: Element = self.env[node]
+        expr = element.at(indices)
+        if expr is None:
+            element = self.env[node] = element_of(self.store(element, node))
+            expr = element.at(indices)
+            assert expr is not None
+        return expr
+
+    # nodes, by kind
+
+    def node(self, node: Node) -> Any:
+        kind = node.op.lowering
+        match kind:
+            case kinds.Structure():
+                return self.structure(node)
+            case kinds.Pointwise():
+                return self.pointwise(node, kind)
+            case kinds.Cast():
+                axes = fresh_axes(node.shape)
+                return Element(node.shape, axes, _convert(self.read(node.inputs[0], identity(axes)), node.dtype))
+            case kinds.Generate():
+                return self.generate(node, kind)
+            case kinds.View():
+                source = node.inputs[0]
+                maps = kind.index_map(dict(node.params), source.array_type)
+                return through_view(self.env[source], maps, node.shape) or self.restart(
+                    source, lambda element: through_view(element, maps, node.shape)
+                )
+            case kinds.Reshape():
+                source = node.inputs[0]
+                return through_reshape(self.env[source], node.shape) or self.restart(
+                    source, lambda element: through_reshape(element, node.shape)
+                )
+            case kinds.Reduce():
+                return self.reduce(node, kind)
+            case kinds.ArgReduce():
+                return self.arg_reduce(node, kind)
+            case kinds.Contract():
+                return self.contract(node)
+            case kinds.Assemble():
+                return self.assemble(node, kind)
+            case kinds.Gather():
+                return self.gather(node)
+            case kinds.Scatter():
+                return self.scatter(node, kind)
+            case kinds.Library():
+                return self.library(node, kind)
+            case kinds.Region():
+                return {"loop": self.loop, "while": self.while_, "cond": self.branch}[kind.form](node)
+        raise AssertionError(f"no lowering for {node}")
+
+    def restart(self, source: Node, view: Any) -> Element:
+        """Store a node whose element is too complicated to view further, and view that."""
+        self.env[source] = element_of(self.store(self.env[source], source))
+        element = view(self.env[source])
+        assert isinstance(element, Element)
+        return element
+
+    def structure(self, node: Node) -> Any:
+        if node.op is CONSTANT:
+            if node not in self.constants:
+                self.constants[node] = _constant(node)
+            return self.constants[node]
+        assert node.op is ITEM, f"{node} has no value here"
+        assert node.op is not INPUT
+        return self.env[node.inputs[0]][node.params["index"]]
+
+    def pointwise(self, node: Node, kind: kinds.Pointwise) -> Element:
+        target = self.value(node.array_type, node)
+        index = identity(target.axes)
+        args = tuple(self.read(operand, index) for operand in node.inputs)
+        operand_kind = node.inputs[-1].dtype.kind
+        expr = Apply(kind.text(operand_kind), args, node.dtype, kind.cost)
+        self.statements.append(Statement(target, index, _axes(target.axes), expr, location=node.location))
+        return element_of(target)
+
+    def generate(self, node: Node, kind: kinds.Generate) -> Element:
+        axes = fresh_axes(node.shape)
+        indices = tuple(IndexValue(Affine.of(axis), INT64) for axis in axes)
+        text = kind.formula(dict(node.params))
+        placeholder = re.fullmatch(r"\{(\d+)\}", text)
+        expr: Expr = indices[int(placeholder[1])] if placeholder else Apply(text, indices, node.dtype, 1.0)
+        return Element(node.shape, axes, _convert(expr, node.dtype))
+
+    def reduce(self, node: Node, kind: kinds.Reduce) -> Element:
+        (operand,) = node.inputs
+        reduced_dims = set(node.params["axes"])
+        target = self.value(node.array_type, node)
+        outer = iter(target.axes)
+        reduced: list[Axis] = []
+        indices: list[Index] = []
+        for dim, extent in enumerate(operand.shape):
+            if dim not in reduced_dims:
+                indices.append(Affine.of(next(outer)))
+            elif extent == 1:
+                indices.append(Affine())
+            else:
+                reduced.append(Axis(extent))
+                indices.append(Affine.of(reduced[-1]))
+        expr = self.read(operand, tuple(indices))
+        if not reduced:
+            return Element(node.shape, target.axes, expr)
+        self.accumulate(target, expr, reduced, kind.combine, node)
+        return element_of(target)
+
+    def accumulate(self, target: Value, expr: Expr, reduced: Sequence[Axis], combine: str, node: Node) -> None:
+        axes = (*_axes(target.axes), *reduced)
+        statement = Statement(target, identity(target.axes), axes, expr, tuple(reduced), combine, location=node.location)
+        self.statements.append(statement)
+
+    def arg_reduce(self, node: Node, kind: kinds.ArgReduce) -> Element:
+        (operand,) = node.inputs
+        dim = node.params["axis"]
+        target = self.value(node.array_type, node)
+        if operand.shape[dim] == 1:
+            return Element(node.shape, target.axes, Const(0, node.dtype))
+        axis = Axis(operand.shape[dim])
+        outer = list(identity(target.axes))
+        key = self.read(operand, (*outer[:dim], Affine.of(axis), *outer[dim:]))
+        best = Value(target.shape, operand.dtype, target.axes, "best", location=node.location)
+        self.statements.append(
+            Statement(
+                target,
+                identity(target.axes),
+                (*_axes(target.axes), axis),
+                IndexValue(Affine.of(axis), node.dtype),
+                (axis,),
+                "arg" + kind.combine,
+                location=node.location,
+                key=key,
+                key_value=best,
+            )
+        )
+        return element_of(target)
+
+    def contract(self, node: Node) -> Element:
+        operands, out = node.params["spec"].split("->")
+        target = self.value(node.array_type, node)
+        index_of: dict[str, Index] = dict(zip(out, identity(target.axes), strict=True))
+        reduced = []
+        for labels, operand in zip(operands.split(","), node.inputs, strict=True):
+            for label, extent in zip(labels, operand.shape, strict=True):
+                if label not in index_of:
+                    axis = Axis(extent)
+                    index_of[label] = Affine.of(axis)
+                    if extent != 1:
+                        reduced.append(axis)
+        args = tuple(
+            self.read(operand, tuple(index_of[label] for label in labels))
+            for labels, operand in zip(operands.split(","), node.inputs, strict=True)
+        )
+        expr = Apply("{0} * {1}", args, node.dtype, 1.0)
+        if reduced:
+            self.accumulate(target, expr, reduced, "add", node)
+        else:
+            self.statements.append(
+                Statement(target, identity(target.axes), _axes(target.axes), expr, location=node.location)
+            )
+        return element_of(target)
+
+    def assemble(self, node: Node, kind: kinds.Assemble) -> Element:
+        target = self.value(node.array_type, node)
+        pieces = kind.pieces(dict(node.params), tuple(operand.array_type for operand in node.inputs))
+        covered = sum(operand.size for operand in node.inputs)
+        if covered < math.prod(target.shape):
+            self.statements.append(
+                Statement(target, identity(target.axes), _axes(target.axes), Const(0, node.dtype), location=node.location)
+            )
+        for operand, piece in zip(node.inputs, pieces, strict=True):
+            if operand.size == 0:
+                continue
+            axes = target.axes if operand.shape == target.shape else fresh_axes(operand.shape)
+            index = tuple(
+                Affine.of(axis).scaled(step, start)
+                for axis, start, step in zip(axes, piece.starts, piece.steps, strict=True)
+            )
+            expr = self.read(operand, identity(axes))
+            self.statements.append(Statement(target, index, _axes(axes), expr, location=node.location))
+        return element_of(target)
+
+    # data-dependent indices
+
+    def gather_index(self, node: Node, shape: tuple[int, ...], operands: Sequence[Node], axes: tuple[Axis | None, ...]) -> list[Index]:
+        """The index into each dimension of the source, where ``axes`` are those of the gathered result."""
+        gathered, position = node.params["axes"], node.params["position"]
+        count = operands[0].ndim
+        inner = identity(axes[position : position + count])
+        rest = iter(identity((*axes[:position], *axes[position + count :])))
+        indices: list[Index] = []
+        for dim, extent in enumerate(shape):
+            if dim not in gathered:
+                indices.append(next(rest))
+                continue
+            operand = operands[gathered.index(dim)]
+            indices.append(_dynamic(self.read(operand, inner), extent))
+        return indices
+
+    def gather(self, node: Node) -> Element:
+        source, *operands = node.inputs
+        target = self.value(node.array_type, node)
+        indices = self.gather_index(node, source.shape, operands, target.axes)
+        expr = self.read(source, tuple(indices))
+        self.statements.append(
+            Statement(target, identity(target.axes), _axes(target.axes), expr, location=node.location)
+        )
+        return element_of(target)
+
+    def scatter(self, node: Node, kind: kinds.Scatter) -> Element:
+        base, update, *operands = node.inputs
+        target = self.store(self.env[base], node)
+        if update.size:
+            axes = fresh_axes(update.shape)
+            index = self.gather_index(node, base.shape, operands, axes)
+            expr = self.read(update, identity(axes))
+            combine = "add" if kind.combine == "add" else None
+            self.statements.append(
+                Statement(target, tuple(index), _axes(axes), expr, combine=combine, onto=True, location=node.location)
+            )
+        return element_of(target)
+
+    def library(self, node: Node, kind: kinds.Library) -> Any:
+        operands = tuple(self.whole(self.env[operand], operand) for operand in node.inputs)
+        types = node.type.elements if isinstance(node.type, TupleType) else (node.array_type,)
+        targets = tuple(self.value(type_, node) for type_ in types)
+        self.statements.append(LibraryCall(kind.function, targets, operands, dict(node.params), node.location))
+        elements = [element_of(target) for target in targets]
+        return elements if isinstance(node.type, TupleType) else elements[0]
+
+    # regions
+
+    def loop(self, node: Node) -> list[Element]:
+        body: Graph = node.params["body"]
+        n_consts, n_carries, reverse = node.params["n_consts"], node.params["n_carries"], node.params["reverse"]
+        trip_count, *operands = node.inputs
+        consts, initial, xs = operands[:n_consts], operands[n_consts : n_consts + n_carries], operands[n_consts + n_carries :]
+        assert isinstance(node.type, TupleType)
+        carries = [self.carry(operand, graph_input) for operand, graph_input in zip(initial, body.inputs[1 + n_consts :], strict=False)]
+        stacked = [self.value(type_, node) for type_ in node.type.elements[n_carries:]]
+        counter = Value((), INT64, (), str(body.inputs[0].params["name"]) or "t", "counter")
+        turn = Dynamic(Load(counter, ()))
+
+        inside = self.inner()
+        inside.env[body.inputs[0]] = _converted_scalar(Load(counter, ()), body.inputs[0].dtype)
+        for inner, outer in zip(body.inputs[1 : 1 + n_consts], consts, strict=True):
+            inside.env[inner] = self.env[outer]
+        for inner, value in zip(body.inputs[1 + n_consts :], carries, strict=False):
+            inside.env[inner] = element_of(value)
+        for inner, outer in zip(body.inputs[1 + n_consts + n_carries :], xs, strict=True):
+            axes = fresh_axes(inner.shape)
+            inside.env[inner] = Element(inner.shape, axes, self.read(outer, (_turn_index(outer, turn), *identity(axes))))
+        mark = next_serial()
+        results = inside.run(body)
+        for (element, output), value in zip(results[n_carries:], stacked, strict=True):
+            row = fresh_axes(output.shape)
+            expr = element.at(identity(row))
+            assert expr is not None
+            lead: Index = turn if value.shape[0] != 1 else Affine()
+            inside.statements.append(
+                Statement(value, (lead, *identity(row)), _axes(row), expr, location=output.location)
+            )
+        inside.commit(carries, results[:n_carries])
+        region = LoopRegion(
+            (), (), node.location, self.read(trip_count, ()), counter, reverse, Program(inside.statements)
+        )
+        self.finish_region(region, [region.body], mark)
+        return [element_of(value) for value in (*carries, *stacked)]
+
+    def carry(self, initial: Node, inner: Node) -> Value:
+        """The value that holds a carry, set to its initial value."""
+        value = Value(inner.shape, inner.dtype, fresh_axes(inner.shape), str(inner.params["name"]), location=initial.location)
+        element: Element = self.env[initial]
+        axes = fresh_axes(inner.shape)
+        expr = element.at(identity(axes))
+        assert expr is not None
+        return self.store(Element(inner.shape, axes, _convert(expr, inner.dtype)), initial, value)
+
+    def commit(self, carries: Sequence[Value], results: Sequence[tuple[Element, Node]]) -> None:
+        """Give carries their new values, all at once: what is read from a carry is set aside first."""
+        held = set(carries)
+        new: list[Element] = []
+        for (element, node), value in zip(results, carries, strict=True):
+            if element.whole_value() is value:
+                new.append(element)
+            elif any(load.value in held for load in loads(element.expr)) or not isinstance(element.expr, Load):
+                new.append(element_of(self.store(element, node)))
+            else:
+                new.append(element)
+        for element, value in zip(new, carries, strict=True):
+            if element.whole_value() is not value:
+                expr = element.at(identity(value.axes))
+                assert expr is not None
+                self.statements.append(
+                    Statement(value, identity(value.axes), _axes(value.axes), _convert(expr, value.dtype), location=value.location)
+                )
+
+    def while_(self, node: Node) -> list[Element]:
+        n_cond, n_body = node.params["n_cond_consts"], node.params["n_body_consts"]
+        cond, body = node.params["cond"], node.params["body"]
+        cond_consts, body_consts = node.inputs[:n_cond], node.inputs[n_cond : n_cond + n_body]
+        initial = node.inputs[n_cond + n_body :]
+        carries = [self.carry(operand, inner) for operand, inner in zip(initial, body.inputs[n_body:], strict=True)]
+        programs = []
+        mark = next_serial()
+        for graph, consts in ((cond, cond_consts), (body, body_consts)):
+            inside = self.inner()
+            for inner, outer in zip(graph.inputs, consts, strict=False):
+                inside.env[inner] = self.env[outer]
+            for inner, value in zip(graph.inputs[len(consts) :], carries, strict=True):
+                inside.env[inner] = element_of(value)
+            programs.append((inside, inside.run(graph)))
+        condition, body_program = programs[0][0], programs[1][0]
+        predicate = programs[0][1][0][0].expr
+        body_program.commit(carries, programs[1][1])
+        region = WhileRegion(
+            (), (), node.location, Program(condition.statements), predicate, Program(body_program.statements)
+        )
+        self.finish_region(region, [region.condition, region.body], mark)
+        return [element_of(value) for value in carries]
+
+    def branch(self, node: Node) -> list[Element]:
+        predicate, *operands = node.inputs
+        assert isinstance(node.type, TupleType)
+        results = [self.value(type_, node) for type_ in node.type.elements]
+        programs = []
+        mark = next_serial()
+        for graph in (node.params["then"], node.params["orelse"]):
+            inside = self.inner()
+            for inner, outer in zip(graph.inputs, operands, strict=True):
+                inside.env[inner] = self.env[outer]
+            for (element, output), value in zip(inside.run(graph), results, strict=True):
+                axes = fresh_axes(value.shape)
+                expr = element.at(identity(axes))
+                assert expr is not None
+                inside.store(Element(value.shape, axes, _convert(expr, value.dtype)), output, value)
+            programs.append(Program(inside.statements))
+        region = BranchRegion((), (), node.location, self.read(predicate, ()), *programs)
+        self.finish_region(region, programs, mark)
+        return [element_of(value) for value in results]
+
+    def finish_region(self, region: LoopRegion | WhileRegion | BranchRegion, programs: list[Program], mark: int) -> None:
+        """Say what a region reads and writes of the values outside it: those made before ``mark``."""
+        read: dict[Value, None] = {}
+        written: dict[Value, None] = {}
+        for program in programs:
+            for statement in program.statements:
+                read.update((load.value, None) for load in statement.reads())
+                written.update((value, None) for value in statement.writes())
+        if isinstance(region, WhileRegion):
+            read.update((load.value, None) for load in loads(region.predicate))
+        region.outer_reads = tuple(value for value in read if value.serial < mark and value.role == "temporary")
+        region.outer_writes = tuple(value for value in written if value.serial < mark)
+        self.statements.append(region)
+
+
+def _axes(axes: Sequence[Axis | None]) -> tuple[Axis, ...]:
+    return tuple(axis for axis in axes if axis is not None)
+
+
+def _convert(expr: Expr, dtype: np.dtype[Any]) -> Expr:
+    if expr.dtype == dtype:
+        return expr
+    if isinstance(expr, Const):
+        return Const(dtype.type(expr.value), dtype)
+    return IndexValue(expr.index, dtype) if isinstance(expr, IndexValue) else Convert(expr, dtype)
+
+
+def _converted_scalar(expr: Expr, dtype: np.dtype[Any]) -> Element:
+    return Element((), (), _convert(expr, dtype))
+
+
+def _constant(node: Node) -> Element:
+    """Constants that are one number everywhere live in the text; others are arrays that come with the program."""
+    array = node.params["value"].value
+    axes = fresh_axes(array.shape)
+    if array.size and (array == array.flat[0]).all():
+        return Element(array.shape, axes, Const(array.flat[0], node.dtype))
+    value = Value(array.shape, node.dtype, axes, "constant", "constant", np.ascontiguousarray(array))
+    return element_of(value)
+
+
+def _turn_index(operand: Node, turn: Dynamic) -> Index:
+    return turn if operand.shape[0] != 1 else Affine()
+
+
+def _dynamic(expr: Expr, extent: int) -> Index:
+    """An index from data: wrapped and checked, unless it is known to be in range."""
+    if isinstance(expr, Const):
+        return Affine((), int(expr.value) % extent if extent else 0)
+    if isinstance(expr, IndexValue) and isinstance(expr.index, Affine):
+        low = expr.index.const + sum(min(0, c * (a.extent - 1)) for a, c in expr.index.terms)
+        high = expr.index.const + sum(max(0, c * (a.extent - 1)) for a, c in expr.index.terms)
+        if low >= 0 and high < extent:
+            return expr.index
+    wide = _convert(expr, INT64)
+    if isinstance(expr, Load) and expr.value.role == "constant":
+        data = expr.value.data
+        if data.min() >= 0 and data.max() < extent:
+            return Dynamic(wide)
+    return Dynamic(Apply(f"checked_index({{0}}, {extent})", (wide,), INT64, 1.0))
+
+
+def hint(node: Node) -> str:
+    """A name for a node's value: what the user assigned it to on its line, else its operation's."""
+    return assigned_name(node.location) or ""
+
+
+def assigned_name(location: Location | None) -> str | None:
+    """The variable that the user's line assigns to, where it is a plain ``name = ...``."""
+    if location is None:
+        return None
+    import linecache
+
+    match = re.match(r"\s*([A-Za-z_]\w*)\s*(?::[^=]+)?[-+*/]?=[^=]", linecache.getline(location.file, location.line))
+    return match[1] if match else None

@@ -1,0 +1,158 @@
+"""Where values live: what fusion lets shrink, shrinks.
+
+A value that is written and read inside one turn of a loop does not need that loop's axis. What remains of its dimensions decides its place:
+
+    none, or only unrolled ones with indices known in the text    local variables, which LLVM keeps in registers
+    few bytes                                                     the stack
+    more                                                          a part of the workspace
+    an input, an output                                           the caller's array
+
+An accumulator is set to the neutral element just before the outermost loop that it is reduced over.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from srcgrad.core.settings import settings
+from srcgrad.schedule.axes import inner_programs
+from srcgrad.schedule.ir import Affine, AnyStatement, Axis, Block, Index, Loop, Program, Start, Statement, Value, walk
+
+
+@dataclass(slots=True)
+class Place:
+    """Where one value lives: ``kind`` is variable, stack, workspace, input, output or constant; ``kept`` its stored dimensions."""
+
+    kind: str
+    kept: tuple[int, ...]
+    shape: tuple[int, ...]
+    offset: int = 0
+
+
+@dataclass(slots=True)
+class Storage:
+    places: dict[Value, Place] = field(default_factory=dict)
+    workspace_bytes: int = 0
+
+
+def assign_storage(program: Program) -> Storage:
+    """Insert the starts of accumulators into the trees, and give every value its place."""
+    storage = Storage()
+    for value in program.inputs:
+        storage.places[value] = Place("input", tuple(range(len(value.shape))), value.shape)
+    outputs = set(program.outputs)
+    for inner in _programs(program):
+        assert inner.tree is not None
+        _insert_starts(inner.tree, ())
+    uses = _collect_uses(program)
+    for value, kept in _kept_dimensions(program, outputs).items():
+        if value not in storage.places:
+            storage.places[value] = _place(value, kept, uses.get(value, []), outputs, storage)
+    return storage
+
+
+def _programs(program: Program) -> Iterator[Program]:
+    yield program
+    for statement in program.statements:
+        for inner in inner_programs(statement):
+            yield from _programs(inner)
+
+
+def _insert_starts(block: Block, around: tuple[Axis, ...]) -> None:
+    """Before each loop, the starts of the accumulators whose outermost reduced loop it is."""
+    items: list[AnyStatement | Loop | Start] = []
+    for entry in block.items:
+        if isinstance(entry, Loop):
+            items += _starts(entry, around)
+            _insert_starts(entry.body, (*around, entry.axis))
+        items.append(entry)
+    block.items = items
+
+
+def _starts(loop: Loop, around: tuple[Axis, ...]) -> list[Start]:
+    found = []
+    for entry, _ in walk(loop.body):
+        if not isinstance(entry, Statement) or not entry.combine or entry.onto:
+            continue
+        reduced = entry.reduced_classes
+        if loop.axis in reduced and not reduced & set(around):
+            kept = tuple(axis.find() for axis in entry.axes if axis.find() not in reduced and axis.find() not in around)
+            found.append(Start(entry, kept))
+    return found
+
+
+def _collect_uses(program: Program) -> dict[Value, list[tuple[Index, ...] | None]]:
+    """Every index at which each value is read or written; None for a use as a whole."""
+    uses: dict[Value, list[tuple[Index, ...] | None]] = {}
+    for inner in _programs(program):
+        for statement in inner.statements:
+            indexed = isinstance(statement, Statement)
+            if inner_programs(statement):
+                continue
+            for load in statement.reads():
+                uses.setdefault(load.value, []).append(load.index if indexed else None)
+            for value in statement.writes():
+                uses.setdefault(value, []).append(statement.index if isinstance(statement, Statement) else None)
+    return uses
+
+
+def _kept_dimensions(program: Program, outputs: set[Value]) -> dict[Value, tuple[int, ...]]:
+    """The dimensions of each value that are not fixed by loops around all of its uses."""
+    common: dict[Value, tuple[Loop, ...]] = {value: () for value in outputs}
+
+    def visit(inner: Program, values_outside: set[Value]) -> None:
+        assert inner.tree is not None
+        for entry, path in walk(inner.tree):
+            touched = [*entry.writes(), *(load.value for load in entry.reads())]
+            for value in touched:
+                if value not in values_outside:
+                    common[value] = _prefix(common[value], path) if value in common else path
+            if not isinstance(entry, Start):
+                for nested in inner_programs(entry):
+                    visit(nested, values_outside | set(common))
+
+    visit(program, set())
+    kept = {}
+    for value, path in common.items():
+        fixed = {loop.axis for loop in path}
+        kept[value] = tuple(
+            dim for dim, axis in enumerate(value.axes) if axis is not None and axis.find() not in fixed
+        )
+    return kept
+
+
+def _prefix(a: tuple[Loop, ...], b: tuple[Loop, ...]) -> tuple[Loop, ...]:
+    length = 0
+    while length < min(len(a), len(b)) and a[length] is b[length]:
+        length += 1
+    return a[:length]
+
+
+def _place(
+    value: Value, kept: tuple[int, ...], uses: list[tuple[Index, ...] | None], outputs: set[Value], storage: Storage
+) -> Place:
+    everything = tuple(range(len(value.shape)))
+    if value.role == "constant":
+        return Place("constant", everything, value.shape)
+    if value in outputs and value.shape:
+        return Place("output", everything, value.shape)
+    shape = tuple(value.shape[dim] for dim in kept)
+    if math.prod(shape) <= 64 and all(index is not None and all(_static(index[dim]) for dim in kept) for index in uses):
+        return Place("variable", kept, shape)
+    if any(index is None for index in uses):
+        kept, shape = everything, value.shape
+    size = math.prod(shape) * value.dtype.itemsize
+    if size <= settings.stack_bytes:
+        return Place("stack", kept, shape)
+    place = Place("workspace", kept, shape, storage.workspace_bytes)
+    storage.workspace_bytes += -(-size // 64) * 64
+    return place
+
+
+def _static(index: Index) -> bool:
+    """Whether the text knows the index: constants and unrolled axes."""
+    return isinstance(index, Affine) and all(axis.find().unrolled for axis, _ in index.terms)
+
+
