@@ -93,7 +93,7 @@ xlogy = pointwise(
     "xlogy",
     lambda out, x, y: log(y),
     lambda out, x, y: _quotient(x, y),
-    formula="where({0} == 0, where({1} == {1}, {0}, {1}), {0} * log({1}))",
+    formula="where({0} == 0, where({1} == {1}, absolute({0}), {1}), {0} * log({1}))",
     cost=9.0,
     domain=[(-2.0, 2.0), (0.5, 2.0)],
 )
@@ -101,7 +101,7 @@ xlog1py = pointwise(
     "xlog1py",
     lambda out, x, y: log1p(y),
     lambda out, x, y: _quotient(x, 1 + y),
-    formula="where({0} == 0, where({1} == {1}, {0}, {1}), {0} * log1p({1}))",
+    formula="where({0} == 0, where({1} == {1}, absolute({0}), {1}), {0} * log1p({1}))",
     cost=11.0,
     domain=[(-2.0, 2.0), (-0.5, 2.0)],
 )

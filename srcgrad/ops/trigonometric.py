@@ -8,7 +8,7 @@ from typing import Any
 from srcgrad.core.op import apply
 from srcgrad.ops.arithmetic import absolute, where
 from srcgrad.ops.exponential import sqrt
-from srcgrad.ops.families import Where, nonzero, pointwise
+from srcgrad.ops.families import Where, division_dtypes, nonzero, pointwise
 from srcgrad.ops.logic import less, not_equal
 
 sin = pointwise("sin", lambda out, x: apply("cos", x), cost=10.0)
@@ -62,4 +62,4 @@ def _sinc_slope(out: Any, x: Any) -> Any:
     return where(small, math.pi * angle * series, (cos(math.pi * far) - apply("sinc", far)) / far)
 
 
-sinc = pointwise("sinc", _sinc_slope, cost=15.0)
+sinc = pointwise("sinc", _sinc_slope, dtypes=division_dtypes, cost=15.0)
