@@ -49,7 +49,7 @@ from srcgrad.graph.structure import COND, ITEM, LOOP, WHILE, items
 from srcgrad.transform.activity import differentiable_dependents
 from srcgrad.transform.branches import pullback_of_cond
 from srcgrad.transform.loops import pullback_of_loop
-from srcgrad.transform.rewrite import Relocator, redirect
+from srcgrad.transform.rewrite import Relocator, redirect, uniform_value
 
 Cotangent = Any
 
@@ -106,10 +106,11 @@ def accumulate(first: Node | None, second: Node | None) -> Node | None:
     """
     if first is None or second is None:
         return second if first is None else first
-    if second.op.name == "place":
-        return _add_into(first, second)
-    if first.op.name == "place":
-        return _add_into(second, first)
+    for base, part in ((first, second), (second, first)):
+        if part.op.name == "place":
+            return _add_into(base, part)
+        if part.op.name == "scatter_add" and uniform_value(part.inputs[0]) == 0:
+            return apply("scatter_add", base, *part.inputs[1:], **part.params)  # type: ignore[no-any-return]
     return apply("add", first, second)  # type: ignore[no-any-return]
 
 

@@ -33,6 +33,7 @@ from srcgrad.core.lowering import (
     Pointwise,
     Reduce,
     Reshape,
+    Scatter,
     Structure,
     View,
 )
@@ -95,7 +96,7 @@ def _operations(node: Node) -> float:
             return 0.0
         case Pointwise():
             return kind.cost * node.size
-        case Cast() | Assemble() | Gather() | Generate():
+        case Cast() | Assemble() | Gather() | Scatter() | Generate():
             return float(node.size)
         case Reduce():
             return float(node.inputs[0].size)

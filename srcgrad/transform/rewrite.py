@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from srcgrad.core.location import Location
 from srcgrad.core.op import apply
 from srcgrad.core.types import ArrayType
 from srcgrad.graph.node import Node, make_node
-from srcgrad.graph.structure import constant, new_input
+from srcgrad.graph.structure import CONSTANT, constant, new_input
 
 _SCALAR = ArrayType((), np.dtype(np.float64))
 
@@ -24,6 +25,16 @@ def filled(type_: ArrayType, value: float) -> Node:
 def zeros(type_: ArrayType) -> Node:
     """Zeros of this shape and dtype."""
     return filled(type_, 0)
+
+
+def uniform_value(node: Node) -> Any:
+    """The one value that all elements of a node are known to have; None where there is none."""
+    while node.op.name in ("broadcast_to", "reshape"):
+        node = node.inputs[0]
+    if node.op is not CONSTANT:
+        return None
+    array = node.params["value"].value
+    return array.item() if array.size == 1 else None
 
 
 def redirect(roots: Sequence[Node], replacements: Mapping[Node, Node]) -> list[Node]:

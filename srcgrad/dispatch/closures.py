@@ -1,0 +1,238 @@
+"""The hot path: for each specialisation a Python function is generated that checks, calls, unpacks, nothing else.
+
+For ``f({"w": w}, x)`` it reads (comments aside)
+
+    def call(args, kwargs):
+        if len(args) != 2 or kwargs: return MISS
+        (v0, v1) = args
+        if type(v0) is not dict or len(v0) != 1: return MISS
+        try: v2 = v0['w']
+        except KeyError: return MISS
+        if not (type(v2) is ndarray and (v2.dtype is D2 or v2.dtype == D2) and v2.shape == S2 and ...): return MISS
+        c2 = v2 if v2.flags.c_contiguous else as_contiguous(v2)
+        o = execute(c2, c1)
+        return (S0(o[0]), {'b': o[1]})
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from srcgrad.core import tree
+from srcgrad.core.types import PYTHON_SCALARS, ArrayType
+from srcgrad.dispatch.arguments import Arguments, Static
+
+#: What a closure returns for arguments that it was not made for.
+MISS = object()
+
+Closure = Callable[[tuple[Any, ...], dict[str, Any]], Any]
+
+
+def as_input(value: Any, type_: ArrayType) -> Any:
+    """What compiled code takes for a value: a scalar, or an aligned C-contiguous array in native byte order."""
+    if type_.shape == ():
+        return np.asarray(value, type_.dtype)[()] if type(value) not in PYTHON_SCALARS else value
+    return np.require(value, type_.dtype, ["C", "A"])
+
+
+def make_closure(
+    arguments: Arguments,
+    execute: Callable[..., Sequence[Any]],
+    out_structure: tree.Structure,
+    out_types: Sequence[ArrayType],
+    mutated: Sequence[int],
+) -> Closure:
+    """The function ``(args, kwargs) -> result or MISS`` for arguments of exactly these kinds.
+
+    ``mutated`` are the dynamic leaves whose new values follow the results: they are written back into the arrays.
+    """
+    writer = _Writer(arguments)
+    writer.open_arguments()
+    writer.call()
+    writer.write_back(mutated, first=len(out_types))
+    writer.give(out_structure, out_types)
+    return writer.build(execute)
+
+
+class _Writer:
+    """Writes the text of one closure and collects the objects that it names."""
+
+    def __init__(self, arguments: Arguments) -> None:
+        self._arguments = arguments
+        self._lines: list[str] = []
+        self._names: dict[str, Any] = {
+            "MISS": MISS,
+            "ndarray": np.ndarray,
+            "asarray": np.asarray,
+            "require": np.require,
+            "copyto": np.copyto,
+        }
+        self._count = 0
+        self._leaf = 0
+        self._types = dict(zip(arguments.dynamic, arguments.types, strict=True))
+        self._inputs: list[str] = []
+        self._originals: list[str] = []
+
+    def name(self, value: Any, stem: str) -> str:
+        self._count += 1
+        name = f"{stem}{self._count}"
+        self._names[name] = value
+        return name
+
+    def fresh(self) -> str:
+        self._count += 1
+        return f"v{self._count}"
+
+    def add(self, line: str, depth: int = 1) -> None:
+        self._lines.append("    " * depth + line)
+
+    def miss_unless(self, condition: str) -> None:
+        self.add(f"if not ({condition}): return MISS")
+
+    # arguments
+
+    def open_arguments(self) -> None:
+        positional, keywords = self._arguments.structure.children
+        count = len(positional.children)
+        known = f"len(kwargs) == {len(keywords.static)}" if keywords.children else "not kwargs"
+        self.miss_unless(f"len(args) == {count} and {known}")
+        names = [self.fresh() for _ in positional.children]
+        if names:
+            self.add(f"({', '.join(names)},) = args")
+        for name, child in zip(names, positional.children, strict=True):
+            self.open(name, child)
+        self.open_items("kwargs", keywords)
+
+    def open(self, name: str, structure: tree.Structure) -> None:
+        if structure.kind is None:
+            self.leaf(name)
+            return
+        kind = structure.kind
+        if kind is type(None):
+            self.miss_unless(f"{name} is None")
+            return
+        self.miss_unless(f"type({name}) is {self.name(kind, 'K')}")
+        if issubclass(kind, dict):
+            self.miss_unless(f"len({name}) == {len(structure.children)}")
+            self.open_items(name, structure)
+        elif kind is list or issubclass(kind, tuple):
+            self.miss_unless(f"len({name}) == {len(structure.children)}")
+            self.open_sequence(name, structure)
+        elif _is_plain_dataclass(structure):
+            for field, child in zip(structure.static, structure.children, strict=True):
+                inner = self.fresh()
+                self.add(f"{inner} = {name}.{field}")
+                self.open(inner, child)
+        else:
+            self.open_by_flattening(name, structure)
+
+    def open_items(self, name: str, structure: tree.Structure) -> None:
+        if not structure.children:
+            return
+        names = [self.fresh() for _ in structure.children]
+        self.add("try:")
+        for inner, key in zip(names, structure.static, strict=True):
+            self.add(f"{inner} = {name}[{self._key(key)}]", depth=2)
+        self.add("except KeyError: return MISS")
+        for inner, child in zip(names, structure.children, strict=True):
+            self.open(inner, child)
+
+    def open_sequence(self, name: str, structure: tree.Structure) -> None:
+        names = [self.fresh() for _ in structure.children]
+        if names:
+            self.add(f"({', '.join(names)},) = {name}")
+        for inner, child in zip(names, structure.children, strict=True):
+            self.open(inner, child)
+
+    def open_by_flattening(self, name: str, structure: tree.Structure) -> None:
+        leaves, found = self.fresh(), self.fresh()
+        self.add(f"{leaves}, {found} = {self.name(tree.flatten, 'flatten')}({name})")
+        self.miss_unless(f"{found} == {self.name(structure, 'S')}")
+        names = [self.fresh() for _ in range(structure.num_leaves)]
+        if names:
+            self.add(f"({', '.join(names)},) = {leaves}")
+        for inner in names:
+            self.leaf(inner)
+
+    def leaf(self, name: str) -> None:
+        position, self._leaf = self._leaf, self._leaf + 1
+        value = self._arguments.leaves[position]
+        if isinstance(value, Static):
+            self.static_leaf(name, value)
+            return
+        self._originals.append(name)
+        type_, kind = self._types[position], type(value)
+        if kind in PYTHON_SCALARS or isinstance(value, np.generic):
+            self.miss_unless(f"type({name}) is {self.name(kind, 'K')}")
+            self._inputs.append(name)
+            return
+        self.miss_unless(f"type({name}) is {'ndarray' if kind is np.ndarray else self.name(kind, 'K')}")
+        if kind is not np.ndarray:
+            array = self.fresh()
+            self.add(f"{array} = asarray({name})")
+            name = array
+        dtype = np.asarray(value).dtype
+        known, shape = self.name(dtype, "D"), self.name(type_.shape, "S")
+        self.miss_unless(f"({name}.dtype is {known} or {name}.dtype == {known}) and {name}.shape == {shape}")
+        if type_.shape == ():
+            self._inputs.append(f"{name}.astype({self.name(type_.dtype, 'D')})[()]")
+        elif dtype != type_.dtype:
+            self._inputs.append(f'require({name}, {self.name(type_.dtype, "D")}, "CA")')
+        else:
+            self._inputs.append(f'({name} if {name}.flags.num & 0x101 == 0x101 else require({name}, None, "CA"))')
+
+    def static_leaf(self, name: str, value: Static) -> None:
+        known = self.name(value.value, "K")
+        self.miss_unless(f"{name} is {known} or (type({name}) is type({known}) and {name} == {known})")
+
+    # the call and its results
+
+    def call(self) -> None:
+        self.add(f"o = execute({', '.join(self._inputs)})")
+
+    def write_back(self, mutated: Sequence[int], first: int) -> None:
+        for number, position in enumerate(mutated):
+            value = self._arguments.values[position]
+            if isinstance(value, np.ndarray):
+                self.add(f"copyto({self._originals[position]}, o[{first + number}])")
+
+    def give(self, structure: tree.Structure, types: Sequence[ArrayType]) -> None:
+        texts = [
+            f"o[{k}]" if type_.shape else f"{self.name(type_.dtype.type, 'T')}(o[{k}])" for k, type_ in enumerate(types)
+        ]
+        self.add(f"return {self._pack(structure, iter(texts))}")
+
+    def _pack(self, structure: tree.Structure, texts: Iterator[str]) -> str:
+        kind = structure.kind
+        if kind is None:
+            return next(texts)
+        if kind is type(None):
+            return "None"
+        if kind in (tuple, list):
+            inner = ", ".join(self._pack(child, texts) for child in structure.children)
+            return f"[{inner}]" if kind is list else f"({inner}{',' if len(structure.children) == 1 else ''})"
+        if kind is dict:
+            pairs = zip(structure.static, structure.children, strict=True)
+            return "{" + ", ".join(f"{self._key(key)}: {self._pack(child, texts)}" for key, child in pairs) + "}"
+        leaves = ", ".join(next(texts) for _ in range(structure.num_leaves))
+        return f"{self.name(tree.unflatten, 'unflatten')}({self.name(structure, 'S')}, [{leaves}])"
+
+    def _key(self, key: Any) -> str:
+        return repr(key) if type(key) in (str, int) else self.name(key, "key")
+
+    def build(self, execute: Callable[..., Any]) -> Closure:
+        text = "def call(args, kwargs):\n" + "\n".join(self._lines) + "\n"
+        names = {**self._names, "execute": execute}
+        exec(compile(text, "<srcgrad call>", "exec"), names)
+        return names["call"]  # type: ignore[no-any-return]
+
+
+def _is_plain_dataclass(structure: tree.Structure) -> bool:
+    kind = structure.kind
+    if kind is None or not dataclasses.is_dataclass(kind):
+        return False
+    return bool(structure.static == tuple(field.name for field in dataclasses.fields(kind) if field.init))

@@ -1,0 +1,209 @@
+"""A transformed function: called like the original; it keeps a compiled program for each specialisation."""
+
+from __future__ import annotations
+
+import functools
+import threading
+import types
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from srcgrad.core import tree
+from srcgrad.core.errors import ArgumentError, TraceError, UnsupportedError
+from srcgrad.core.types import ArrayType, type_of
+from srcgrad.dispatch.arguments import Arguments, Parameters, identifiers
+from srcgrad.dispatch.closures import MISS, Closure, make_closure
+from srcgrad.dispatch.leaks import check_closed
+from srcgrad.graph.node import Graph, as_node, substitute
+from srcgrad.graph.trace import Traced, Tracer, is_tracing, trace
+from srcgrad.pipeline import Executable, compile_graph, stage
+from srcgrad.transform.finish import finish
+
+#: How many closures are tried, the last used first, before a call is looked up by its key.
+_RECENT = 4
+#: One at a time: concurrent first calls of a function compile it once, and LLVM takes turns anyway.
+_compiling = threading.RLock()
+
+
+@dataclass(frozen=True)
+class Options:
+    """What every transform takes besides the function."""
+
+    backend: str = "cpu"
+    fast_math: bool = True
+    static_argnums: int | Sequence[int] = ()
+    static_argnames: str | Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A transformed graph. Its outputs: the leaves of ``out_structure``, then the new values of ``mutated`` inputs."""
+
+    graph: Graph
+    out_structure: tree.Structure
+    mutated: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Specialisation:
+    """The program for one combination of argument types and static values."""
+
+    recorded: Recorded
+    graph: Graph
+    executable: Executable
+
+    @property
+    def out_types(self) -> list[ArrayType]:
+        count = len(self.graph.outputs) - len(self.recorded.mutated)
+        return [output.array_type for output in self.graph.outputs[:count]]
+
+
+class Function:
+    """Base of the transforms' results. A transform says in `record` what graph it makes of the function."""
+
+    def __init__(self, function: Callable[..., Any], options: Options) -> None:
+        if not callable(function):
+            raise ArgumentError(f"{type(self).__name__.lower()} takes a function, not {function!r}")
+        functools.update_wrapper(self, function)
+        self.function = function
+        self.options = options
+        self.parameters = Parameters(function, options.static_argnums, options.static_argnames)
+        self._recent: tuple[Closure, ...] = ()
+        self._closures: dict[Hashable, Closure] = {}
+        self._specialisations: dict[Hashable, Specialisation] = {}
+        self._last: Specialisation | None = None
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        for closure in self._recent:
+            result = closure(args, kwargs)
+            if result is not MISS:
+                return result
+        return self._call_slowly(args, kwargs)
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self if instance is None else types.MethodType(self, instance)
+
+    def __repr__(self) -> str:
+        return f"<srcgrad.{type(self).__name__.lower()} of {getattr(self, '__qualname__', self.function)}>"
+
+    # what a transform defines
+
+    def record(self, arguments: Arguments) -> Recorded:
+        """The graph of the transformed function for these arguments."""
+        raise NotImplementedError
+
+    def inline(self, arguments: Arguments, handle: type[Tracer]) -> Any:
+        """The transformed function as part of the program that is being recorded."""
+        recorded = self.record(arguments)
+        given = dict(zip(recorded.graph.inputs, map(as_node, arguments.values), strict=True))
+        outputs = substitute(recorded.graph.outputs, given)
+        count = len(outputs) - len(recorded.mutated)
+        return tree.unflatten(recorded.out_structure, [handle(node) for node in outputs[:count]])
+
+    # specialisations
+
+    def specialise(self, *args: Any, **kwargs: Any) -> Specialisation:
+        """The program for these arguments; compiled if it is not there yet."""
+        return self._specialise(Arguments(self.parameters, args, kwargs))
+
+    @property
+    def last(self) -> Specialisation | None:
+        """The specialisation that was compiled or looked up last."""
+        return self._last
+
+    def trace(self, arguments: Arguments) -> Traced:
+        """The function's own graph for these arguments."""
+        function = self.function
+
+        def record(*dynamic: Any) -> Any:
+            args, kwargs = arguments.fill(dynamic)
+            result = function(*args, **kwargs)
+            _check_result(function, result)
+            return result
+
+        record.__name__ = getattr(function, "__name__", "f")
+        leaf = tree.Structure(None, None, ())
+        structure = tree.Structure(
+            tuple,
+            None,
+            (
+                tree.Structure(tuple, None, (leaf,) * len(arguments.dynamic)),
+                tree.Structure(dict, (), ()),
+            ),
+        )
+        names = identifiers([arguments.paths[position] for position in arguments.dynamic])
+        return trace(record, structure, arguments.types, handle=handle_type(), names=names)
+
+    def _call_slowly(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        arguments = Arguments(self.parameters, args, kwargs)
+        handle = next((type(value) for value in arguments.values if isinstance(value, Tracer)), None)
+        if handle is not None:
+            if not is_tracing():
+                raise TraceError(
+                    f"{self!r} was called with a traced value outside of the function that it belongs to: "
+                    "the value escaped (by a global, an attribute or a list); return it from the traced function"
+                )
+            return self.inline(arguments, handle)
+        closure = self._closures.get(arguments.exact_key)
+        if closure is None:
+            found = self._specialise(arguments)
+            closure = make_closure(
+                arguments,
+                found.executable.__call__,
+                found.recorded.out_structure,
+                found.out_types,
+                found.recorded.mutated,
+            )
+            self._closures[arguments.exact_key] = closure
+        self._recent = (closure, *[old for old in self._recent if old is not closure][: _RECENT - 1])
+        result = closure(args, kwargs)
+        assert result is not MISS
+        return result
+
+    def _specialise(self, arguments: Arguments) -> Specialisation:
+        found = self._specialisations.get(arguments.key)
+        if found is None:
+            with _compiling:
+                found = self._specialisations.get(arguments.key)
+                if found is None:
+                    found = self._specialisations[arguments.key] = self._compile(arguments)
+        self._last = found
+        return found
+
+    def _compile(self, arguments: Arguments) -> Specialisation:
+        for value, position in zip(arguments.values, arguments.dynamic, strict=True):
+            if hasattr(value, "__sg_bind__"):
+                raise ArgumentError(
+                    f"argument {arguments.paths[position]} is a {type(value).__name__}; a compiled function takes "
+                    "arrays: pass its .numpy()"
+                )
+        recorded = self.record(arguments)
+        check_closed(recorded.graph)
+        graph = stage("simplify", finish, recorded.graph)
+        if self.options.backend != "cpu":
+            raise UnsupportedError(f"there is no backend {self.options.backend!r}; use 'cpu'")
+        return Specialisation(recorded, graph, compile_graph(graph))
+
+
+def handle_type() -> type[Tracer]:
+    """The class of traced arrays, with NumPy's surface."""
+    import srcgrad.numpy
+
+    return getattr(srcgrad.numpy, "Array", Tracer)
+
+
+def _check_result(function: Callable[..., Any], result: Any) -> None:
+    for leaf, path in zip(tree.leaves(result), tree.paths(result), strict=True):
+        if hasattr(leaf, "__sg_bind__"):
+            continue
+        try:
+            kind = type_of(leaf).dtype.kind
+        except TypeError:
+            kind = "O"
+        if kind not in "biufc":
+            name = getattr(function, "__qualname__", "the function")
+            raise TraceError(
+                f"{name} returns a {type(leaf).__name__} at {'result' + path}; "
+                "a compiled function returns arrays, numbers, and containers of these"
+            )
