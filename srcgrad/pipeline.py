@@ -1,17 +1,23 @@
 """The data path, on one page: every arrow one function, nothing returns upward.
 
-    python function --trace--> Graph --adjoint--> Graph --simplify--> Graph --fuse--> Schedule --emit--> source --build--> callable
+    python function --trace--> Graph --adjoint--> Graph --simplify--> Graph
+        --lower--> Program --fuse--> Program --assign storage--> Storage --emit--> source text --build--> callable
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from srcgrad.core.settings import settings
-from srcgrad.graph.interpret import interpret
 from srcgrad.graph.node import Graph
 from srcgrad.graph.verify import verify
+from srcgrad.schedule.fuse import fuse
+from srcgrad.schedule.lower import lower
+from srcgrad.schedule.storage import assign_storage
 
 
 def stage(name: str, function: Callable[..., Graph], *values: Any) -> Graph:
@@ -25,15 +31,48 @@ def stage(name: str, function: Callable[..., Graph], *values: Any) -> Graph:
 
 
 class Executable:
-    """A compiled graph: call it with one array or scalar per input, get a list with one array per output."""
+    """A compiled graph.
 
-    def __init__(self, graph: Graph) -> None:
+    Attributes:
+        graph: what was compiled.
+        source: the emitted module.
+        function: the native function. It takes the inputs (C-contiguous arrays; scalars for zero-dimensional ones), then ``constants``, and returns a
+            tuple of arrays, and of Python scalars for zero-dimensional outputs.
+        constants: arrays that came with the graph.
+        scalar_types: for each output, the NumPy scalar type of a zero-dimensional one, None for an array.
+    """
+
+    def __init__(self, graph: Graph, *, fast_math: bool = True) -> None:
+        from srcgrad.backends.module import emit_module
+
+        program = fuse(lower(graph))
+        storage = assign_storage(program)
+        module = emit_module(program, storage, graph.name, fast_math=fast_math)
         self.graph = graph
+        self.module = module
+        self.source = module.source
+        self.constants = module.constants
+        self.input_types = tuple((node.shape, node.dtype) for node in graph.inputs)
+        self.scalar_types = tuple(None if node.shape else node.dtype.type for node in graph.outputs)
+
+    @functools.cached_property
+    def function(self) -> Callable[..., tuple[Any, ...]]:
+        from srcgrad.backends.build import build
+
+        return build(self.module)  # type: ignore[no-any-return]
 
     def __call__(self, *arrays: Any) -> Sequence[Any]:
-        return interpret(self.graph, arrays)
+        """One array (or scalar) for each input, to one array (or NumPy scalar) for each output."""
+        native = [
+            np.ascontiguousarray(array, dtype) if shape else dtype.type(array)
+            for array, (shape, dtype) in zip(arrays, self.input_types, strict=True)
+        ]
+        results = self.function(*native, *self.constants)
+        return [
+            result if kind is None else kind(result) for result, kind in zip(results, self.scalar_types, strict=True)
+        ]
 
 
-def compile_graph(graph: Graph) -> Executable:
+def compile_graph(graph: Graph, *, fast_math: bool = True) -> Executable:
     """Graph to callable."""
-    return Executable(graph)
+    return Executable(graph, fast_math=fast_math)

@@ -18,6 +18,7 @@ from srcgrad.schedule.ir import (
     BranchRegion,
     Digit,
     Index,
+    Item,
     LibraryCall,
     Load,
     Loop,
@@ -50,6 +51,8 @@ class Emitter:
         self.aliases: dict[tuple[Value, tuple[int, ...]], str] = {}
         #: element of an array that the current straight-line code holds in a variable
         self.held: dict[tuple[Value, str], str] = {}
+        #: element of an array that the loop at hand accumulates in a variable
+        self.accumulators: dict[tuple[Value, str], str] = {}
         #: single-use values whose expression stands in for them
         self.pending: dict[tuple[Value, tuple[int, ...]], str] = {}
         self.uses = _count_uses(program)
@@ -135,8 +138,9 @@ class Emitter:
                 run = [entry]
                 while position + len(run) < len(items) and isinstance(items[position + len(run)], Start):
                     run.append(items[position + len(run)])  # type: ignore[arg-type]
-                self.starts(run)
                 position += len(run)
+                self.reduction(run, items[position])
+                position += 1
                 continue
             if isinstance(entry, Loop):
                 self.loop(entry.axis, lambda body=entry.body: self.block(body))  # type: ignore[misc]
@@ -163,6 +167,31 @@ class Emitter:
         with self.out.block(f"for {self.expressions.axis_names[axis]} in range({axis.extent}):"):
             body()
         self.held.clear()
+
+    def reduction(self, starts: list[Start], loop: Item) -> None:
+        """Accumulators and the loop that fills them. One element of an array is accumulated in a variable and stored once."""
+        assert isinstance(loop, Loop)
+        single = [start for start in starts if self.is_one_element(start)]
+        before = dict(self.accumulators)
+        for start in single:
+            self.nest(start.axes, lambda start=start: self.hold_accumulator(start))  # type: ignore[misc]
+        self.starts(starts)
+        self.loop(loop.axis, lambda: self.block(loop.body))
+        finished = {key: name for key, name in self.accumulators.items() if key not in before}
+        self.accumulators = before
+        for (value, element), name in finished.items():
+            self.out.line(f"{element} = {name}")
+            self.held[value, element] = name
+
+    def is_one_element(self, start: Start) -> bool:
+        rolled = any(not axis.unrolled for axis in start.axes)
+        value = start.statement.target
+        return not rolled and bool(value.shape) and self.place(value).kind != "variable" and start.statement.key is None
+
+    def hold_accumulator(self, start: Start) -> None:
+        value = start.statement.target
+        element = self.element(value, start.statement.index)
+        self.accumulators[value, element] = self.names.fresh(self.name(value) + "_")
 
     def starts(self, starts: list[Start]) -> None:
         """Neutral elements, with one loop for those over the same axes."""
@@ -199,7 +228,10 @@ class Emitter:
     # statements
 
     def target(self, value: Value, index: tuple[Index, ...]) -> str:
-        return self.variable(value, index) if self.place(value).kind == "variable" or not value.shape else self.element(value, index)
+        if self.place(value).kind == "variable" or not value.shape:
+            return self.variable(value, index)
+        element = self.element(value, index)
+        return self.accumulators.get((value, element), element)
 
     def assign(self, value: Value, index: tuple[Index, ...], text: str, location: Location | None = None) -> None:
         self.out.line(f"{self.target(value, index)} = {text}", self.comment(location))

@@ -126,9 +126,9 @@ def _entry(
     out: Writer, emitter: Emitter, program: Program, constants: tuple[Value, ...], storage: Storage, kernel: str
 ) -> None:
     arguments = [_viewed(emitter.name(v), v) for v in (*program.inputs, *constants)]
-    for value in program.outputs:
+    for value, shape in zip(program.outputs, program.output_shapes, strict=True):
         if value.shape:
-            out.line(f"{emitter.name(value)} = np.empty({_tuple(value.shape)}, np.{_numpy_name(value.dtype)})")
+            out.line(f"{emitter.name(value)} = np.empty({_tuple(shape)}, np.{_numpy_name(value.dtype)})")
             arguments.append(_viewed(emitter.name(value), value))
     if storage.workspace_bytes:
         out.line(f"workspace = np.empty({storage.workspace_bytes}, np.uint8)")

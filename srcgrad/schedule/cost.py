@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 
 from srcgrad.schedule.dependence import Dependences
-from srcgrad.schedule.ir import Affine, AnyStatement, Axis, Index, Statement, Value, cost_of
+from srcgrad.schedule.ir import Affine, AnyStatement, Apply, Axis, Expr, Index, Statement, Value, children, cost_of
 
 VECTOR_BYTES = 64
 L2 = 1024 * 1024
@@ -34,7 +34,8 @@ def leaf_cost(statement: AnyStatement, innermost: Axis | None, fixed: frozenset[
     memory = [_stride_cost(load.index, load.value, innermost) for load in statement.reads()]
     memory.append(_stride_cost(statement.index, statement.target, innermost) * 0.5)
     if innermost is None:
-        return copies * (arithmetic + 0.5 * len(memory))
+        cheap, dear = _split_cost(statement.expr)
+        return copies * (0.35 * cheap + dear + 0.15 * len(memory))
     lanes = VECTOR_BYTES / max(statement.target.dtype.itemsize, 4) * 0.75
     if innermost.extent < lanes:
         lanes = max(1.0, innermost.extent / 2)
@@ -42,6 +43,16 @@ def leaf_cost(statement: AnyStatement, innermost: Axis | None, fixed: frozenset[
     streams = sum(cost for cost in memory if cost <= 1)
     horizontal = 6.0 / innermost.extent if statement.combine and innermost in statement.reduced_classes else 0.0
     return copies * ((arithmetic + streams) / lanes + gathers + horizontal)
+
+
+def _split_cost(expr: Expr) -> tuple[float, float]:
+    """Of single instructions, of which several run at once, and of functions that are long chains."""
+    own = expr.cost if isinstance(expr, Apply) else 0.0
+    cheap, dear = (own, 0.0) if own < 4.0 else (0.0, own)
+    for child in children(expr):
+        inner = _split_cost(child)
+        cheap, dear = cheap + inner[0], dear + inner[1]
+    return cheap, dear
 
 
 def accumulator_cost(members: tuple[AnyStatement, ...], axis: Axis, fixed: frozenset[Axis]) -> float:

@@ -36,6 +36,29 @@ class Element:
         return self.expr.value if identical else None
 
 
+    def flat_value(self) -> Value | None:
+        """The value of which this is every element in row-major order, under any shape."""
+        if not isinstance(self.expr, Load):
+            return None
+        value = self.expr.value
+        if math.prod(value.shape) != math.prod(self.shape):
+            return None
+        theirs, ours = _offset(self.expr.index, value.shape), _offset(identity(self.axes), self.shape)
+        return value if theirs is not None and ours is not None and theirs == ours else None
+
+
+def _offset(index: tuple[Index, ...], shape: tuple[int, ...]) -> dict[Axis, int] | None:
+    """The row-major position of an index, by axis; None where it is not affine or does not start at zero."""
+    total = Affine()
+    stride = 1
+    for part, extent in zip(reversed(index), reversed(shape), strict=True):
+        if not isinstance(part, Affine):
+            return None
+        total = total.plus(part.scaled(stride))
+        stride *= extent
+    return None if total.const else {axis.find(): coefficient for axis, coefficient in total.terms}
+
+
 def fresh_axes(shape: tuple[int, ...]) -> tuple[Axis | None, ...]:
     return tuple(Axis(extent) if extent != 1 else None for extent in shape)
 

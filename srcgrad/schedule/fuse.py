@@ -20,6 +20,8 @@ from srcgrad.core.settings import settings
 from srcgrad.schedule.axes import choose_unrolled, inner_programs, merge_axes
 from srcgrad.schedule.cost import accumulator_cost, crossing_cost, leaf_cost, loop_overhead
 from srcgrad.schedule.dependence import Dependences, dependences
+from srcgrad.schedule.prune import prune
+from srcgrad.schedule.recompute import recompute
 from srcgrad.schedule.ir import AnyStatement, Axis, Block, Loop, Program, Statement
 
 Fixed = frozenset[Axis]
@@ -31,6 +33,8 @@ def fuse(program: Program) -> Program:
     merge_axes(program)
     choose_unrolled(program)
     _fuse(program)
+    recompute(program)
+    prune(program)
     return program
 
 

@@ -376,6 +376,8 @@ class Program:
     statements: list[AnyStatement] = field(default_factory=list)
     inputs: list[Value] = field(default_factory=list)
     outputs: list[Value] = field(default_factory=list)
+    #: the shapes that the caller sees: the values' own, or others with as many elements
+    output_shapes: list[tuple[int, ...]] = field(default_factory=list)
     tree: Block | None = None
 
 

@@ -56,7 +56,7 @@ def lower(graph: Graph) -> Program:
         lowering.env[node] = element_of(value)
         inputs.append(value)
     outputs = [lowering.output(element, node) for element, node in lowering.run(graph)]
-    return Program(lowering.statements, inputs, outputs)
+    return Program(lowering.statements, inputs, outputs, [node.shape for node in graph.outputs])
 
 
 class _Lowering:
@@ -91,12 +91,12 @@ class _Lowering:
         return target
 
     def output(self, element: Element, node: Node) -> Value:
-        """The element's value where it has one of its own, else a copy: outputs are distinct, and none is an input."""
-        whole = element.whole_value()
-        if whole is None or whole.role != "temporary" or whole in self.outputs:
-            whole = self.store(element, node)
-        self.outputs.add(whole)
-        return whole
+        """The element's value where it has one of its own (under any shape), else a copy: outputs are distinct, none is an input."""
+        found = element.whole_value() if not element.shape else element.flat_value()
+        if found is None or found.role != "temporary" or found in self.outputs or not found.shape and element.shape:
+            found = self.store(element, node)
+        self.outputs.add(found)
+        return found
 
     def whole(self, element: Element, node: Node) -> Value:
         return element.whole_value() or self.store(element, node)

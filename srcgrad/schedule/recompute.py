@@ -1,0 +1,157 @@
+"""Recompute rather than store: a cheap value that one loop would keep for another is computed again there.
+
+    loop A: pre = ...; h = max(pre, 0); mask = pre >= 0          loop A: pre = ...
+    loop B: reads h and mask                              ->     loop B: h = max(pre, 0); mask = pre >= 0, where read
+
+A value may be recomputed from inputs, from constants, and from values that are stored anyway; or from one that is not yet stored, where storing that one makes
+two or more others unnecessary.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from srcgrad.schedule.axes import inner_programs
+from srcgrad.schedule.ir import (
+    AnyStatement,
+    Apply,
+    Convert,
+    Dynamic,
+    Expr,
+    Index,
+    Load,
+    Loop,
+    Program,
+    Start,
+    Statement,
+    Value,
+    cost_of,
+    loads,
+    substitute_expr,
+    walk,
+)
+
+#: dearest expression that is computed again, in multiplications
+CHEAP = 3.0
+
+
+def recompute(program: Program) -> None:
+    """Replace reads across loops by their expressions, in this program and in those inside its regions."""
+    for statement in program.statements:
+        for inner in inner_programs(statement):
+            recompute(inner)
+    for _ in range(4):
+        if not _Pass(program).run():
+            return
+
+
+class _Pass:
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.paths: dict[AnyStatement, tuple[Loop, ...]] = {}
+        self.writers: dict[Value, list[AnyStatement]] = {}
+        self.readers: dict[Value, list[AnyStatement]] = {}
+        assert program.tree is not None
+        for entry, path in walk(program.tree):
+            if isinstance(entry, Start):
+                continue
+            self.paths[entry] = path
+            for value in entry.writes():
+                self.writers.setdefault(value, []).append(entry)
+            for value in {load.value for load in entry.reads()}:
+                self.readers.setdefault(value, []).append(entry)
+
+    def run(self) -> bool:
+        """One round; whether anything changed."""
+        stored = {value for value in self.writers if self.crosses(value)}
+        candidates = [value for value in stored if self.is_cheap(value)]
+        chosen = {value for value in candidates if self.operands(value) <= stored}
+        chosen -= {value for value in chosen if self.operands(value) & chosen}
+        if not chosen:
+            chosen = self.through_one_more(candidates, stored)
+        changed = False
+        for value in chosen:
+            changed |= self.inline(value)
+        return changed
+
+    def through_one_more(self, candidates: list[Value], stored: set[Value]) -> set[Value]:
+        """Values that storing one more value would make recomputable, where that saves bytes."""
+        groups: dict[Value, set[Value]] = {}
+        for value in candidates:
+            missing = self.operands(value) - stored
+            if len(missing) == 1:
+                groups.setdefault(next(iter(missing)), set()).add(value)
+        for operand, group in groups.items():
+            if len(operand.shape) and sum(v.dtype.itemsize for v in group) > operand.dtype.itemsize and len(group) > 1:
+                return group
+        return set()
+
+    def crosses(self, value: Value) -> bool:
+        """Whether some reader lies outside the innermost loop of the value's only writer."""
+        writers = self.writers[value]
+        if len(writers) != 1 or value in self.program.outputs:
+            return False
+        return any(self.is_outside(reader, writers[0]) for reader in self.readers.get(value, ()))
+
+    def is_outside(self, reader: AnyStatement, writer: AnyStatement) -> bool:
+        path = self.paths[writer]
+        return bool(path) and self.paths[reader][: len(path)] != path
+
+    def is_cheap(self, value: Value) -> bool:
+        (writer,) = self.writers[value]
+        return (
+            isinstance(writer, Statement)
+            and not writer.combine
+            and not writer.onto
+            and writer.target.role == "temporary"
+            and len(writer.axes) == sum(axis is not None for axis in value.axes)
+            and all(getattr(index, "axis", None) or not value.axes[dim] for dim, index in enumerate(writer.index))
+            and cost_of(writer.expr) <= CHEAP
+            and not any(isinstance(index, Dynamic) for load in loads(writer.expr) for index in load.index)
+            and all(self.is_steady(load.value) for load in loads(writer.expr))
+        )
+
+    def is_steady(self, value: Value) -> bool:
+        """Whether a value stays the same once it is written."""
+        return value.role in ("input", "constant") or len(self.writers.get(value, ())) == 1
+
+    def operands(self, value: Value) -> set[Value]:
+        (writer,) = self.writers[value]
+        assert isinstance(writer, Statement)
+        return {load.value for load in loads(writer.expr) if load.value.role == "temporary"}
+
+    def inline(self, value: Value) -> bool:
+        """Put the value's expression where readers outside its loop load it."""
+        (writer,) = self.writers[value]
+        assert isinstance(writer, Statement)
+        changed = False
+        for reader in self.readers[value]:
+            if isinstance(reader, Statement) and self.is_outside(reader, writer):
+                expr = _replace_loads(reader.expr, value, writer)
+                if expr is not None and expr is not reader.expr:
+                    reader.expr = expr
+                    changed = True
+        return changed
+
+
+def _replace_loads(expr: Expr, value: Value, writer: Statement) -> Expr | None:
+    """The expression with loads of a value replaced by what was written; None where an index has no form."""
+    if isinstance(expr, Load):
+        if expr.value is not value:
+            return expr
+        axes: dict[object, Index] = {}
+        for written, read in zip(writer.index, expr.index, strict=True):
+            axis = getattr(written, "axis", None)
+            if axis is not None:
+                axes[axis] = read
+        return substitute_expr(writer.expr, axes)  # type: ignore[arg-type]
+    if isinstance(expr, Apply):
+        args = [_replace_loads(arg, value, writer) for arg in expr.args]
+        if any(arg is None for arg in args):
+            return None
+        same = all(new is old for new, old in zip(args, expr.args, strict=True))
+        return expr if same else replace(expr, args=tuple(args))  # type: ignore[arg-type]
+    if isinstance(expr, Convert):
+        arg = _replace_loads(expr.arg, value, writer)
+        return None if arg is None else expr if arg is expr.arg else replace(expr, arg=arg)
+    return expr
