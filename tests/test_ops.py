@@ -25,7 +25,7 @@ from srcgrad.graph.structure import items, new_input
 from srcgrad.graph.verify import verify
 from srcgrad.ops.families import FORMULA_FUNCTIONS
 from srcgrad.ops.random import threefry2x32
-from tests.derivatives import check_derivatives, gradient_graph
+from tests.derivatives import check_derivatives, gradient_graph, is_float
 
 ROWS = [op for op in TABLE if not isinstance(op.lowering, Structure | Region)]
 POINTWISE = [op for op in ROWS if isinstance(op.lowering, Pointwise) and op.samples]
@@ -119,6 +119,28 @@ def test_adjoint_to_second_order(op: Op) -> None:
         graph, args = graph_of(op, [sample], np.float64)
         with np.errstate(all="ignore"):
             check_derivatives(graph, args)
+
+
+@pytest.mark.parametrize("op", [op for op in ROWS if op.tangent], ids=lambda op: op.name)
+def test_tangent_to_second_order(op: Op) -> None:
+    """The tangent and the adjoint of one graph give the same <u, J v>, and the tangent has derivatives itself."""
+    assert op.tangent is not None
+    for sample in op.samples:
+        graph, args = graph_of(op, [sample], np.float64)
+        tangents = tuple(new_input(node.array_type, "tangent") if is_float(node) else None for node in graph.inputs)
+        moved = op.tangent(tangents, graph.outputs[0], *graph.inputs, **sample.params)
+        inputs = (*graph.inputs, *(tangent for tangent in tangents if tangent is not None))
+        tangent_graph = Graph(inputs, (moved,), f"tangent of {op.name}")
+        verify(tangent_graph)
+        rng = np.random.default_rng(1)
+        directions = [rng.normal(size=node.shape) for node in inputs[len(graph.inputs) :]]
+        cotangent = rng.normal(size=moved.shape)
+        (found,) = interpret(tangent_graph, [*args, *directions])
+        gradient, _ = gradient_graph(graph)
+        cotangents = interpret(gradient, [*args, cotangent])
+        pairs = zip(cotangents, directions, strict=True)
+        np.testing.assert_allclose(np.sum(found * cotangent), np.sum([np.sum(c * d) for c, d in pairs]), atol=1e-12)
+        check_derivatives(tangent_graph, [*args, *directions], order=1)
 
 
 @each_row

@@ -270,6 +270,7 @@ def reduction(
     combine: str,
     reference: Callable[..., Any],
     adjoint: Callable[..., Sequence[Any]] | None,
+    tangent: Callable[..., Any] | None = None,
     *,
     kinds: str = "biuf",
     needs_element: bool = False,
@@ -280,6 +281,7 @@ def reduction(
     """A reduction row over ``axes``, a sorted tuple of non-negative ints.
 
     The dtype stays, also in ``reference(x, axes)``: that NumPy adds small integers in int64 is the face's business.
+    A sum is linear: its tangent is the sum of the tangent; other reductions give theirs.
     ``needs_element``: no value for zero elements. ``samples`` are added to those that every reduction has.
     """
 
@@ -306,7 +308,18 @@ def reduction(
         cases.append(((0, 3), (0,)))
     kind = "f" if "f" in kinds else "b"
     common = tuple(Sample((Arg(shape, *domain, kind=kind),), {"axes": axes}) for shape, axes in cases)
-    return TABLE.add(Op(name, infer, evaluate, Reduce(combine), adjoint=adjoint, samples=(*common, *samples), doc=doc))
+    return TABLE.add(
+        Op(
+            name,
+            infer,
+            evaluate,
+            Reduce(combine),
+            adjoint=adjoint,
+            tangent=tangent,
+            samples=(*common, *samples),
+            doc=doc,
+        )
+    )
 
 
 # Rows along one axis
@@ -337,6 +350,7 @@ def along(
     name: str,
     reference: Callable[..., Any],
     adjoint: Callable[..., Sequence[Any]] | None,
+    tangent: Callable[..., Any] | None = None,
     *,
     kinds: str = "biuf",
     result: np.dtype[Any] | None = None,
@@ -352,7 +366,16 @@ def along(
 
     empty = Sample((Arg((0, 2)),), {"axis": 0})
     return TABLE.add(
-        Op(name, infer, reference, Library(name), adjoint=adjoint, samples=(*_ALONG_SAMPLES, empty, *samples), doc=doc)
+        Op(
+            name,
+            infer,
+            reference,
+            Library(name),
+            adjoint=adjoint,
+            tangent=tangent,
+            samples=(*_ALONG_SAMPLES, empty, *samples),
+            doc=doc,
+        )
     )
 
 

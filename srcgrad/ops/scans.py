@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from srcgrad.ops.arithmetic import astype, where
 from srcgrad.ops.creation import iota_on
 from srcgrad.ops.families import INT64, along
 from srcgrad.ops.logic import equal
+
+Tangents = Sequence[Any]
 
 
 def _flip(x: Any, axis: int) -> Any:
@@ -30,24 +33,44 @@ def _adjoint_cumsum(cotangent: Any, out: Any, x: Any, *, axis: int) -> tuple[Any
     return (_sum_from(cotangent, axis),)
 
 
-def _adjoint_cumprod(cotangent: Any, out: Any, x: Any, *, axis: int) -> tuple[Any]:
-    """At i the sum over k >= i of ``cotangent[k]`` times the product of the elements up to k other than i.
+def _tangent_cumsum(tangents: Tangents, out: Any, x: Any, *, axis: int) -> Any:
+    return cumsum(tangents[0], axis=axis)
 
-    That product is taken apart as in the adjoint of ``prod``, and is right to second order for the same reason. Until k
-    there are ``count[k]`` zeros, whose sum is ``zeros_until[k]``; of these i itself is one if ``x[i]`` is zero. So for
-    ``x[i] != 0`` the other zeros multiply to 1 where the count is 0 and to ``zeros_until`` where it is 1; for
-    ``x[i] == 0`` to 1 where the count is 1 and to ``zeros_until - x[i]`` where it is 2.
-    """
+
+# The derivative of out[k] by x[i], for i <= k, is the product of the elements up to k other than i. It is taken apart
+# as for `prod`, and right to second order for the same reason. Until k there are count[k] zeros, whose sum is
+# zeros_until[k]; of these i itself is one if x[i] is zero. So for x[i] != 0 the other zeros multiply to 1 where the
+# count is 0 and to zeros_until where it is 1; for x[i] == 0 to 1 where the count is 1 and to zeros_until - x[i] where
+# it is 2. What remains is the product of the non-zero elements until k, over x[i] if that is one of them.
+
+
+def _factors(x: Any, axis: int) -> tuple[Any, Any, Any, Any, Any]:
+    """Which elements are zero; the zeros; the other elements; counts and sums of the zeros until each position."""
     zero = equal(x, 0)
-    factor = where(zero, 1, x)
     zeros = where(zero, x, 0)
     count = cumsum(astype(zero, dtype=x.dtype), axis=axis)
-    zeros_until = cumsum(zeros, axis=axis)
+    return zero, zeros, where(zero, 1, x), count, cumsum(zeros, axis=axis)
+
+
+def _adjoint_cumprod(cotangent: Any, out: Any, x: Any, *, axis: int) -> tuple[Any]:
+    zero, zeros, factor, count, zeros_until = _factors(x, axis)
     rest = cotangent * cumprod(factor, axis=axis)
     with_one, with_two = where(equal(count, 1), rest, 0), where(equal(count, 2), rest, 0)
     of_nonzero = _sum_from(where(equal(count, 0), rest, with_one * zeros_until), axis)
     of_zero = _sum_from(with_one + with_two * zeros_until, axis) - zeros * _sum_from(with_two, axis)
     return (where(zero, of_zero, of_nonzero / factor),)
+
+
+def _tangent_cumprod(tangents: Tangents, out: Any, x: Any, *, axis: int) -> Any:
+    zero, zeros, factor, count, zeros_until = _factors(x, axis)
+    (tangent,) = tangents
+    of_nonzero = cumsum(where(zero, 0, tangent / factor), axis=axis)
+    at_zeros = where(zero, tangent, 0)
+    of_zero = cumsum(at_zeros, axis=axis)
+    with_one = of_nonzero * zeros_until + of_zero
+    with_two = of_zero * zeros_until - cumsum(at_zeros * zeros, axis=axis)
+    moved = where(equal(count, 0), of_nonzero, where(equal(count, 1), with_one, where(equal(count, 2), with_two, 0)))
+    return moved * cumprod(factor, axis=axis)
 
 
 def _reference_cumsum(x: Any, *, axis: int) -> Any:
@@ -63,8 +86,8 @@ _ZEROS = tuple(
     for values in ((2.0, 0.0, 3.0, -1.0, 0.5, 1.5), (2.0, 0.0, 3.0, 0.0, 0.5, 1.5), (0.0, 0.0, 3.0, 0.0, 0.5, 1.5))
 )
 
-cumsum = along("cumsum", _reference_cumsum, _adjoint_cumsum, kinds="iufc")
-cumprod = along("cumprod", _reference_cumprod, _adjoint_cumprod, kinds="iufc", samples=_ZEROS)
+cumsum = along("cumsum", _reference_cumsum, _adjoint_cumsum, _tangent_cumsum, kinds="iufc")
+cumprod = along("cumprod", _reference_cumprod, _adjoint_cumprod, _tangent_cumprod, kinds="iufc", samples=_ZEROS)
 
 
 def _reference_argsort(x: Any, *, axis: int) -> Any:
@@ -87,5 +110,9 @@ def _adjoint_sort(cotangent: Any, out: Any, x: Any, *, axis: int) -> tuple[Any]:
     return (_along(cotangent, rank, axis),)
 
 
-sort = along("sort", _reference_sort, _adjoint_sort, doc="Stable; NaN last.")
+def _tangent_sort(tangents: Tangents, out: Any, x: Any, *, axis: int) -> Any:
+    return _along(tangents[0], argsort(x, axis=axis), axis)
+
+
 argsort = along("argsort", _reference_argsort, None, result=INT64, doc="Stable; NaN last.")
+sort = along("sort", _reference_sort, _adjoint_sort, _tangent_sort, doc="Stable; NaN last.")
