@@ -11,16 +11,32 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.backends.vecmath import exponential, hyperbolic, logarithm, sigmoid, trigonometric
+from srcgrad.backends.vecmath import (
+    error,
+    exponential,
+    gamma,
+    hyperbolic,
+    inverse_trigonometric,
+    logarithm,
+    power,
+    root,
+    sigmoid,
+    trigonometric,
+)
 
 __all__ = ["FUNCTIONS", "NAMES", "has", "lookup"]
 
 _ROOMS = {
     exponential: ("exp", "exp2", "expm1"),
-    logarithm: ("log", "log1p"),
-    hyperbolic: ("tanh",),
-    sigmoid: ("expit",),
+    logarithm: ("log", "log1p", "log2", "log10"),
+    hyperbolic: ("tanh", "sinh", "cosh", "arcsinh", "arccosh", "arctanh"),
+    sigmoid: ("expit", "log_expit", "logit", "logaddexp", "logaddexp2"),
     trigonometric: ("sin", "cos", "tan", "sinc"),
+    inverse_trigonometric: ("arcsin", "arccos", "arctan", "arctan2"),
+    root: ("cbrt", "hypot"),
+    power: ("power",),
+    gamma: ("gammaln", "digamma", "polygamma1"),
+    error: ("erf", "erfc", "erfinv"),
 }
 _SUFFIX = {np.dtype(np.float64): "_f64", np.dtype(np.float32): "_f32"}
 

@@ -75,6 +75,30 @@ def exp_f32(x):
 
 
 @vector_function
+def exp_of_pair_f64(x, low):
+    """`e**(x + low)` for `|low|` far below `|x|`, with one rounding less than `exp`."""
+    x = clamp(x, -746.0, 710.0)
+    k = rint(x * LOG2_E)
+    near = fma(k, -LN2_HIGH, x)
+    rest = fma(k, -LN2_LOW, low)
+    r = near + rest
+    tail = fma(r * r, polynomial(r, EXP_F64), (near - r) + rest)
+    return scale(1.0 + (r + tail), to_integer(k))
+
+
+@vector_function
+def exp_of_pair_f32(x, low):
+    """`e**(x + low)` for `|low|` far below `|x|`, with one rounding less than `exp`."""
+    x = clamp(x, -104.0, 89.0)
+    k = rint(x * LOG2_E_F32)
+    near = fma(k, -LN2_HIGH_F32, x)
+    rest = fma(k, -LN2_LOW_F32, low)
+    r = near + rest
+    tail = fma(r * r, polynomial(r, EXP_F32), (near - r) + rest)
+    return scale(ONE_F32 + (r + tail), to_integer(k))
+
+
+@vector_function
 def exp2_f64(x):
     """`2**x`."""
     x = clamp(x, -1076.0, 1025.0)

@@ -1,7 +1,29 @@
 """tanh, sinh, cosh and their inverses."""
 
-from srcgrad.backends.vecmath.bits import absolute, clamp, copysign, quotient, select, vector_function
+import numpy as np
+
+from srcgrad.backends.vecmath.bits import (
+    absolute,
+    clamp,
+    copysign,
+    fma,
+    quotient,
+    select,
+    square_root,
+    vector_function,
+)
 from srcgrad.backends.vecmath.exponential import quarter_expm1_f32, quarter_expm1_f64
+from srcgrad.backends.vecmath.logarithm import log1p_f32, log1p_f64
+
+LN2 = 0.6931471805599453
+TWO_54 = 2.0**54
+LN2_F32 = np.float32(0.6931472)
+QUARTER_F32 = np.float32(0.25)
+EIGHTH_F32 = np.float32(0.125)
+HALF_F32 = np.float32(0.5)
+ONE_F32 = np.float32(1.0)
+TWO_F32 = np.float32(2.0)
+TWO_25_F32 = np.float32(2.0**25)
 
 
 @vector_function
@@ -20,3 +42,91 @@ def tanh_f32(x):
     q = quarter_expm1_f32(magnitude + magnitude)
     ratio = quotient(q, 0.5, q)
     return copysign(select(magnitude < 1e-5, magnitude, ratio), x)
+
+
+@vector_function
+def sinh_f64(x):
+    """`(t + t / (t + 1)) / 2` with `t = expm1(|x|)` and the sign of `x`."""
+    magnitude = absolute(x)
+    q = quarter_expm1_f64(magnitude)
+    y = 2.0 * (q + q / fma(q, 4.0, 1.0))
+    return copysign(select(magnitude < 1e-9, magnitude, y), x)
+
+
+@vector_function
+def sinh_f32(x):
+    """`(t + t / (t + 1)) / 2` with `t = expm1(|x|)` and the sign of `x`."""
+    magnitude = absolute(x)
+    q = quarter_expm1_f32(magnitude)
+    y = TWO_F32 * (q + q / fma(q, 4.0, 1.0))
+    return copysign(select(magnitude < 1e-5, magnitude, y), x)
+
+
+@vector_function
+def cosh_f64(x):
+    """`(exp(|x|) + 1 / exp(|x|)) / 2`."""
+    quarter = quarter_expm1_f64(absolute(x)) + 0.25
+    return 2.0 * quarter + 0.125 / quarter
+
+
+@vector_function
+def cosh_f32(x):
+    """`(exp(|x|) + 1 / exp(|x|)) / 2`."""
+    quarter = quarter_expm1_f32(absolute(x)) + QUARTER_F32
+    return TWO_F32 * quarter + EIGHTH_F32 / quarter
+
+
+@vector_function
+def arcsinh_f64(x):
+    """`log1p(|x| + x**2 / (1 + sqrt(1 + x**2)))` with the sign of `x`; `log(|x|) + ln2` for huge `x`."""
+    magnitude = absolute(x)
+    huge = magnitude > TWO_54
+    square = magnitude * magnitude
+    argument = magnitude + square / (1.0 + square_root(1.0 + square))
+    y = log1p_f64(select(huge, magnitude, argument)) + select(huge, LN2, 0.0)
+    return copysign(y, x)
+
+
+@vector_function
+def arcsinh_f32(x):
+    """`log1p(|x| + x**2 / (1 + sqrt(1 + x**2)))` with the sign of `x`; `log(|x|) + ln2` for huge `x`."""
+    magnitude = absolute(x)
+    huge = magnitude > TWO_25_F32
+    square = magnitude * magnitude
+    argument = magnitude + square / (ONE_F32 + square_root(ONE_F32 + square))
+    y = log1p_f32(select(huge, magnitude, argument)) + select(huge, LN2_F32, 0.0)
+    return copysign(y, x)
+
+
+@vector_function
+def arccosh_f64(x):
+    """`log1p(t + sqrt(t (t + 2)))` with `t = x - 1`; `log(x) + ln2` for huge `x`, NaN below 1."""
+    huge = x > TWO_54
+    t = x - 1.0
+    argument = t + square_root(fma(t, t, t + t))
+    y = log1p_f64(select(huge, x, argument)) + select(huge, LN2, 0.0)
+    return select(x < 1.0, np.nan, y)
+
+
+@vector_function
+def arccosh_f32(x):
+    """`log1p(t + sqrt(t (t + 2)))` with `t = x - 1`; `log(x) + ln2` for huge `x`, NaN below 1."""
+    huge = x > TWO_25_F32
+    t = x - ONE_F32
+    argument = t + square_root(fma(t, t, t + t))
+    y = log1p_f32(select(huge, x, argument)) + select(huge, LN2_F32, 0.0)
+    return select(x < 1.0, np.nan, y)
+
+
+@vector_function
+def arctanh_f64(x):
+    """`log1p(2 |x| / (1 - |x|)) / 2` with the sign of `x`; infinite at 1, NaN beyond."""
+    magnitude = absolute(x)
+    return copysign(0.5 * log1p_f64((magnitude + magnitude) / (1.0 - magnitude)), x)
+
+
+@vector_function
+def arctanh_f32(x):
+    """`log1p(2 |x| / (1 - |x|)) / 2` with the sign of `x`; infinite at 1, NaN beyond."""
+    magnitude = absolute(x)
+    return copysign(HALF_F32 * log1p_f32((magnitude + magnitude) / (ONE_F32 - magnitude)), x)

@@ -20,7 +20,14 @@ from srcgrad.backends.vecmath.bits import (
     to_float,
     vector_function,
 )
-from srcgrad.backends.vecmath.exponential import LN2_HIGH, LN2_HIGH_F32, LN2_LOW, LN2_LOW_F32
+from srcgrad.backends.vecmath.exponential import (
+    LN2_HIGH,
+    LN2_HIGH_F32,
+    LN2_LOW,
+    LN2_LOW_F32,
+    LOG2_E,
+    LOG2_E_F32,
+)
 
 INFINITY = np.inf
 NAN = np.nan
@@ -29,10 +36,20 @@ LOG_F64 = (
     0.6666666666666735, 0.39999999999413477, 0.28571428742663263, 0.22222198544175834, 0.1818356586132795,
     0.15314010742704176, 0.14796352256795742,
 )  # fmt: skip
-# (log(1 + f) - f + f**2 / 2) / f**3
+# The polynomial P of float32
 LOG_F32 = (
     0.33333316, -0.2500081, 0.20002298, -0.16624555, 0.1418095, -0.13128528, 0.12883188, -0.07862031,
 )  # fmt: skip
+LOG2_E_LOW = 2.0355273740931033e-17
+LOG10_E = 0.4342944819032518
+LOG10_E_LOW = 1.098319650216765e-17
+LOG10_2_HIGH = 0.3010299955494702
+LOG10_2_LOW = 1.1451100898021838e-10
+LOG2_E_LOW_F32 = np.float32(1.925963e-08)
+LOG10_E_F32 = np.float32(0.4342945)
+LOG10_E_LOW_F32 = np.float32(-1.010305e-08)
+LOG10_2_HIGH_F32 = np.float32(0.3010254)
+LOG10_2_LOW_F32 = np.float32(4.605039e-06)
 MIN_NORMAL = 2.0**-1022
 MIN_NORMAL_F32 = np.float32(2.0**-126)
 TWO_54 = 2.0**54
@@ -58,6 +75,26 @@ def log_of_parts_f32(f, e):
     square = f * f
     tail = fma(square * f, polynomial(f, LOG_F32), e * LN2_LOW_F32)
     return fma(e, LN2_HIGH_F32, f + fma(square, -0.5, tail))
+
+
+@vector_function
+def log1p_pair_f64(f):
+    """`log(1 + f)` as the sum of two doubles (some 60 bits) for `1 + f` in `[sqrt(1/2), sqrt(2))`."""
+    s = f / (2.0 + f)
+    z = s * s
+    half_square = 0.5 * f * f
+    less = half_square - s * fma(z, polynomial(z, LOG_F64), half_square)
+    y = f - less
+    return y, (f - y) - less
+
+
+@vector_function
+def log1p_pair_f32(f):
+    """`log(1 + f)` as the sum of two float32 for `1 + f` in `[sqrt(1/2), sqrt(2))`."""
+    square = f * f
+    less = fma(square, 0.5, -(square * f) * polynomial(f, LOG_F32))
+    y = f - less
+    return y, (f - y) - less
 
 
 @vector_function
@@ -107,3 +144,56 @@ def log1p_f32(x):
     y = copysign(log_of_parts_f32(f, to_float(e)), x)
     y = select(x == -1.0, -INFINITY, y)
     return select((x >= -1.0) & (x < INFINITY), y, select(x < -1.0, NAN, x))
+
+
+@vector_function
+def log2_f64(x):
+    """The logarithm to base 2, exact for powers of two; -inf at 0, NaN below."""
+    subnormal = x < MIN_NORMAL
+    normal = select(subnormal, x * TWO_54, x)
+    e = exponent(normal)
+    y, rest = log1p_pair_f64(subtract_exponent(normal, e) - 1.0)
+    y = fma(y, LOG2_E, fma(y, LOG2_E_LOW, rest * LOG2_E)) + (to_float(e) - select(subnormal, 54.0, 0.0))
+    y = select(x == 0.0, -INFINITY, y)
+    return select((x >= 0.0) & (x < INFINITY), y, select(x < 0.0, NAN, x))
+
+
+@vector_function
+def log2_f32(x):
+    """The logarithm to base 2, exact for powers of two; -inf at 0, NaN below."""
+    subnormal = x < MIN_NORMAL_F32
+    normal = select(subnormal, x * TWO_24_F32, x)
+    e = exponent(normal)
+    y, rest = log1p_pair_f32(subtract_exponent(normal, e) - ONE_F32)
+    y = fma(y, LOG2_E_F32, fma(y, LOG2_E_LOW_F32, rest * LOG2_E_F32))
+    y = y + (to_float(e) - select(subnormal, 24.0, ZERO_F32))
+    y = select(x == 0.0, -INFINITY, y)
+    return select((x >= 0.0) & (x < INFINITY), y, select(x < 0.0, NAN, x))
+
+
+@vector_function
+def log10_f64(x):
+    """The logarithm to base 10; -inf at 0, NaN below."""
+    subnormal = x < MIN_NORMAL
+    normal = select(subnormal, x * TWO_54, x)
+    e = exponent(normal)
+    k = to_float(e) - select(subnormal, 54.0, 0.0)
+    y, rest = log1p_pair_f64(subtract_exponent(normal, e) - 1.0)
+    low = fma(k, LOG10_2_LOW, fma(y, LOG10_E_LOW, rest * LOG10_E))
+    y = fma(k, LOG10_2_HIGH, fma(y, LOG10_E, low))
+    y = select(x == 0.0, -INFINITY, y)
+    return select((x >= 0.0) & (x < INFINITY), y, select(x < 0.0, NAN, x))
+
+
+@vector_function
+def log10_f32(x):
+    """The logarithm to base 10; -inf at 0, NaN below."""
+    subnormal = x < MIN_NORMAL_F32
+    normal = select(subnormal, x * TWO_24_F32, x)
+    e = exponent(normal)
+    k = to_float(e) - select(subnormal, 24.0, ZERO_F32)
+    y, rest = log1p_pair_f32(subtract_exponent(normal, e) - ONE_F32)
+    low = fma(k, LOG10_2_LOW_F32, fma(y, LOG10_E_LOW_F32, rest * LOG10_E_F32))
+    y = fma(k, LOG10_2_HIGH_F32, fma(y, LOG10_E_F32, low))
+    y = select(x == 0.0, -INFINITY, y)
+    return select((x >= 0.0) & (x < INFINITY), y, select(x < 0.0, NAN, x))

@@ -2,10 +2,17 @@
 
 import numpy as np
 
-from srcgrad.backends.vecmath.bits import absolute, quotient, select, vector_function
-from srcgrad.backends.vecmath.exponential import exp_f32, exp_f64
+from srcgrad.backends.vecmath.bits import absolute, fma, quotient, select, vector_function
+from srcgrad.backends.vecmath.exponential import LOG2_E, LOG2_E_F32, exp2_f32, exp2_f64, exp_f32, exp_f64
+from srcgrad.backends.vecmath.logarithm import log1p_f32, log1p_f64
 
+LN2 = 0.6931471805599453
+LN2_64 = 44.3614195558365
+ZERO_F32 = np.float32(0.0)
 ONE_F32 = np.float32(1.0)
+LN2_F32 = np.float32(0.6931472)
+LN2_32_F32 = np.float32(22.18071)
+TWO_32_F32 = np.float32(2.0**32)
 
 
 @vector_function
@@ -20,3 +27,70 @@ def expit_f32(x):
     """`1 / (1 + exp(-x))`, or `exp(x) / (1 + exp(x))` for negative `x`, which underflows gradually."""
     z = exp_f32(-absolute(x))
     return quotient(select(x < 0.0, z, ONE_F32), ONE_F32, z)
+
+
+@vector_function
+def log_expit_f64(x):
+    """`log(expit(x)) = min(x, 0) - log1p(exp(-|x|))`."""
+    rest = log1p_f64(exp_f64(-absolute(x)))
+    return select(x < 0.0, x - rest, -rest)
+
+
+@vector_function
+def log_expit_f32(x):
+    """`log(expit(x)) = min(x, 0) - log1p(exp(-|x|))`."""
+    rest = log1p_f32(exp_f32(-absolute(x)))
+    return select(x < 0.0, x - rest, -rest)
+
+
+@vector_function
+def logit_f64(p):
+    """`log(p / (1 - p))`, accurate near 0, 1/2 and 1; NaN outside [0, 1].
+
+    With `r = min(p, 1 - p)` it is `log1p((1 - 2 r) / r)` up to its sign; `r` is scaled where the quotient overflows.
+    """
+    low = p < 0.5
+    r = select(low, p + 0.0, 1.0 - p)
+    tiny = absolute(r) < 1e-290
+    scaled = select(tiny, r * 2.0**64, r)
+    y = log1p_f64((1.0 - (r + r)) / scaled) + select(tiny, LN2_64, 0.0)
+    return select(low, -y, y)
+
+
+@vector_function
+def logit_f32(p):
+    """`log(p / (1 - p))`, accurate near 0, 1/2 and 1; NaN outside [0, 1]."""
+    low = p < 0.5
+    r = select(low, p + ZERO_F32, ONE_F32 - p)
+    tiny = absolute(r) < 1e-28
+    scaled = select(tiny, r * TWO_32_F32, r)
+    y = log1p_f32((ONE_F32 - (r + r)) / scaled) + select(tiny, LN2_32_F32, 0.0)
+    return select(low, -y, y)
+
+
+@vector_function
+def logaddexp_f64(a, b):
+    """`log(exp(a) + exp(b)) = max(a, b) + log1p(exp(-|a - b|))`."""
+    largest = select(a > b, a, b)
+    return largest + select(a == b, LN2, log1p_f64(exp_f64(-absolute(a - b))))
+
+
+@vector_function
+def logaddexp_f32(a, b):
+    """`log(exp(a) + exp(b)) = max(a, b) + log1p(exp(-|a - b|))`."""
+    largest = select(a > b, a, b)
+    return largest + select(a == b, LN2_F32, log1p_f32(exp_f32(-absolute(a - b))))
+
+
+@vector_function
+def logaddexp2_f64(a, b):
+    """`log2(2**a + 2**b) = max(a, b) + log2(1 + 2**-|a - b|)`."""
+    largest = select(a > b, a, b)
+    return fma(LOG2_E, select(a == b, LN2, log1p_f64(exp2_f64(-absolute(a - b)))), largest)
+
+
+@vector_function
+def logaddexp2_f32(a, b):
+    """`log2(2**a + 2**b) = max(a, b) + log2(1 + 2**-|a - b|)`."""
+    largest = select(a > b, a, b)
+    return fma(LOG2_E_F32, select(a == b, LN2_F32, log1p_f32(exp2_f32(-absolute(a - b)))), largest)

@@ -1,0 +1,268 @@
+"""gammaln, digamma and polygamma1 (trigamma).
+
+Three ranges, chosen by selects. From 8 on (trigamma: from 6 on), Stirling's series with minimax coefficients. Below,
+the recurrence `gamma(x + 1) = x gamma(x)` leads to `z` in [1.5, 2.5], where a polynomial in `z - 2` is accurate also
+around the zero of gammaln at 2 (trigamma goes up to 6 instead, all its terms being positive). Negative arguments
+are reflected: `gamma(x) gamma(1 - x) = pi / sin(pi x)`.
+"""
+
+import numpy as np
+
+from srcgrad.backends.vecmath.bits import (
+    absolute,
+    copysign,
+    fma,
+    polynomial,
+    rint,
+    select,
+    vector_function,
+)
+from srcgrad.backends.vecmath.logarithm import log_f32, log_f64
+from srcgrad.backends.vecmath.trigonometric import cos_pi_f32, cos_pi_f64, sin_pi_f32, sin_pi_f64
+
+INVERSE_PI_F64 = 0.3183098861837907
+PI = 3.141592653589793
+PI_SQUARE = 9.869604401089358
+# 1 - Euler's constant, log(2 pi) / 2 - 1 / 2
+GAMMALN_SLOPE = 0.42278433509846713
+STIRLING_CONSTANT = 0.4189385332046727
+# (gammaln(2 + u) / u - slope) / u, |u| <= 1/2
+GAMMALN_F64 = (
+    0.32246703342411, -0.06735230105318984, 0.020580808428223192, -0.007385551029402063,
+    0.0028905103109625194, -0.0011927538874195907, 0.0005096699506965757, -0.0002231551734755588,
+    9.945247940287025e-05, -4.4922169268896433e-05, 2.05415968717312e-05, -9.463234480403165e-06,
+    4.240203987027599e-06, -1.9580338865623914e-06, 1.2314275194405285e-06, -5.96740520620765e-07,
+)  # fmt: skip
+# x (gammaln(x) - (x - 1/2) (log(x) - 1) - constant) in 1 / x**2, x >= 8
+STIRLING_F64 = (
+    0.08333333333333245, -0.0027777777767980056, 0.0007936504166934403, -0.0005951695855567332,
+    0.000835303695765415, -0.0016086433521506351,
+)  # fmt: skip
+# digamma(2 + u), |u| <= 1/2
+DIGAMMA_F64 = (
+    0.42278433509846713, 0.6449340668482269, -0.20205690315959612, 0.08232323371104855,
+    -0.03692775514314886, 0.0173430619907043, -0.008349277392261082, 0.0040773559998144105,
+    -0.0020083925792580334, 0.0009945785201668164, -0.0004941920009926667, 0.00024605254596202057,
+    -0.00012268484583919599, 6.145301026995903e-05, -3.073597732371259e-05, 1.455707489611074e-05,
+    -7.178355285203105e-06, 5.1811514169024556e-06, -2.675322934352605e-06,
+)  # fmt: skip
+# x**2 (log(x) - 1 / (2 x) - digamma(x)) in 1 / x**2, x >= 8
+DIGAMMA_TAIL_F64 = (
+    0.08333333333333315, -0.008333333333038368, 0.003968253803205863, -0.0041666227135179566,
+    0.00756945083296777, -0.02058761101856851, 0.06150936456738783,
+)  # fmt: skip
+# x**3 (trigamma(x) - 1 / x - 1 / (2 x**2)) in 1 / x**2, x >= 6
+TRIGAMMA_TAIL_F64 = (
+    0.16666666666666086, -0.033333333326424755, 0.023809520986814825, -0.03333277223720758,
+    0.0756952038723169, -0.24899082962074442, 1.0018229869195039, -3.1616225656888073,
+)  # fmt: skip
+GAMMALN_F32 = (0.322467, -0.06735329, 0.020582283, -0.007365235, 0.0028739856, -0.0013165838, 0.00058087736)
+STIRLING_F32 = (0.08333324, -0.0027598625)
+DIGAMMA_F32 = (
+    0.42278433, 0.6449339, -0.20205653, 0.08233177, -0.036937945, 0.017222602, -0.008251494, 0.0046970495,
+    -0.0023919032,
+)  # fmt: skip
+DIGAMMA_TAIL_F32 = (0.083332926, -0.008248446)
+TRIGAMMA_TAIL_F32 = (0.16666655, -0.033307597, 0.022168001)
+INVERSE_PI_F32 = np.float32(0.31830987)
+PI_F32 = np.float32(3.1415927)
+PI_SQUARE_F32 = np.float32(9.869604)
+GAMMALN_SLOPE_F32 = np.float32(0.42278433)
+ZERO_F32 = np.float32(0.0)
+HALF_F32 = np.float32(0.5)
+ONE_F32 = np.float32(1.0)
+TWO_F32 = np.float32(2.0)
+
+
+@vector_function
+def gammaln_positive_f64(x):
+    """`log(gamma(x))` for `x >= 0`."""
+    z = x
+    product = 1.0
+    for _ in range(6):
+        above = z > 2.5
+        z = select(above, z - 1.0, z)
+        product = select(above, product * z, product)
+    for _ in range(2):
+        below = z < 1.5
+        product = select(below, product * z, product)
+        z = select(below, z + 1.0, z)
+    u = z - 2.0
+    large = x >= 8.0
+    log_x = log_f64(select(large, x, product))
+    near = fma(u, fma(u, polynomial(u, GAMMALN_F64), GAMMALN_SLOPE), select(x < 1.5, -log_x, log_x))
+    inverse = 1.0 / x
+    series = fma(inverse, polynomial(inverse * inverse, STIRLING_F64), STIRLING_CONSTANT)
+    return select(large, fma(x - 0.5, log_x - 1.0, series), near)
+
+
+@vector_function
+def gammaln_positive_f32(x):
+    """`log(gamma(x))` for `x >= 0`."""
+    z = x
+    product = ONE_F32
+    for _ in range(6):
+        above = z > 2.5
+        z = select(above, z - ONE_F32, z)
+        product = select(above, product * z, product)
+    for _ in range(2):
+        below = z < 1.5
+        product = select(below, product * z, product)
+        z = select(below, z + ONE_F32, z)
+    u = z - TWO_F32
+    large = x >= 8.0
+    log_x = log_f32(select(large, x, product))
+    near = fma(u, fma(u, polynomial(u, GAMMALN_F32), GAMMALN_SLOPE_F32), select(x < 1.5, -log_x, log_x))
+    inverse = ONE_F32 / x
+    series = fma(inverse, polynomial(inverse * inverse, STIRLING_F32), STIRLING_CONSTANT)
+    return select(large, fma(x - HALF_F32, log_x - ONE_F32, series), near)
+
+
+@vector_function
+def gammaln_f64(x):
+    """`log(|gamma(x)|)`; infinite at 0 and the negative integers."""
+    negative = x < 0.0
+    y = gammaln_positive_f64(select(negative, 1.0 - x, x))
+    distance = absolute(x - rint(x))
+    sine = select(distance > 0.25, cos_pi_f64(0.5 - distance, 0.0), sin_pi_f64(distance, 0.0))
+    reflected = -log_f64(select(distance < 1e-9, distance, sine * INVERSE_PI_F64)) - y
+    return select(negative, select(rint(x) == x, np.inf, reflected), y)
+
+
+@vector_function
+def gammaln_f32(x):
+    """`log(|gamma(x)|)`; infinite at 0 and the negative integers."""
+    negative = x < 0.0
+    y = gammaln_positive_f32(select(negative, ONE_F32 - x, x))
+    distance = absolute(x - rint(x))
+    sine = select(distance > 0.25, cos_pi_f32(HALF_F32 - distance), sin_pi_f32(distance))
+    reflected = -log_f32(select(distance < 1e-4, distance, sine * INVERSE_PI_F32)) - y
+    return select(negative, select(rint(x) == x, np.inf, reflected), y)
+
+
+@vector_function
+def digamma_positive_f64(x):
+    """The logarithmic derivative of gamma for `x >= 0`."""
+    z = x
+    top, bottom = 0.0, 1.0
+    for _ in range(6):
+        above = z > 2.5
+        z = select(above, z - 1.0, z)
+        top = select(above, fma(top, z, bottom), top)
+        bottom = select(above, bottom * z, bottom)
+    for _ in range(2):
+        below = z < 1.5
+        top = select(below, fma(top, z, -bottom), top)
+        bottom = select(below, bottom * z, bottom)
+        z = select(below, z + 1.0, z)
+    inverse = 1.0 / x
+    square = inverse * inverse
+    far = log_f64(x) - fma(square, polynomial(square, DIGAMMA_TAIL_F64), 0.5 * inverse)
+    return select(x >= 8.0, far, polynomial(z - 2.0, DIGAMMA_F64) + top / bottom)
+
+
+@vector_function
+def digamma_positive_f32(x):
+    """The logarithmic derivative of gamma for `x >= 0`."""
+    z = x
+    top, bottom = ZERO_F32, ONE_F32
+    for _ in range(6):
+        above = z > 2.5
+        z = select(above, z - ONE_F32, z)
+        top = select(above, fma(top, z, bottom), top)
+        bottom = select(above, bottom * z, bottom)
+    for _ in range(2):
+        below = z < 1.5
+        top = select(below, fma(top, z, -bottom), top)
+        bottom = select(below, bottom * z, bottom)
+        z = select(below, z + ONE_F32, z)
+    inverse = ONE_F32 / x
+    square = inverse * inverse
+    far = log_f32(x) - fma(square, polynomial(square, DIGAMMA_TAIL_F32), HALF_F32 * inverse)
+    return select(x >= 8.0, far, polynomial(z - TWO_F32, DIGAMMA_F32) + top / bottom)
+
+
+@vector_function
+def digamma_f64(x):
+    """The logarithmic derivative of gamma; NaN at the negative integers."""
+    negative = x < 0.0
+    y = digamma_positive_f64(select(negative, 1.0 - x, x))
+    distance = x - rint(x)
+    near = absolute(distance)
+    far = near > 0.25
+    g = select(far, 0.5 - near, near)
+    sine, cosine = sin_pi_f64(g, 0.0), cos_pi_f64(g, 0.0)
+    cotangent = copysign(select(far, sine, cosine) / select(far, cosine, sine), distance)
+    return select(negative, select(rint(x) == x, np.nan, y - PI * cotangent), y)
+
+
+@vector_function
+def digamma_f32(x):
+    """The logarithmic derivative of gamma; NaN at the negative integers."""
+    negative = x < 0.0
+    y = digamma_positive_f32(select(negative, ONE_F32 - x, x))
+    distance = x - rint(x)
+    near = absolute(distance)
+    far = near > 0.25
+    g = select(far, HALF_F32 - near, near)
+    sine, cosine = sin_pi_f32(g), cos_pi_f32(g)
+    cotangent = copysign(select(far, sine, cosine) / select(far, cosine, sine), distance)
+    return select(negative, select(rint(x) == x, np.nan, y - PI_F32 * cotangent), y)
+
+
+@vector_function
+def trigamma_positive_f64(x):
+    """The second derivative of `log(gamma(x))` for `x >= 0`."""
+    top, bottom = 0.0, 1.0
+    z = x
+    for _ in range(5):
+        z = z + 1.0
+        square = z * z
+        top = fma(top, square, bottom)
+        bottom = bottom * square
+    first = 1.0 / x
+    small = x < 6.0
+    inverse = 1.0 / select(small, z + 1.0, x)
+    square = inverse * inverse
+    far = fma(square, fma(inverse, polynomial(square, TRIGAMMA_TAIL_F64), 0.5), inverse)
+    return select(small, fma(first, first, far + top / bottom), far)
+
+
+@vector_function
+def trigamma_positive_f32(x):
+    """The second derivative of `log(gamma(x))` for `x >= 0`."""
+    top, bottom = ZERO_F32, ONE_F32
+    z = x
+    for _ in range(5):
+        z = z + ONE_F32
+        square = z * z
+        top = fma(top, square, bottom)
+        bottom = bottom * square
+    first = ONE_F32 / x
+    small = x < 6.0
+    inverse = ONE_F32 / select(small, z + ONE_F32, x)
+    square = inverse * inverse
+    far = fma(square, fma(inverse, polynomial(square, TRIGAMMA_TAIL_F32), 0.5), inverse)
+    return select(small, fma(first, first, far + top / bottom), far)
+
+
+@vector_function
+def polygamma1_f64(x):
+    """The derivative of digamma; infinite at 0 and the negative integers."""
+    negative = x < 0.0
+    y = trigamma_positive_f64(select(negative, 1.0 - x, x))
+    distance = absolute(x - rint(x))
+    sine = select(distance > 0.25, cos_pi_f64(0.5 - distance, 0.0), sin_pi_f64(distance, 0.0))
+    reflected = PI_SQUARE / (sine * sine) - y
+    return select(negative, select(rint(x) == x, np.inf, reflected), y)
+
+
+@vector_function
+def polygamma1_f32(x):
+    """The derivative of digamma; infinite at 0 and the negative integers."""
+    negative = x < 0.0
+    y = trigamma_positive_f32(select(negative, ONE_F32 - x, x))
+    distance = absolute(x - rint(x))
+    sine = select(distance > 0.25, cos_pi_f32(HALF_F32 - distance), sin_pi_f32(distance))
+    reflected = PI_SQUARE_F32 / (sine * sine) - y
+    return select(negative, select(rint(x) == x, np.inf, reflected), y)
