@@ -1,0 +1,79 @@
+"""The bars that srcgrad set itself, beside what a run measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from statistics import median
+
+from benchmarks.contenders import OURS, PEER
+from benchmarks.results import CaseResult, Report
+
+OUR_NAME = "srcgrad"
+BEST_PEER = "best peer"
+IMPORT_SECONDS, FIRST_CALL_SECONDS, SECOND_PROCESS_SECONDS = 0.35, 3.0, 0.3
+
+
+@dataclass(frozen=True)
+class Bar:
+    """On this case (or all whose names start so) this peer takes at least so many times as long."""
+
+    case: str
+    peer: str
+    at_least: float
+
+
+BARS = (
+    Bar("small-network", "jax-loop", 8),
+    Bar("small-network", "torch", 100),
+    Bar("pointwise-1e2", BEST_PEER, 6),
+    Bar("pointwise-1e4", BEST_PEER, 3),
+    Bar("rosenbrock", "jax", 3),
+    Bar("logistic", BEST_PEER, 3),
+    Bar("lorenz", "jax-loop", 20),
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A bar, what was measured, and whether that passes; None where nothing was measured."""
+
+    what: str
+    bar: str
+    measured: str
+    passed: bool | None
+
+
+def verdicts(report: Report) -> Iterator[Verdict]:
+    for bar in BARS:
+        for case in report.cases:
+            if case.name.startswith(bar.case):
+                yield _ratio_verdict(bar, case)
+    if OUR_NAME in report.imports:
+        seconds = median(report.imports[OUR_NAME])
+        yield Verdict("import", f"under {IMPORT_SECONDS} s", f"{seconds:.3f} s", seconds < IMPORT_SECONDS)
+    for case in report.cases:
+        yield from _first_call_verdicts(case)
+
+
+def _ratio_verdict(bar: Bar, case: CaseResult) -> Verdict:
+    peer = case.best(PEER) if bar.peer == BEST_PEER else bar.peer
+    what = f"{case.name} against {bar.peer}"
+    wanted = f"at least {bar.at_least:g} times faster"
+    if OUR_NAME not in case.timed or peer not in case.timed:
+        return Verdict(what, wanted, "not measured", None)
+    ratio = case.ratio(peer, OUR_NAME)
+    measured = f"{ratio.median:.1f} ({ratio.lower:.1f} to {ratio.upper:.1f}) against {peer}"
+    return Verdict(what, wanted, measured, ratio.median >= bar.at_least)
+
+
+def _first_call_verdicts(case: CaseResult) -> Iterator[Verdict]:
+    ours = case.measurements.get(OUR_NAME)
+    if ours is None or ours.role != OURS:
+        return
+    limits = (("first call", ours.cold, FIRST_CALL_SECONDS), ("second process", ours.warm, SECOND_PROCESS_SECONDS))
+    for what, call, limit in limits:
+        if call is None:
+            yield Verdict(f"{case.name}, {what}", f"under {limit:g} s", "not measured", None)
+        else:
+            yield Verdict(f"{case.name}, {what}", f"under {limit:g} s", f"{call.seconds:.2f} s", call.seconds < limit)

@@ -1,0 +1,214 @@
+"""The table of contenders: how each makes a gradient program, waits for a result, and starts up.
+
+Each peer gets the formulation that its documentation recommends and that measured best; where several were
+tried, a comment says what was measured.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from benchmarks.case import Array, Case, Gradient, Inputs, Program, leaves
+
+OURS, BY_HAND, PEER = "ours", "by hand", "peer"
+
+
+class Unavailable(Exception):
+    """The contender has no program for a case."""
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One column of the table.
+
+    ``packages`` are imported before the first call is timed; ``cache_variables`` name the environment
+    variables that move its disk cache, ``environment`` what else it needs; ``start`` runs before the first call
+    (threads, precision); ``wait`` blocks until an output is there, None where a call returns only then.
+    """
+
+    name: str
+    role: str
+    packages: tuple[str, ...]
+    gradient: Callable[[Gradient, Inputs], Program] | None = None
+    start: Callable[[Case, int], None] = lambda case, threads: None
+    wait: Callable[[Any], Any] | None = None
+    to_numpy: Callable[[Any], Array] = np.asarray
+    cache_variables: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def has_program(self, case: Case) -> bool:
+        return self.name in case.programs or (self.gradient is not None and case.gradient is not None)
+
+    def program(self, case: Case, inputs: Inputs) -> Program:
+        if self.name in case.programs:
+            return case.programs[self.name](inputs)
+        if self.gradient is None or case.gradient is None:
+            raise Unavailable(f"{self.name} has no program for {case.name}")
+        return self.gradient(case.gradient, inputs)
+
+    def results(self, output: Any) -> list[Array]:
+        return [np.asarray(self.to_numpy(leaf)) for leaf in leaves(output)]
+
+    def load(self) -> None:
+        for package in self.packages:
+            importlib.import_module(package)
+
+
+# --- srcgrad --------------------------------------------------------------------------------------------------------
+
+
+def _srcgrad_gradient(problem: Gradient, inputs: Inputs) -> Program:
+    import srcgrad as sg
+
+    transform = sg.value_and_grad if problem.with_value else sg.grad
+    return Program(transform(problem.loss(np), argnums=problem.argnums), inputs)
+
+
+# --- PyTorch --------------------------------------------------------------------------------------------------------
+
+
+def _torch_start(case: Case, threads: int) -> None:
+    import torch
+
+    torch.set_num_threads(threads)
+
+
+def _torch_eager_gradient(problem: Gradient, inputs: Inputs) -> Program:
+    import torch
+
+    tensors = [torch.from_numpy(array) for array in inputs]
+    variables = [tensor.requires_grad_() for tensor in tensors[: problem.n_differentiated]]
+    constants = tensors[problem.n_differentiated :]
+    loss = problem.torch_loss
+
+    def gradients() -> Any:
+        return torch.autograd.grad(loss(*variables, *constants), variables)
+
+    def value_and_gradients() -> Any:
+        value = loss(*variables, *constants)
+        return value, torch.autograd.grad(value, variables)
+
+    return Program(value_and_gradients if problem.with_value else gradients, ())
+
+
+def torch_compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``function`` through torch.compile, called where nothing records.
+
+    On the small network's step: 35 us, against 111 us for a compiled loss with ``torch.autograd.grad``
+    outside and 31 us with ``cpp_wrapper``, which gained nothing on the other cases.
+    """
+    import torch
+
+    compiled = torch.compile(function, fullgraph=True, dynamic=False)
+    return torch.inference_mode()(compiled)  # type: ignore[no-any-return]
+
+
+def _torch_compile_gradient(problem: Gradient, inputs: Inputs) -> Program:
+    import torch
+
+    derivative = torch.func.grad_and_value(problem.torch_loss, argnums=problem.argnums)
+
+    def gradients(*args: Any) -> Any:
+        return derivative(*args)[0]
+
+    def value_and_gradients(*args: Any) -> Any:
+        grads, value = derivative(*args)
+        return value, grads
+
+    program = torch_compiled(value_and_gradients if problem.with_value else gradients)
+    return Program(program, tuple(torch.from_numpy(array) for array in inputs))
+
+
+def _torch_to_numpy(tensor: Any) -> Array:
+    return np.asarray(tensor.detach().numpy())
+
+
+# --- JAX ------------------------------------------------------------------------------------------------------------
+
+
+def _jax_start(case: Case, threads: int) -> None:
+    import jax
+
+    jax.config.update("jax_enable_x64", case.dtype == "float64")
+    jax.devices()
+
+
+def _jax_gradient(problem: Gradient, inputs: Inputs) -> Program:
+    import jax
+    import jax.numpy as jnp
+
+    transform = jax.value_and_grad if problem.with_value else jax.grad
+    loss = problem.jax_loss or problem.loss(jnp)
+    return Program(jax.jit(transform(loss, argnums=problem.argnums)), tuple(jnp.asarray(a) for a in inputs))
+
+
+def _jax_wait(output: Any) -> Any:
+    """All outputs of a call become ready together; asking one leaf costs less than ``jax.block_until_ready``."""
+    while isinstance(output, tuple):
+        output = output[0]
+    return output.block_until_ready()
+
+
+def _jax(name: str, gradient: Callable[[Gradient, Inputs], Program] | None = None) -> Contender:
+    return Contender(
+        name,
+        PEER,
+        ("jax",),
+        gradient=gradient,
+        start=_jax_start,
+        wait=_jax_wait,
+        cache_variables=("JAX_COMPILATION_CACHE_DIR",),
+        environment={
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+            "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+        },
+    )
+
+
+# --- HIPS autograd --------------------------------------------------------------------------------------------------
+
+
+def _autograd_gradient(problem: Gradient, inputs: Inputs) -> Program:
+    import autograd
+
+    transform = autograd.value_and_grad if problem.with_value else autograd.grad
+    loss = problem.loss(importlib.import_module("autograd.numpy"))
+    return Program(transform(loss, problem.argnums), inputs)
+
+
+CONTENDERS = (
+    Contender(
+        "srcgrad",
+        OURS,
+        ("srcgrad",),
+        gradient=_srcgrad_gradient,
+        cache_variables=("SRCGRAD_CACHE_DIR", "NUMBA_CACHE_DIR"),
+    ),
+    Contender("numba", BY_HAND, ("numba",), cache_variables=("NUMBA_CACHE_DIR",)),
+    _jax("jax", gradient=_jax_gradient),
+    _jax("jax-loop"),
+    _jax("jax-checkpoint"),
+    Contender(
+        "torch",
+        PEER,
+        ("torch",),
+        gradient=_torch_eager_gradient,
+        start=_torch_start,
+        to_numpy=_torch_to_numpy,
+    ),
+    Contender(
+        "torch.compile",
+        PEER,
+        ("torch",),
+        gradient=_torch_compile_gradient,
+        start=_torch_start,
+        to_numpy=_torch_to_numpy,
+        cache_variables=("TORCHINDUCTOR_CACHE_DIR",),
+    ),
+    Contender("autograd", PEER, ("autograd.numpy",), gradient=_autograd_gradient),
+)
