@@ -47,9 +47,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "--threads", type=int, default=min(2, os.cpu_count() or 1), help="cores for every contender (2)"
     )
     parser.add_argument("--limit", type=float, default=Options.limit, help="seconds that one answer may take (180)")
-    parser.add_argument(
-        "--patience", type=float, default=Options.patience, help="seconds a case waits for a quiet machine (20)"
-    )
+    parser.add_argument("--patience", type=float, help="seconds a case waits for a quiet machine (20; quick: 0)")
     parser.add_argument("--seed", type=int, default=Options.seed)
     parser.add_argument("--quick", action="store_true", help="few short rounds, one process, no imports timed")
     parser.add_argument("--list", action="store_true", help="show cases and contenders, measure nothing")
@@ -68,7 +66,7 @@ def measure(args: argparse.Namespace) -> Report:
         rounds=args.rounds or (5 if args.quick else Options.rounds),
         seconds=args.seconds or (0.005 if args.quick else Options.seconds),
         limit=args.limit,
-        patience=0.0 if args.quick else args.patience,
+        patience=(0.0 if args.quick else Options.patience) if args.patience is None else args.patience,
         quick=args.quick,
     )
     cases = [case for case in CASES if matches(case.name, args.cases)]

@@ -15,7 +15,7 @@ import numpy as np
 
 from benchmarks.case import Array, Case, Gradient, Inputs, Program, leaves
 
-OURS, BY_HAND, PEER = "ours", "by hand", "peer"
+OURS, OP_BY_OP, BY_HAND, PEER = "ours", "ours, op by op", "by hand", "peer"
 
 
 class Unavailable(Exception):
@@ -26,15 +26,21 @@ class Unavailable(Exception):
 class Contender:
     """One column of the table.
 
-    ``packages`` are imported before the first call is timed; ``cache_variables`` name the environment
-    variables that move its disk cache, ``environment`` what else it needs; ``start`` runs before the first call
-    (threads, precision); ``wait`` blocks until an output is there, None where a call returns only then.
+    Attributes:
+        packages: imported before the first call is timed.
+        gradient: makes a program from a loss under differentiation.
+        follows: another contender, and what makes this one's program from its program.
+        start: runs before the first call is timed: threads, precision.
+        wait: blocks until an output is there; None where a call returns only then.
+        cache_variables: the environment variables that move its disk cache.
+        environment: what else its process has to find there.
     """
 
     name: str
     role: str
     packages: tuple[str, ...]
     gradient: Callable[[Gradient, Inputs], Program] | None = None
+    follows: tuple[Contender, Callable[[Program], Program]] | None = None
     start: Callable[[Case, int], None] = lambda case, threads: None
     wait: Callable[[Any], Any] | None = None
     to_numpy: Callable[[Any], Array] = np.asarray
@@ -42,14 +48,19 @@ class Contender:
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def has_program(self, case: Case) -> bool:
-        return self.name in case.programs or (self.gradient is not None and case.gradient is not None)
+        if self.name in case.programs or (self.gradient and case.gradient):
+            return True
+        return self.follows is not None and self.follows[0].has_program(case)
 
     def program(self, case: Case, inputs: Inputs) -> Program:
         if self.name in case.programs:
             return case.programs[self.name](inputs)
-        if self.gradient is None or case.gradient is None:
-            raise Unavailable(f"{self.name} has no program for {case.name}")
-        return self.gradient(case.gradient, inputs)
+        if self.gradient and case.gradient:
+            return self.gradient(case.gradient, inputs)
+        if self.follows:
+            other, change = self.follows
+            return change(other.program(case, inputs))
+        raise Unavailable(f"{self.name} has no program for {case.name}")
 
     def results(self, output: Any) -> list[Array]:
         return [np.asarray(self.to_numpy(leaf)) for leaf in leaves(output)]
@@ -67,6 +78,14 @@ def _srcgrad_gradient(problem: Gradient, inputs: Inputs) -> Program:
 
     transform = sg.value_and_grad if problem.with_value else sg.grad
     return Program(transform(problem.loss(np), argnums=problem.argnums), inputs)
+
+
+def interpreted(program: Program) -> Program:
+    """The graph of a compiled srcgrad function, run one NumPy call an operation."""
+    from srcgrad.graph.interpret import interpret
+
+    graph = program.function.specialise(*program.args).graph  # type: ignore[attr-defined]
+    return Program(lambda *args: tuple(interpret(graph, args)), program.args, program.units)
 
 
 # --- PyTorch --------------------------------------------------------------------------------------------------------
@@ -181,14 +200,17 @@ def _autograd_gradient(problem: Gradient, inputs: Inputs) -> Program:
     return Program(transform(loss, problem.argnums), inputs)
 
 
+SRCGRAD = Contender(
+    "srcgrad",
+    OURS,
+    ("srcgrad",),
+    gradient=_srcgrad_gradient,
+    cache_variables=("SRCGRAD_CACHE_DIR", "NUMBA_CACHE_DIR"),
+)
+
 CONTENDERS = (
-    Contender(
-        "srcgrad",
-        OURS,
-        ("srcgrad",),
-        gradient=_srcgrad_gradient,
-        cache_variables=("SRCGRAD_CACHE_DIR", "NUMBA_CACHE_DIR"),
-    ),
+    SRCGRAD,
+    Contender("op-by-op", OP_BY_OP, ("srcgrad",), follows=(SRCGRAD, interpreted)),
     Contender("numba", BY_HAND, ("numba",), cache_variables=("NUMBA_CACHE_DIR",)),
     _jax("jax", gradient=_jax_gradient),
     _jax("jax-loop"),

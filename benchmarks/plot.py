@@ -6,12 +6,12 @@ import math
 from pathlib import Path
 from typing import Any
 
-from benchmarks.contenders import BY_HAND, OURS, PEER
+from benchmarks.contenders import BY_HAND, OP_BY_OP, OURS, PEER
 from benchmarks.report import duration
 from benchmarks.results import CaseResult, Report
 
 COLUMNS = 2
-COLOURS = {OURS: "#1b7f5c", BY_HAND: "#d08a1d", PEER: "#7a8aa0"}
+COLOURS = {OURS: "#1b7f5c", OP_BY_OP: "#9ccdb9", BY_HAND: "#d08a1d", PEER: "#7a8aa0"}
 
 
 def draw(report: Report, path: Path) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from benchmarks.case import Array, Case, Inputs, Program
 from benchmarks.cases import by_hand
+from benchmarks.contenders import interpreted
 
 STEPS, STEPS_IN_PYTHON = 10_000, 100
 DT = 1e-3
@@ -77,16 +78,20 @@ def expected(inputs: Inputs, units: int) -> tuple[Any, ...]:
     return np.sum(s[:, 0] ** 2), gradient[:3], gradient[3:]
 
 
-def srcgrad_program(inputs: Inputs) -> Program:
+def srcgrad_program(inputs: Inputs, steps: int = STEPS) -> Program:
     import srcgrad as sg
 
     rk4 = rk4_step(np.stack)
 
     def loss(s: Any, p: Any) -> Any:
-        s = sg.fori_loop(0, STEPS, lambda i, s: rk4(s, p), s)
+        s = sg.fori_loop(0, steps, lambda i, s: rk4(s, p), s)
         return np.sum(s * s)
 
-    return Program(sg.value_and_grad(loss, argnums=(0, 1)), inputs, STEPS)
+    return Program(sg.value_and_grad(loss, argnums=(0, 1)), inputs, steps)
+
+
+def op_by_op_program(inputs: Inputs) -> Program:
+    return interpreted(srcgrad_program(inputs, STEPS_IN_PYTHON))
 
 
 def numba_program(inputs: Inputs) -> Program:
@@ -166,6 +171,7 @@ CASE = Case(
     unit="step",
     programs={
         "srcgrad": srcgrad_program,
+        "op-by-op": op_by_op_program,
         "numba": numba_program,
         "jax-loop": jax_loop_program,
         "jax-checkpoint": jax_checkpoint_program,

@@ -9,6 +9,7 @@ import numpy as np
 
 from benchmarks.case import Array, Case, Inputs, Program
 from benchmarks.cases import by_hand
+from benchmarks.contenders import torch_compiled
 
 STEPS, RATE = 200, 1e-4
 SAMPLES, FEATURES, HIDDEN = 100, 3, 32
@@ -125,8 +126,6 @@ def torch_program(inputs: Inputs) -> Program:
 
 def torch_compile_program(inputs: Inputs) -> Program:
     import torch
-
-    from benchmarks.contenders import torch_compiled
 
     derivative = torch.func.grad_and_value(torch_squared_error, argnums=(0, 1, 2, 3))
 
