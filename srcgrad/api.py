@@ -15,6 +15,7 @@ from srcgrad.graph.node import Graph, Node
 from srcgrad.graph.trace import Tracer
 from srcgrad.transform.adjoint import adjoint
 from srcgrad.transform.rewrite import filled, zeros
+from srcgrad.transform.simplify import simplify
 from srcgrad.transform.stop import stop_gradient as _stop
 
 Argnums = int | Sequence[int]
@@ -49,7 +50,7 @@ class Grad(Function):
         _check_scalar(self, value, results[: value.num_leaves])
         inputs = [arguments.dynamic.index(position) for positions in wrt for position in positions]
         seeds = [filled(results[0].array_type, 1), *[None] * (len(results) - 1)]
-        graph = Graph(traced.graph.inputs, tuple(results), traced.graph.name)
+        graph = simplify(Graph(traced.graph.inputs, tuple(results), traced.graph.name))
         outputs, cotangents = adjoint(graph, inputs, seeds)
         grads = [
             zeros(graph.inputs[k].array_type) if cotangent is None else cotangent

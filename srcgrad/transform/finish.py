@@ -1,13 +1,45 @@
 """The last step before a graph is scheduled: what only tracing and differentiation needed goes away.
 
 Weak types become plain ones (promotion is done); ``stop_gradient`` becomes its argument (all derivatives are taken).
+Then the graph is simplified.
 """
 
 from __future__ import annotations
 
-from srcgrad.graph.node import Graph
+from typing import Any
+
+from srcgrad.core.types import ArrayType, TupleType, Type
+from srcgrad.graph.node import Graph, Node, make_node
+from srcgrad.transform.simplify import simplify
+from srcgrad.transform.stop import stop_gradient
 
 
 def finish(graph: Graph) -> Graph:
-    """A graph of strong types without marks for differentiation."""
-    return graph
+    """A simple graph of plain types without marks for differentiation; its inputs are new where they were weak."""
+    return simplify(_plain(graph))
+
+
+def _plain(graph: Graph) -> Graph:
+    new: dict[Node, Node] = {}
+    for node in graph.nodes():
+        new[node] = _plain_node(node, [new[operand] for operand in node.inputs])
+    return Graph(tuple(new[node] for node in graph.inputs), tuple(new[node] for node in graph.outputs), graph.name)
+
+
+def _plain_node(node: Node, operands: list[Node]) -> Node:
+    if node.op is stop_gradient:
+        return operands[0]
+    if node.op.name == "astype" and operands[0].dtype == node.dtype:
+        return operands[0]
+    params: dict[str, Any] = {
+        k: _plain(value) if isinstance(value, Graph) else value for k, value in node.params.items()
+    }
+    if "weak" in params:
+        params["weak"] = False
+    return make_node(node.op, tuple(operands), params, _strong(node.type), node.location)
+
+
+def _strong(type_: Type) -> Type:
+    if isinstance(type_, TupleType):
+        return TupleType(tuple(ArrayType(element.shape, element.dtype) for element in type_.elements))
+    return ArrayType(type_.shape, type_.dtype)

@@ -30,6 +30,7 @@ from srcgrad.graph.structure import items, loop, new_input
 from srcgrad.transform.activity import differentiable_dependents, differentiable_origins, has_derivative_type
 from srcgrad.transform.partition import residuals
 from srcgrad.transform.rewrite import dependents, redirect, zeros
+from srcgrad.transform.simplify import simplify
 
 
 @dataclass(frozen=True)
@@ -220,7 +221,12 @@ def _sweep_body(
     swept = run_sweep(outputs, seeds, [parts.inner[p] for p in wrt], start)
     cotangents = dict(zip(wrt, swept.cotangents, strict=True))
     found = [cotangent for cotangent in cotangents.values() if cotangent is not None]
-    nodes = redirect([*parts.body.outputs, *found], swept.replacements)
+    joint = Graph(
+        (*parts.body.inputs, *seeds, *sums.values()),
+        tuple(redirect([*parts.body.outputs, *found], swept.replacements)),
+        parts.body.name,
+    )
+    nodes = list(simplify(joint).outputs)
     new = dict(zip(found, nodes[len(parts.body.outputs) :], strict=True))
     reached = {p: new[cotangent] for p, cotangent in cotangents.items() if cotangent is not None}
     return _BackwardBody(

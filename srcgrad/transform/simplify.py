@@ -1,0 +1,134 @@
+"""Simplify: the same values with less work.
+
+One pass over the nodes, operands first. Each is rebuilt on its simplified operands and rewritten until no rule applies.
+Rules are looked up by the node's row: algebra is data (``rules``); shapes and contractions (``shape_rules``) and parts
+of arrays (``part_rules``) are small functions; loops and branches are simplified inside and out (``region_rules``).
+Nodes are interned, so equal results are shared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache
+from weakref import WeakSet
+
+import numpy as np
+
+from srcgrad.core.lowering import Cast, Generate, Library, Pointwise, Region, Structure
+from srcgrad.core.op import Op, apply
+from srcgrad.core.types import ArrayType
+from srcgrad.graph.node import Graph, Node, make_node, topological_until
+from srcgrad.graph.structure import CONSTANT, Literal
+from srcgrad.transform.part_rules import PART_RULES
+from srcgrad.transform.prune import prune
+from srcgrad.transform.region_rules import simplify_region
+from srcgrad.transform.rewrite import Relocator
+from srcgrad.transform.rules import algebra
+from srcgrad.transform.shape_rules import SHAPE_RULES, scalar_work_once
+
+Rewrite = Callable[[Node], Node | None]
+
+#: Results up to this many elements are computed here, once.
+_FOLD = 64
+#: A node is rewritten at most so often: a fixpoint is reached long before, unless rules run in circles.
+_PATIENCE = 50
+
+#: Graphs that are simple already: the bodies of loops come by more than once.
+_done: WeakSet[Graph] = WeakSet()
+
+
+def simplify(graph: Graph) -> Graph:
+    """A graph with the same inputs, and outputs of the same types."""
+    if graph in _done:
+        return graph
+    smaller = prune(graph)
+    outputs = tuple(map(_of_type, _Simplifier().run(smaller.outputs), graph.outputs))
+    if any(a is not b for a, b in zip(outputs, smaller.outputs, strict=True)):
+        smaller = prune(replace(graph, outputs=outputs))
+    _done.add(smaller)
+    return smaller
+
+
+def _of_type(node: Node, like: Node) -> Node:
+    """The result with the weakness of what it replaces: promotion outside may still look at it."""
+    if node.type == like.type:
+        return node
+    return apply("astype", node, dtype=like.dtype, weak=like.array_type.weak)  # type: ignore[no-any-return]
+
+
+class _Simplifier:
+    """The memo of one pass. Nodes in ``normal`` have been rewritten as far as they can be."""
+
+    def __init__(self) -> None:
+        self._normal: dict[Node, Node] = {}
+        self._relocate = Relocator()
+
+    def run(self, roots: Sequence[Node]) -> list[Node]:
+        for node in topological_until(roots, self._normal):
+            if node not in self._normal:
+                found = self._simplify(node)
+                self._normal[node] = self._normal[found] = found
+        return [self._normal[root] for root in roots]
+
+    def _simplify(self, node: Node) -> Node:
+        """A node whose operands are done, rewritten until no rule applies."""
+        if not node.inputs and not isinstance(node.op.lowering, Region):
+            return node
+        current = self._on_simple_operands(node)
+        for _ in range(_PATIENCE):
+            known = self._normal.get(current)
+            if known is not None:
+                return known
+            found = _rewritten(current)
+            if found is None:
+                return current
+            self._relocate([found], node.location)
+            self.run(found.inputs)
+            current = self._on_simple_operands(found)
+        return current
+
+    def _on_simple_operands(self, node: Node) -> Node:
+        operands = tuple(self._normal[operand] for operand in node.inputs)
+        if all(a is b for a, b in zip(operands, node.inputs, strict=True)):
+            return node
+        if all(a.type == b.type for a, b in zip(operands, node.inputs, strict=True)):
+            return make_node(node.op, operands, node.params, node.type, node.location)
+        return make_node(
+            node.op, operands, node.params, node.op.infer(*(x.type for x in operands), **node.params), node.location
+        )
+
+
+def _rewritten(node: Node) -> Node | None:
+    """The node after one rule, None where none applies."""
+    if isinstance(node.op.lowering, Region):
+        simpler = simplify_region(node, simplify)
+        return None if simpler is node else simpler
+    if all(operand.op is CONSTANT for operand in node.inputs) and _is_foldable(node):
+        return _folded(node)
+    for rule in _rules(node.op):
+        found = rule(node)
+        if found is not None and found is not node:
+            return found
+    return None
+
+
+def _is_foldable(node: Node) -> bool:
+    kind = node.op.lowering
+    return (
+        isinstance(node.type, ArrayType) and node.size <= _FOLD and not isinstance(kind, Structure | Library | Generate)
+    )
+
+
+def _folded(node: Node) -> Node:
+    with np.errstate(all="ignore"):
+        value = node.op.reference(*(operand.params["value"].value for operand in node.inputs), **node.params)
+    literal = Literal(np.asarray(value, node.dtype))
+    return make_node(CONSTANT, (), {"value": literal, "weak": node.array_type.weak}, node.type, node.location)
+
+
+@cache
+def _rules(op: Op) -> tuple[Rewrite, ...]:
+    shapes = (*SHAPE_RULES.get(op.name, ()), *PART_RULES.get(op.name, ()))
+    once = (scalar_work_once,) if isinstance(op.lowering, Pointwise | Cast) else ()
+    return (*shapes, *algebra().get(op.name, ()), *once)
