@@ -1,1 +1,50 @@
-"""The NumPy-named namespace that traced code sees."""
+"""NumPy's names for traced arrays: what plain ``import numpy as np`` code reaches while it is traced.
+
+Every function also takes plain arrays, and then is NumPy's own. Names that are not functions on arrays (dtypes, constants, ``errstate``) are NumPy's.
+``docs/numpy_support.md`` lists what there is.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as _numpy
+
+from srcgrad.numpy import (
+    contraction,
+    creation,
+    elementwise,
+    indexing,
+    joining,
+    linalg,
+    numerics,
+    products,
+    reductions,
+    shaping,
+    special,
+)
+from srcgrad.numpy.protocols import FUNCTIONS, unsupported
+from srcgrad.numpy.traced import Array
+from srcgrad.ops.indexing import dynamic_slice, dynamic_update
+
+_ROOMS = (contraction, creation, elementwise, indexing, joining, numerics, products, reductions, shaping, special)
+
+
+def __getattr__(name: str) -> Any:
+    """A function of the namespace, a ufunc of the table, or NumPy's own attribute."""
+    if name.startswith("__"):
+        raise AttributeError(name)
+    found = FUNCTIONS.get(name) or elementwise.ufunc(name)
+    if found is None:
+        if not hasattr(_numpy, name):
+            raise AttributeError(f"neither srcgrad.numpy nor numpy has {name!r}")
+        found = getattr(_numpy, name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *FUNCTIONS, *elementwise.ufunc_names()})
+
+
+__all__ = ["Array", "dynamic_slice", "dynamic_update", "linalg", "unsupported"]

@@ -1,0 +1,221 @@
+"""NumPy's and SciPy's ufuncs on traced arrays: one object per pointwise row of the table, made when it is first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from srcgrad.core.errors import TraceError, UnsupportedError
+from srcgrad.core.lowering import Pointwise
+from srcgrad.core.op import TABLE, Op, apply, face_of
+from srcgrad.core.types import type_of
+from srcgrad.numpy.assignment import cast_in_place
+from srcgrad.numpy.messages import error
+from srcgrad.numpy.protocols import FUNCTIONS, involves_face, is_face, namespace, plain_function, unsupported
+from srcgrad.ops.families import convert
+
+#: SciPy's names, and NumPy's second names, of rows that the table has under another.
+_ALIASES = {"psi": "digamma", "loggamma": "gammaln", "bitwise_not": "invert"}
+_REDUCTIONS = {
+    "add": "sum",
+    "multiply": "prod",
+    "maximum": "max",
+    "minimum": "min",
+    "logical_and": "all",
+    "logical_or": "any",
+    "logaddexp": "logsumexp",
+}
+_SCANS = {"add": "cumsum", "multiply": "cumprod"}
+
+
+class Ufunc:
+    """A ufunc: called on plain arrays it is NumPy's (or SciPy's) own, on traced ones it applies the row of its name."""
+
+    def __init__(self, name: str, function: Callable[..., Any], nin: int) -> None:
+        self.__name__ = name
+        self.__doc__ = f"As the ufunc `{name}`."
+        self.nin = nin
+        self._function = function
+
+    def __repr__(self) -> str:
+        return f"<ufunc {self.__name__!r} of srcgrad.numpy>"
+
+    def __call__(self, *args: Any, out: Any = None, where: Any = True, dtype: Any = None, **options: Any) -> Any:
+        if len(args) > self.nin and out is None:
+            out = args[self.nin] if len(args) == self.nin + 1 else args[self.nin :]
+        operands = args[: self.nin]
+        if not involves_face((*operands, out, where)):
+            given = {"out": out, "where": where, "dtype": dtype}
+            plain = {key: value for key, value in given.items() if value is not None and value is not True}
+            return plain_function(self.__name__)(*operands, **plain, **options)
+        self._check(operands, options)
+        operands = self._operands(operands, dtype)
+        result = self._function(*operands)
+        return result if out is None and where is True else deliver(result, out, where, self.__name__)
+
+    def _check(self, operands: tuple[Any, ...], options: dict[str, Any]) -> None:
+        if len(operands) < self.nin:
+            raise error(TraceError, f"{self.__name__} takes {self.nin} arguments, was given {len(operands)}")
+        for option, value in options.items():
+            if (option, value) not in (("casting", "same_kind"), ("order", "K"), ("subok", True)):
+                raise error(UnsupportedError, f"{self.__name__}: {option}={value!r} is not supported on traced arrays")
+
+    def _operands(self, operands: tuple[Any, ...], dtype: Any) -> tuple[Any, ...]:
+        """Lists become arrays; where all are Python scalars the result is a NumPy scalar, so they stop being weak."""
+        operands = tuple(namespace("array")(x) if isinstance(x, list | tuple) else x for x in operands)
+        if dtype is not None:
+            return tuple(convert(x, np.dtype(dtype)) for x in operands)
+        types = [type_of(x) for x in operands]
+        if not all(type_.weak for type_ in types):
+            return operands
+        return tuple(convert(x, type_.dtype) for x, type_ in zip(operands, types, strict=True))
+
+    def reduce(
+        self,
+        array: Any,
+        axis: Any = 0,
+        dtype: Any = None,
+        out: Any = None,
+        keepdims: bool = False,
+        initial: Any = None,
+        where: Any = True,
+    ) -> Any:
+        """As `numpy.ufunc.reduce`, for the ufuncs that have a reduction of their own."""
+        options: dict[str, Any] = {"axis": axis, "keepdims": keepdims}
+        given = {"dtype": dtype, "out": out, "initial": initial}
+        options |= {key: value for key, value in given.items() if value is not None}
+        if where is not True:
+            options["where"] = where
+        return self._other("reduce", _REDUCTIONS)(array, **options)
+
+    def accumulate(self, array: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
+        """As `numpy.ufunc.accumulate`, for add and multiply."""
+        return self._other("accumulate", _SCANS)(array, axis=axis, dtype=dtype, out=out)
+
+    def outer(self, a: Any, b: Any, **options: Any) -> Any:
+        """The ufunc on every pair of elements."""
+        a, b = namespace("asarray")(a), namespace("asarray")(b)
+        return self(a[(..., *[None] * b.ndim)], b, **options)
+
+    def at(self, array: Any, indices: Any, b: Any = None) -> None:
+        """As `numpy.ufunc.at`, for add and subtract: once for each time that an index names an element."""
+        if self.__name__ not in ("add", "subtract") or not hasattr(array, "add_at"):
+            raise unsupported(f"{self.__name__}.at", f"numpy.{self.__name__}.at")
+        array.add_at(indices, b if self.__name__ == "add" else -namespace("asarray")(b))
+
+    def reduceat(self, array: Any, *args: Any, **kwargs: Any) -> Any:
+        """Not supported."""
+        raise unsupported(f"{self.__name__}.reduceat", f"numpy.{self.__name__}.reduceat")
+
+    def _other(self, method: str, functions: dict[str, str]) -> Callable[..., Any]:
+        if self.__name__ not in functions:
+            raise unsupported(f"{self.__name__}.{method}", f"numpy.{self.__name__}.{method}")
+        return namespace(functions[self.__name__])
+
+
+def deliver(result: Any, out: Any, where: Any = True, name: str = "out") -> Any:
+    """A result written into ``out`` where that is given."""
+    if isinstance(out, tuple):
+        if isinstance(result, tuple):
+            return tuple(deliver(part, one, where, name) for part, one in zip(result, out, strict=True))
+        (out,) = out
+    if out is None:
+        if where is not True:
+            what = f"{name}: where= without out= leaves the other elements undefined"
+            raise error(UnsupportedError, what, "Use np.where(mask, result, other)")
+        return result
+    if not is_face(out) or not hasattr(out, "assign"):
+        what = f"{name}: out= is a NumPy array that was made outside the traced function; it cannot take traced values"
+        raise error(TraceError, what, "Make it inside, with np.zeros or np.empty, or pass it as an argument")
+    if where is not True:
+        result = apply("where", where, result, out)
+    out.assign(cast_in_place(out.__sg_lift__(result).__sg_node__, out.shape, out.dtype, name))
+    return out
+
+
+_made: dict[str, Ufunc | None] = {}
+
+
+def ufunc(name: str) -> Ufunc | None:
+    """The ufunc of a name, None where neither the table nor the composites have it."""
+    if name not in _made:
+        _made[name] = _make(name)
+    return _made[name]
+
+
+def _make(name: str) -> Ufunc | None:
+    plain = getattr(np, name, None)
+    row_name = plain.__name__ if isinstance(plain, np.ufunc) else name
+    row_name = _ALIASES.get(row_name, row_name)
+    if row_name in _COMPOSITES:
+        function, nin = _COMPOSITES[row_name]
+        return Ufunc(row_name, function, nin)
+    row = TABLE[row_name] if row_name in TABLE else None
+    if row is None or not isinstance(row.lowering, Pointwise) or name in FUNCTIONS:
+        return None
+    nin = plain.nin if isinstance(plain, np.ufunc) else _arity(row)
+    return Ufunc(name if plain is None else row_name, row, nin)
+
+
+def _arity(row: Op) -> int:
+    return len(row.samples[0].args) if row.samples else 1
+
+
+def ufunc_names() -> Iterator[str]:
+    """The names of all ufuncs, those of the table first."""
+    yield from (row.name for row in TABLE if isinstance(row.lowering, Pointwise) and row.name not in FUNCTIONS)
+    yield from _COMPOSITES
+
+
+# ufuncs that are compositions of rows
+
+
+def _positive(x: Any) -> Any:
+    return face_of((x,)).__sg_lift__(x)
+
+
+def _divmod(x: Any, y: Any) -> tuple[Any, Any]:
+    return apply("floor_divide", x, y), apply("remainder", x, y)
+
+
+def _modf(x: Any) -> tuple[Any, Any]:
+    whole = apply("trunc", x)
+    return apply("copysign", apply("where", apply("isinf", x), 0.0, x - whole), x), whole
+
+
+def _scaled(factor: float) -> Callable[[Any], Any]:
+    return lambda x: apply("multiply", x, factor)
+
+
+def _fabs(x: Any) -> Any:
+    return apply("absolute", _as_float(x))
+
+
+def _as_float(x: Any) -> Any:
+    from srcgrad.core.types import inexact
+
+    return convert(x, inexact(type_of(x).dtype))
+
+
+def _ldexp(x: Any, exponent: Any) -> Any:
+    return x * apply("exp2", convert(exponent, _as_float(x).dtype))
+
+
+def _real_only(x: Any) -> Any:
+    return apply("astype", x, dtype=type_of(x).dtype)
+
+
+_COMPOSITES: dict[str, tuple[Callable[..., Any], int]] = {
+    "positive": (_real_only, 1),
+    "conjugate": (_real_only, 1),
+    "divmod": (_divmod, 2),
+    "modf": (_modf, 1),
+    "fabs": (_fabs, 1),
+    "deg2rad": (_scaled(np.pi / 180), 1),
+    "radians": (_scaled(np.pi / 180), 1),
+    "rad2deg": (_scaled(180 / np.pi), 1),
+    "degrees": (_scaled(180 / np.pi), 1),
+    "ldexp": (_ldexp, 2),
+}

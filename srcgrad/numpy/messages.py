@@ -1,0 +1,32 @@
+"""What a message of this floor says: where in the user's program, what, and what to do instead."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from srcgrad.core.errors import SrcgradError
+from srcgrad.core.location import user_location
+
+E = TypeVar("E", bound=SrcgradError)
+
+
+def error(kind: type[E], what: str, cure: str = "") -> E:
+    """An error that begins with the user's file and line and ends with the cure."""
+    location = user_location()
+    where = f"{location}: " if location is not None else ""
+    return kind(f"{where}{what}{'. ' + cure if cure else ''}")
+
+
+BRANCH = (
+    "Select with np.where(condition, a, b), branch with sg.cond(condition, if_true, if_false, *operands), "
+    "or name the argument in static_argnums if it should be fixed"
+)
+NUMBER = (
+    "Keep it an array and use NumPy functions on it; name the argument in static_argnums if it should be fixed, "
+    "or compute it outside the traced function"
+)
+COUNT = (
+    "Shapes, axes and range() need numbers that are fixed while tracing: name the argument in static_argnums, "
+    "or loop with sg.fori_loop(lower, upper, body, init). To index a NumPy array that was made outside, "
+    "write np.take(array, index, axis=0)"
+)

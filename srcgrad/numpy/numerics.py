@@ -1,0 +1,345 @@
+"""Numerical recipes made of slices, sums and products: differences, integrals, interpolation, polynomials, comparison."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from srcgrad.core.errors import TraceShapeError, UnsupportedError
+from srcgrad.core.op import apply
+from srcgrad.core.types import type_of
+from srcgrad.numpy.creation import array
+from srcgrad.numpy.geometry import Span
+from srcgrad.numpy.indexing import take, where
+from srcgrad.numpy.joining import concatenate, pad
+from srcgrad.numpy.messages import error
+from srcgrad.numpy.products import contracted, operands
+from srcgrad.numpy.protocols import implements, is_face
+from srcgrad.numpy.reductions import all, any, max, mean, min, prod, sort, std, sum, var
+from srcgrad.numpy.shaping import as_array, broadcast_arrays, one_axis
+from srcgrad.numpy.special import nan_to_num
+from srcgrad.numpy.views import part, reshaped, with_shape
+from srcgrad.ops.families import BOOL, convert
+
+
+def _piece(x: Any, axis: int, start: int, stop: int) -> Any:
+    return part(x, axis, Span(start, builtins_max(stop - start, 0)))
+
+
+def builtins_max(a: int, b: int) -> int:
+    return a if a > b else b
+
+
+@implements
+def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
+    """As `numpy.diff`."""
+    a = as_array(a)
+    axis = one_axis(axis, len(a.shape))
+    pieces = [_end(a, prepend, axis), a, _end(a, append, axis)]
+    a = concatenate([piece for piece in pieces if piece is not None], axis)
+    row = "not_equal" if a.dtype == BOOL else "subtract"
+    for _ in range(operator.index(n)):
+        extent = a.shape[axis]
+        a = apply(row, _piece(a, axis, builtins_min(1, extent), extent), _piece(a, axis, 0, extent - 1))
+    return a
+
+
+def builtins_min(a: int, b: int) -> int:
+    return a if a < b else b
+
+
+def _end(a: Any, value: Any, axis: int) -> Any:
+    """What is put before or behind, as an array."""
+    if value is None:
+        return None
+    value = array(value)
+    if value.shape:
+        return value
+    return apply("broadcast_to", value, shape=tuple(1 if k == axis else n for k, n in enumerate(a.shape)))
+
+
+@implements
+def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
+    """As `numpy.ediff1d`."""
+    found = diff(with_shape(as_array(ary), (as_array(ary).size,)))
+    begin, end = (None if one is None else with_shape(array(one), (array(one).size,)) for one in (to_begin, to_end))
+    pieces = [one for one in (begin, found, end) if one is not None]
+    return concatenate([convert(one, found.dtype) for one in pieces]) if len(pieces) > 1 else found
+
+
+@implements
+def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
+    """As `numpy.gradient` with scalar spacings."""
+    f = as_array(f)
+    f = f if f.dtype.kind in "fc" else convert(f, np.dtype(float))
+    axes = range(len(f.shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    axes = [one_axis(one, len(f.shape)) for one in axes]
+    steps = list(varargs) * (len(axes) if len(varargs) == 1 else 1) or [1.0] * len(axes)
+    if len(steps) != len(axes) or any_array(steps):
+        raise error(UnsupportedError, "gradient is supported with one scalar spacing, or one per axis")
+    found = [_central(f, one, step, edge_order) for one, step in zip(axes, steps, strict=True)]
+    return found[0] if len(found) == 1 else tuple(found)
+
+
+def any_array(values: Any) -> bool:
+    return not all([type_of(value).shape == () for value in values])
+
+
+def _central(f: Any, axis: int, step: Any, edge_order: int) -> Any:
+    extent = f.shape[axis]
+    if extent < edge_order + 1:
+        raise error(TraceShapeError, "Shape of array too small to calculate a numerical gradient")
+
+    def at(k: int) -> Any:
+        return _piece(f, axis, k, k + 1)
+
+    middle = (_piece(f, axis, 2, extent) - _piece(f, axis, 0, extent - 2)) / (2.0 * step)
+    if edge_order == 1:
+        first, last = (at(1) - at(0)) / step, (at(extent - 1) - at(extent - 2)) / step
+    else:
+        first = (-1.5 / step) * at(0) + (2.0 / step) * at(1) + (-0.5 / step) * at(2)
+        last = (0.5 / step) * at(extent - 3) + (-2.0 / step) * at(extent - 2) + (1.5 / step) * at(extent - 1)
+    return concatenate([first, middle, last], axis)
+
+
+@implements
+def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
+    """As `numpy.trapezoid`."""
+    y = as_array(y) if is_face(y) else np.asarray(y)
+    axis = one_axis(axis, len(y.shape))
+    extent = y.shape[axis]
+    steps: Any = dx
+    if x is not None:
+        x = as_array(x) if is_face(x) else np.asarray(x)
+        steps = diff(x, axis=axis if len(x.shape) > 1 else 0)
+        if len(x.shape) == 1:
+            shape = tuple(extent - 1 if k == axis else 1 for k in range(len(y.shape)))
+            steps = reshaped(steps, shape)
+    ends = apply("add", y[_behind(y, axis, 1, extent)], y[_behind(y, axis, 0, extent - 1)])
+    return sum(apply("divide", apply("multiply", steps, ends), 2.0), axis)
+
+
+def _behind(y: Any, axis: int, start: int, stop: int) -> Any:
+    return tuple(slice(start, stop) if k == axis else slice(None) for k in range(len(y.shape)))
+
+
+@implements
+def convolve(a: Any, v: Any, mode: str = "full") -> Any:
+    """As `numpy.convolve`."""
+    a, v = operands(a, v)
+    if a.shape[0] < v.shape[0]:
+        a, v = v, a
+    return _windows(a, v[::-1], mode)
+
+
+@implements
+def correlate(a: Any, v: Any, mode: str = "valid") -> Any:
+    """As `numpy.correlate`."""
+    a, v = operands(a, v)
+    if a.shape[0] < v.shape[0]:
+        return _windows(v, a, mode)[::-1]
+    return _windows(a, v, mode)
+
+
+def _windows(a: Any, v: Any, mode: str) -> Any:
+    """The inner products of v with every window of a."""
+    size = v.shape[0]
+    if size == 0:
+        raise error(TraceShapeError, "a and v cannot be empty")
+    before, after = {"full": (size - 1, size - 1), "same": (size // 2, (size - 1) // 2), "valid": (0, 0)}[mode]
+    padded = pad(a, (before, after)) if size > 1 and mode != "valid" else a
+    count = padded.shape[0] - size + 1
+    rows = np.arange(count)[:, None] + np.arange(size)
+    return contracted(take(padded, rows), "ij", v, "j", "i")
+
+
+@implements
+def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Any:
+    """As `numpy.interp`, without period; the derivative is that of the straight piece."""
+    if period is not None:
+        raise error(UnsupportedError, "interp: period= is not supported on traced arrays")
+    x, xp, fp = operands(x, xp, fp)
+    place = sum(apply("less_equal", xp, x[..., None]), axis=-1)
+    last = xp.shape[0] - 1
+    low = apply("minimum", apply("maximum", apply("subtract", place, 1), 0), builtins_max(last - 1, 0))
+    high = apply("minimum", apply("add", low, 1), last)
+    x0, y0 = take(xp, low), take(fp, low)
+    slope = apply("divide", take(fp, high) - y0, where(apply("equal", low, high), 1, take(xp, high) - x0))
+    found = y0 + slope * (x - x0)
+    found = where(apply("less", x, xp[0]), fp[0] if left is None else left, found)
+    return where(apply("greater_equal", x, xp[last]), _right(x, xp[last], fp[last], right), found)
+
+
+def _right(x: Any, end: Any, value: Any, right: Any) -> Any:
+    return value if right is None else where(apply("greater", x, end), right, value)
+
+
+@implements
+def polyval(p: Any, x: Any) -> Any:
+    """As `numpy.polyval`: Horner's scheme."""
+    p, x = (one if is_face(one) else np.asarray(one) for one in (p, x))
+    found = apply("multiply", x, 0) if is_face(x) else np.zeros_like(x)
+    for k in range(p.shape[0]):
+        found = found * x + p[k]
+    return found
+
+
+@implements
+def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
+    """As `numpy.vander`."""
+    x = as_array(x)
+    count = x.shape[0] if N is None else operator.index(N)
+    powers = np.arange(count) if increasing else np.arange(count)[::-1]
+    return apply("power", x[:, None], powers)
+
+
+@implements
+def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> Any:
+    """As `numpy.meshgrid`."""
+    count = len(xi)
+    lines = []
+    for k, one in enumerate(xi):
+        line = array(one)
+        place = {0: 1, 1: 0}.get(k, k) if indexing == "xy" and count > 1 else k
+        lines.append(reshaped(line, tuple(line.size if j == place else 1 for j in range(count))))
+    return tuple(lines) if sparse else tuple(array(one) for one in broadcast_arrays(*lines))
+
+
+# comparison
+
+
+@implements
+def isclose(a: Any, b: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Any:
+    """As `numpy.isclose`."""
+    a, b = operands(a, b)
+    near = apply("less_equal", apply("absolute", a - b), atol + rtol * apply("absolute", b))
+    close = apply("logical_or", apply("logical_and", near, apply("isfinite", b)), apply("equal", a, b))
+    both = apply("logical_and", apply("isnan", a), apply("isnan", b))
+    return apply("logical_or", close, both) if equal_nan else close
+
+
+@implements
+def allclose(a: Any, b: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Any:
+    """As `numpy.allclose`; a traced boolean."""
+    return all(isclose(a, b, rtol, atol, equal_nan))
+
+
+@implements
+def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> Any:
+    """As `numpy.array_equal`; a traced boolean where the shapes agree."""
+    if type_of(a1).shape != type_of(a2).shape:
+        return False
+    same = apply("equal", a1, a2)
+    if equal_nan:
+        same = apply("logical_or", same, apply("logical_and", apply("isnan", a1), apply("isnan", a2)))
+    return all(same)
+
+
+# without NaN
+
+
+def _replaced(a: Any, value: float) -> Any:
+    a = as_array(a)
+    return nan_to_num(a, nan=value, posinf=np.inf, neginf=-np.inf) if a.dtype.kind == "f" else a
+
+
+def _present(a: Any) -> Any:
+    return apply("logical_not", apply("isnan", as_array(a)))
+
+
+@implements
+def nansum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+    """As `numpy.nansum`."""
+    return sum(_replaced(a, 0.0), axis, dtype, out, keepdims)
+
+
+@implements
+def nanprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+    """As `numpy.nanprod`."""
+    return prod(_replaced(a, 1.0), axis, dtype, out, keepdims)
+
+
+@implements
+def nanmax(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+    """As `numpy.nanmax`; NaN where every element is."""
+    return _extreme_present(max(_replaced(a, -np.inf), axis, out, keepdims), a, axis, keepdims)
+
+
+@implements
+def nanmin(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+    """As `numpy.nanmin`; NaN where every element is."""
+    return _extreme_present(min(_replaced(a, np.inf), axis, out, keepdims), a, axis, keepdims)
+
+
+def _extreme_present(found: Any, a: Any, axis: Any, keepdims: bool) -> Any:
+    if type_of(found).dtype.kind != "f":
+        return found
+    return where(any(_present(a), axis, keepdims=keepdims), found, np.nan)
+
+
+@implements
+def nanmean(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+    """As `numpy.nanmean`."""
+    return mean(a, axis, dtype, out, keepdims, where=_present(a))
+
+
+@implements
+def nanvar(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, keepdims: bool = False
+) -> Any:
+    """As `numpy.nanvar`."""
+    return var(a, axis, dtype, out, ddof, keepdims, where=_present(a))
+
+
+@implements
+def nanstd(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, ddof: float = 0, keepdims: bool = False
+) -> Any:
+    """As `numpy.nanstd`."""
+    return std(a, axis, dtype, out, ddof, keepdims, where=_present(a))
+
+
+# order statistics
+
+
+@implements
+def median(
+    a: Any, axis: int | None = None, out: Any = None, overwrite_input: bool = False, keepdims: bool = False
+) -> Any:
+    """As `numpy.median`."""
+    return quantile(a, 0.5, axis, keepdims=keepdims)
+
+
+@implements
+def quantile(a: Any, q: Any, axis: int | None = None, *, method: str = "linear", keepdims: bool = False) -> Any:
+    """As `numpy.quantile` with the linear method, for a quantile that is known while tracing."""
+    if method != "linear" or is_face(q):
+        raise error(UnsupportedError, "quantile is supported for known q and method='linear'")
+    a = as_array(a)
+    a = a if a.dtype.kind == "f" else convert(a, np.dtype(float))
+    rank = len(a.shape)
+    place = 0 if axis is None else one_axis(axis, rank)
+    ordered = sort(with_shape(a, (a.size,)) if axis is None else a, axis=place)
+    position = np.asarray(q, float) * (ordered.shape[place] - 1)
+    low = np.floor(position).astype(int)
+    weight = np.asarray(position - low, a.dtype)
+    high = np.minimum(low + 1, ordered.shape[place] - 1)
+    below, above = take(ordered, low, axis=place), take(ordered, high, axis=place)
+    weight = weight.reshape(weight.shape + (1,) * (len(ordered.shape) - place - 1))
+    found = below + (above - below) * weight
+    if np.ndim(q):
+        found = found.transpose(
+            (*range(place, place + np.ndim(q)), *range(place), *range(place + np.ndim(q), found.ndim))
+        )
+    if not keepdims:
+        return found
+    shape = tuple(1 if axis is None or k == place else n for k, n in enumerate(a.shape))
+    return reshaped(found, (*np.shape(q), *shape))
+
+
+@implements
+def percentile(a: Any, q: Any, axis: int | None = None, *, method: str = "linear", keepdims: bool = False) -> Any:
+    """As `numpy.percentile` with the linear method, for a percentile that is known while tracing."""
+    return quantile(a, np.asarray(q, float) / 100 if not is_face(q) else q, axis, method=method, keepdims=keepdims)

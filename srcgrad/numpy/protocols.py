@@ -1,0 +1,151 @@
+"""NumPy's dispatch: which of our functions stands for a NumPy function that was called on a traced array.
+
+`implements` enters a function into the namespace and into the dispatch at once. A function calls NumPy's own where none of its arguments is
+traced; that is why traced and plain code can share it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar, cast
+
+import numpy as np
+
+from srcgrad.core.errors import TraceError, UnsupportedError
+from srcgrad.graph.trace import is_tracing
+from srcgrad.numpy.messages import error
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+#: Every function of the namespace by its qualified NumPy name: "sum", "linalg.norm".
+FUNCTIONS: dict[str, Callable[..., Any]] = {}
+
+#: Plain functions of scipy.special that this namespace has under the same name.
+SCIPY_FUNCTIONS = ("log_softmax", "logsumexp", "softmax")
+
+
+def is_face(value: Any) -> bool:
+    return hasattr(value, "__sg_bind__")
+
+
+def involves_face(values: Iterable[Any]) -> bool:
+    """Whether a traced value (or a value of another face) is among the values, also inside lists and tuples."""
+    for value in values:
+        if is_face(value) or (isinstance(value, list | tuple) and involves_face(value)):
+            return True
+    return False
+
+
+def implements(function: F) -> F:
+    """Enter a function that stands for NumPy's of the same name wherever an argument is traced."""
+    return _enter(function, function.__name__, lambda args, kwargs: _any_face(args, kwargs))
+
+
+def creates(function: F) -> F:
+    """As `implements`, for functions that make new arrays: within a traced function these are always traced arrays."""
+    return _enter(function, function.__name__, lambda args, kwargs: is_tracing() or _any_face(args, kwargs))
+
+
+def implements_linalg(function: F) -> F:
+    """As `implements`, for `numpy.linalg`."""
+    return _enter(function, f"linalg.{function.__name__}", lambda args, kwargs: _any_face(args, kwargs))
+
+
+def _any_face(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    return involves_face(args) or bool(kwargs and involves_face(kwargs.values()))
+
+
+def _enter(function: F, name: str, is_ours: Callable[[tuple[Any, ...], dict[str, Any]], bool]) -> F:
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if is_ours(args, kwargs):
+            return function(*args, **kwargs)
+        return plain_function(name)(*args, **kwargs)
+
+    FUNCTIONS[name] = call
+    return cast(F, call)
+
+
+def plain_function(name: str) -> Callable[..., Any]:
+    """NumPy's (or SciPy's) own function of a qualified name."""
+    found: Any = np
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    if found is None:
+        import scipy.special
+
+        found = getattr(scipy.special, name)
+    return cast(Callable[..., Any], found)
+
+
+def namespace(name: str) -> Callable[..., Any]:
+    """The function of this namespace that has a NumPy name."""
+    found = FUNCTIONS.get(name)
+    if found is None:
+        from srcgrad.numpy.elementwise import ufunc
+
+        found = ufunc(name)
+    if found is None:
+        raise unsupported(name)
+    return found
+
+
+def unsupported(name: str, label: str | None = None) -> UnsupportedError:
+    """The error for a function that this namespace does not have."""
+    from srcgrad.numpy.elementwise import ufunc_names
+
+    close = difflib.get_close_matches(name, [*FUNCTIONS, *ufunc_names()], 3)
+    near = f"Near it there are {', '.join(close)}; or" if close else "You can"
+    cure = f"{near} give it a derivative of your own with sg.custom_vjp"
+    return error(UnsupportedError, f"{label or 'numpy.' + name} is not supported on traced arrays", cure)
+
+
+def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What `__array_ufunc__` of a traced array does."""
+    from srcgrad.numpy.elementwise import ufunc as ours
+
+    found = FUNCTIONS.get(ufunc.__name__) if method == "__call__" else None
+    if found is None:
+        found = ours(ufunc.__name__)
+    if found is None:
+        raise unsupported(ufunc.__name__, _label(ufunc))
+    out = kwargs.get("out")
+    if isinstance(out, tuple):
+        kwargs["out"] = out[0] if len(out) == 1 else out
+    return found(*inputs, **kwargs) if method == "__call__" else getattr(found, method)(*inputs, **kwargs)
+
+
+def _label(ufunc: Any) -> str:
+    return (
+        f"numpy.{ufunc.__name__}" if getattr(np, ufunc.__name__, None) is ufunc else f"scipy.special.{ufunc.__name__}"
+    )
+
+
+def call_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What `__array_function__` of a traced array does."""
+    module = getattr(function, "__module__", "numpy").removeprefix("numpy").removeprefix(".")
+    name = f"{module}.{function.__name__}" if module else function.__name__
+    found = FUNCTIONS.get(name) or FUNCTIONS.get(function.__name__)
+    if found is None:
+        raise unsupported(name)
+    return found(*args, **kwargs)
+
+
+def conversion_error() -> TraceError:
+    """What a program hears that asks for the numbers of a traced array."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        name = frame.f_code.co_name
+        if name in SCIPY_FUNCTIONS and frame.f_globals.get("__name__", "").startswith("scipy."):
+            what = f"scipy.special.{name} converts its argument to a NumPy array, which a traced array is not"
+            return error(TraceError, what, f"Use srcgrad.numpy.{name}")
+        frame = frame.f_back  # type: ignore[assignment]
+    return error(
+        TraceError,
+        "a traced array was to be converted to a NumPy array, but its numbers are not known while the function is traced",
+        "Use NumPy functions that are listed in docs/numpy_support.md; to write traced values into an array, make the "
+        "array inside the traced function (np.zeros, np.array); keep other libraries outside, or wrap them in sg.custom_vjp",
+    )

@@ -1,0 +1,337 @@
+"""The traced array: what a user's function is given in place of a NumPy array.
+
+An `Array` behaves as the ndarray that it stands for: NumPy's functions accept it, it is written in place, and its views share its data.
+What it cannot do is tell its numbers, for they do not exist yet; where a program asks for them, the error says so and names the line.
+
+A 0-d result (``x[0]``, ``x.sum()``) is a scalar in NumPy and cannot be changed: ``s += 1`` makes a new one, and a copy stays what it was.
+So it is here. ``np.zeros(())`` and ``x[0, ...]`` are 0-d *arrays*, and can.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from srcgrad.core.errors import OutOfBoundsError, SrcgradError, TraceError
+from srcgrad.core.op import apply
+from srcgrad.core.operators import is_operand
+from srcgrad.core.types import Shape, type_of
+from srcgrad.graph.node import Node, as_node
+from srcgrad.graph.trace import Tracer
+from srcgrad.numpy import protocols
+from srcgrad.numpy.assignment import ReadOnlyError, assigned_value, cast_in_place
+from srcgrad.numpy.geometry import Ints, Window, c_strides
+from srcgrad.numpy.keys import Key, is_traced_mask, parse_key
+from srcgrad.numpy.messages import BRANCH, COUNT, NUMBER, error
+from srcgrad.numpy.methods import Methods
+from srcgrad.numpy.selection import select
+from srcgrad.numpy.static import static_value
+
+
+class Array(Methods, Tracer):
+    """A handle on an array of the program being recorded, with the interface of `numpy.ndarray`."""
+
+    __slots__ = ("_is_zero_d", "_strides", "_window")
+
+    def __init__(self, node: Node) -> None:
+        super().__init__(node)
+        self._window: Window | None = None
+        self._strides: Ints | None = None
+        self._is_zero_d = False
+
+    @classmethod
+    def new(cls, node: Node) -> Array:
+        """A new array, not a scalar, also where it has no dimensions."""
+        made = cls(node)
+        made._is_zero_d = True
+        return made
+
+    # views
+
+    @property
+    def is_scalar(self) -> bool:
+        """Whether it stands for a NumPy scalar, which has no views and cannot be changed."""
+        return self._base is None and not self._is_zero_d and self.ndim == 0
+
+    @property
+    def element_strides(self) -> Ints:
+        """The strides that the array has in NumPy, in elements. Arguments and results are taken to be C-contiguous."""
+        return c_strides(self.shape) if self._strides is None else self._strides
+
+    def derive(self, read: Callable[[Node], Node], write: Callable[[Node, Node], Node] | None, strides: Ints) -> Array:
+        """A view; of a scalar a copy. ``write(base, value)`` gives the base's new value; None makes it read-only."""
+        if self.is_scalar:
+            return Array.new(read(self.__sg_node__))
+        made = object.__new__(type(self))
+        made._node, made._base, made._read, made._write = None, self, read, write
+        made._window, made._strides, made._is_zero_d = None, strides, True
+        return made
+
+    def through(self, change: Callable[[Window], Window | None]) -> Array:
+        """The view that a change of this array's window makes."""
+        base: Tracer = self
+        window = None
+        if self._window is not None and self._base is not None:
+            base, window = self._base, change(self._window)
+        if window is None:
+            base, window = self, change(Window.whole(self.shape))
+        assert isinstance(base, Array)
+        assert window is not None
+        made = base.derive(window.read, window.write, window.strides(base.element_strides))
+        made._window = window if made._base is base else None
+        return made
+
+    def assign(self, node: Node) -> None:
+        if self.is_scalar:
+            raise error(TraceError, "a NumPy scalar cannot be changed in place")
+        if self._base is not None and self._write is None:
+            raise error(ReadOnlyError, "assignment destination is read-only")
+        super().assign(node)
+
+    # indexing
+
+    def __getitem__(self, key: Any) -> Array:
+        parsed = parse_key(key, self.shape)
+        if parsed.is_basic:
+            view = self.through(lambda window: window.select(parsed.basic_items))
+        else:
+            view = self._selected(parsed)
+        is_element = view.ndim == 0 and not parsed.has_ellipsis
+        return Array(view.__sg_node__) if is_element or parsed.has_arrays else view
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if self.is_scalar:
+            raise error(TraceError, "a NumPy scalar does not support item assignment")
+        if is_traced_mask(key):
+            self._set_where(key, value)
+            return
+        parsed = parse_key(key, self.shape)
+        if parsed.is_basic:
+            view = self.through(lambda window: window.select(parsed.basic_items))
+        else:
+            view = self._selected(parsed)
+        node = assigned_value(value, view.shape, self.dtype, indexed=parsed.has_arrays)
+        if node is not view.__sg_node__ or parsed.has_arrays:  # the write that ends `x[1:] += 1` is done already
+            view.assign(node)
+
+    def _selected(self, key: Key) -> Array:
+        """The elements at indices that are data, as a view: of arrays' elements NumPy makes a copy, which the caller does."""
+        window, base = self._window, self._base
+        if window is None or not window.is_ordered or base is None:
+            window, base = Window.whole(self.shape), self
+        assert isinstance(base, Array)
+        chosen = select(key, window)
+        strides = iter(self.element_strides)
+        own: list[int] = []
+        for item in key.items:
+            stride = 0 if item is None else next(strides)
+            if item is None or hasattr(item, "count"):
+                own.append(stride * getattr(item, "step", 0))
+        return base.derive(chosen.read, chosen.write, tuple(own))
+
+    def add_at(self, key: Any, value: Any) -> None:
+        """``np.add.at(self, key, value)``."""
+        parsed = parse_key(key, self.shape)
+        if parsed.is_basic:
+            self[key] += value
+            return
+        chosen = select(parsed, Window.whole(self.shape))
+        node = assigned_value(value, chosen.shape, self.dtype, indexed=True)
+        self.assign(chosen.add(self.__sg_node__, node))
+
+    def _set_where(self, mask: Any, value: Any) -> None:
+        """``x[mask] = value`` with a mask that is not known: one value for all selected elements."""
+        mask_shape = mask.shape
+        if mask_shape != self.shape[: len(mask_shape)]:
+            what = f"boolean index of shape {mask_shape} did not match indexed array of shape {self.shape}"
+            raise error(OutOfBoundsError, what)
+        if type_of(value).size != 1:
+            what = "x[mask] = values with a traced mask: which value goes where is not known while tracing"
+            raise error(TraceError, what, "Write x[:] = np.where(mask, values_of_the_shape_of_x, x)")
+        node = assigned_value(value, (), self.dtype, indexed=False)
+        trailing = (1,) * (self.ndim - len(mask_shape))
+        condition = apply("reshape", as_node(mask), shape=(*mask_shape, *trailing)) if trailing else as_node(mask)
+        self.assign(apply("where", condition, node, self.__sg_node__))
+
+    def __len__(self) -> int:
+        if self.ndim == 0:
+            raise error(TraceError, "len() of unsized object")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        if self.ndim == 0:
+            raise error(TraceError, "iteration over a 0-d array", COUNT)
+        return (self[k] for k in range(self.shape[0]))
+
+    def __contains__(self, value: Any) -> bool:
+        return bool((self == value).any())
+
+    # operators that the table alone does not define
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: Any) -> Any:
+        return apply("equal", self, other) if is_operand(other) else NotImplemented
+
+    def __ne__(self, other: Any) -> Any:
+        return apply("not_equal", self, other) if is_operand(other) else NotImplemented
+
+    def __pos__(self) -> Array:
+        return Array(self.__sg_node__)
+
+    def __matmul__(self, other: Any) -> Any:
+        return protocols.namespace("matmul")(self, other) if is_operand(other) else NotImplemented
+
+    def __rmatmul__(self, other: Any) -> Any:
+        return protocols.namespace("matmul")(other, self) if is_operand(other) else NotImplemented
+
+    def __divmod__(self, other: Any) -> Any:
+        return (self // other, self % other) if is_operand(other) else NotImplemented
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return (other // self, other % self) if is_operand(other) else NotImplemented
+
+    def __round__(self, ndigits: int | None = None) -> Any:
+        rounded = self.round(ndigits or 0)
+        return rounded if ndigits is not None else rounded.astype(np.int64)
+
+    def __floor__(self) -> Any:
+        return apply("floor", self).astype(np.int64)
+
+    def __ceil__(self) -> Any:
+        return apply("ceil", self).astype(np.int64)
+
+    def __trunc__(self) -> Any:
+        return apply("trunc", self).astype(np.int64)
+
+    def _in_place(self, name: str, other: Any) -> Any:
+        """``self op= other``: through to the data where this is an array, a new value where it is a scalar."""
+        if not is_operand(other):
+            return NotImplemented
+        result = protocols.namespace("matmul")(self, other) if name == "matmul" else apply(name, self, other)
+        if self.is_scalar:
+            return result
+        self.assign(cast_in_place(as_node(result), self.shape, self.dtype, name))
+        return self
+
+    def __iadd__(self, other: Any) -> Any:
+        return self._in_place("add", other)
+
+    def __isub__(self, other: Any) -> Any:
+        return self._in_place("subtract", other)
+
+    def __imul__(self, other: Any) -> Any:
+        return self._in_place("multiply", other)
+
+    def __itruediv__(self, other: Any) -> Any:
+        return self._in_place("divide", other)
+
+    def __ifloordiv__(self, other: Any) -> Any:
+        return self._in_place("floor_divide", other)
+
+    def __imod__(self, other: Any) -> Any:
+        return self._in_place("remainder", other)
+
+    def __ipow__(self, other: Any) -> Any:
+        return self._in_place("power", other)
+
+    def __imatmul__(self, other: Any) -> Any:
+        return self._in_place("matmul", other)
+
+    def __iand__(self, other: Any) -> Any:
+        return self._in_place("bitwise_and", other)
+
+    def __ior__(self, other: Any) -> Any:
+        return self._in_place("bitwise_or", other)
+
+    def __ixor__(self, other: Any) -> Any:
+        return self._in_place("bitwise_xor", other)
+
+    def __ilshift__(self, other: Any) -> Any:
+        return self._in_place("left_shift", other)
+
+    def __irshift__(self, other: Any) -> Any:
+        return self._in_place("right_shift", other)
+
+    # NumPy's protocols
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        return protocols.call_ufunc(ufunc, method, inputs, kwargs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return protocols.call_function(function, args, kwargs)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        value = static_value(self.__sg_node__)
+        if value is None:
+            raise protocols.conversion_error()
+        return np.array(value, dtype=dtype)
+
+    # the value itself: known only where it depends on no input
+
+    def _known(self, what: str, cure: str) -> np.ndarray[Any, Any]:
+        value = static_value(self.__sg_node__)
+        if value is None:
+            raise error(TraceError, f"{what} is not known while the function is traced", cure)
+        return value
+
+    def __bool__(self) -> bool:
+        if self.size > 1:
+            what = "the truth value of an array with more than one element is ambiguous"
+            raise error(AmbiguousError, what, "Use a.any() or a.all()")
+        return bool(self._known("the truth value of a traced array", BRANCH))
+
+    def __int__(self) -> int:
+        return int(self._known("int() of a traced array", NUMBER))
+
+    def __float__(self) -> float:
+        return float(self._known("float() of a traced array", NUMBER))
+
+    def __complex__(self) -> complex:
+        return complex(self._known("complex() of a traced array", NUMBER))
+
+    def __index__(self) -> int:
+        if self.dtype.kind not in "iu" or self.ndim:
+            raise error(TraceError, "only integer scalar arrays can be converted to a scalar index")
+        return int(self._known("a traced integer", COUNT))
+
+    def item(self, *args: Any) -> Any:
+        """The element as a Python number, where it is known while tracing."""
+        return self._known("item() of a traced array", NUMBER).item(*args)
+
+    def tolist(self) -> Any:
+        """The elements as Python numbers, where they are known while tracing."""
+        return self._known("tolist() of a traced array", NUMBER).tolist()
+
+    def __repr__(self) -> str:
+        value = static_value(self.__sg_node__)
+        return f"Array({self.__sg_type__})" if value is None else f"Array({np.array2string(value, separator=', ')})"
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return repr(self)
+
+    def __copy__(self) -> Array:
+        return Array.new(self.__sg_node__)
+
+    def __deepcopy__(self, memo: Any) -> Array:
+        return Array.new(self.__sg_node__)
+
+
+class AmbiguousError(SrcgradError, ValueError):
+    """An array of several elements has no truth value."""
+
+
+def shape_of(value: Any) -> Shape:
+    return type_of(value).shape
+
+
+def lift(value: Any) -> Any:
+    """A traced value as it is; a constant handle for anything else."""
+    return value if hasattr(value, "__sg_bind__") else Array.new(as_node(value))
+
+
+__all__ = ["AmbiguousError", "Array", "Sequence", "lift", "shape_of"]
