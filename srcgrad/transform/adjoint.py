@@ -69,7 +69,7 @@ def pullback_of_row(
     if op.partials is not None:
         skipped = [wanted is not None and not flag for flag in wanted or op.partials]
         contributions = [
-            None if formula is None or skip else _weigh(cotangent, formula(out, *inputs))
+            None if formula is None or skip else weigh(cotangent, formula(out, *inputs))
             for formula, skip in zip(op.partials, skipped, strict=True)
         ]
     elif op.adjoint is not None:
@@ -81,12 +81,12 @@ def pullback_of_row(
     return [None if c is None else _in_dtype(c, x) for c, x in zip(contributions, inputs, strict=True)]
 
 
-def _weigh(cotangent: Any, partial: Any) -> Any:
+def weigh(cotangent: Any, partial: Any) -> Any:
     """The cotangent times a partial derivative: a number, an array, or a selection."""
     if partial is None:
         return None
     if isinstance(partial, Where):
-        return apply("where", partial.condition, _weigh(cotangent, partial.weight), 0.0)
+        return apply("where", partial.condition, weigh(cotangent, partial.weight), 0.0)
     if isinstance(partial, int | float):
         if partial == 1:
             return cotangent
