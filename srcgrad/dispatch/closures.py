@@ -9,9 +9,9 @@ For ``f({"w": w}, x)`` it reads (comments aside)
         try: v2 = v0['w']
         except KeyError: return MISS
         if not (type(v2) is ndarray and (v2.dtype is D2 or v2.dtype == D2) and v2.shape == S2 and ...): return MISS
-        c2 = v2 if v2.flags.c_contiguous else as_contiguous(v2)
-        o = execute(c2, c1)
-        return (S0(o[0]), {'b': o[1]})
+        try: o0, o1 = run((v2 if v2.flags.c_contiguous else asarray(v2, None, 'C')), v1)
+        except TypeError: o0, o1 = run_aligned(...)
+        return (T0(o0), {'b': o1})
 """
 
 from __future__ import annotations
@@ -32,30 +32,36 @@ MISS = object()
 Closure = Callable[[tuple[Any, ...], dict[str, Any]], Any]
 
 
-def as_input(value: Any, type_: ArrayType) -> Any:
-    """What compiled code takes for a value: a scalar, or an aligned C-contiguous array in native byte order."""
-    if type_.shape == ():
-        return np.asarray(value, type_.dtype)[()] if type(value) not in PYTHON_SCALARS else value
-    return np.require(value, type_.dtype, ["C", "A"])
-
-
 def make_closure(
     arguments: Arguments,
-    execute: Callable[..., Sequence[Any]],
+    function: Callable[..., Sequence[Any]],
+    constants: Sequence[Any],
     out_structure: tree.Structure,
     out_types: Sequence[ArrayType],
     mutated: Sequence[int],
 ) -> Closure:
     """The function ``(args, kwargs) -> result or MISS`` for arguments of exactly these kinds.
 
-    ``mutated`` are the dynamic leaves whose new values follow the results: they are written back into the arrays.
+    ``function`` takes the inputs, then ``constants``. ``mutated`` are the dynamic leaves whose new values follow the
+    results: they are written back into the arrays.
     """
     writer = _Writer(arguments)
     writer.open_arguments()
-    writer.call()
+    writer.call(function, constants, len(out_types) + len(mutated))
     writer.write_back(mutated, first=len(out_types))
     writer.give(out_structure, out_types)
-    return writer.build(execute)
+    return writer.build()
+
+
+def _run_aligned(run: Callable[..., Any], *arrays: Any) -> Any:
+    """The call again, with copies of the arrays whose data is not aligned: native code refuses these."""
+    aligned = [
+        np.require(array, None, ["A"]) if isinstance(array, np.ndarray) and not array.flags.aligned else array
+        for array in arrays
+    ]
+    if all(a is b for a, b in zip(aligned, arrays, strict=True)):
+        raise  # noqa: PLE0704  the TypeError that is being handled has another cause
+    return run(*aligned)
 
 
 class _Writer:
@@ -70,6 +76,7 @@ class _Writer:
             "asarray": np.asarray,
             "require": np.require,
             "copyto": np.copyto,
+            "run_aligned": _run_aligned,
         }
         self._count = 0
         self._leaf = 0
@@ -183,7 +190,7 @@ class _Writer:
         elif dtype != type_.dtype:
             self._inputs.append(f'require({name}, {self.name(type_.dtype, "D")}, "CA")')
         else:
-            self._inputs.append(f'({name} if {name}.flags.num & 0x101 == 0x101 else require({name}, None, "CA"))')
+            self._inputs.append(f"({name} if {name}.flags.c_contiguous else asarray({name}, None, 'C'))")
 
     def static_leaf(self, name: str, value: Static) -> None:
         known = self.name(value.value, "K")
@@ -191,18 +198,22 @@ class _Writer:
 
     # the call and its results
 
-    def call(self) -> None:
-        self.add(f"o = execute({', '.join(self._inputs)})")
+    def call(self, function: Callable[..., Any], constants: Sequence[Any], count: int) -> None:
+        arguments = [*self._inputs, *(self.name(constant, "k") for constant in constants)]
+        run = self.name(function, "run")
+        results = "".join(f"o{k}, " for k in range(count)) or "_"
+        self.add(f"try: {results} = {run}({', '.join(arguments)})")
+        self.add(f"except TypeError: {results} = run_aligned({run}, {', '.join(arguments)})")
 
     def write_back(self, mutated: Sequence[int], first: int) -> None:
         for number, position in enumerate(mutated):
             value = self._arguments.values[position]
             if isinstance(value, np.ndarray):
-                self.add(f"copyto({self._originals[position]}, o[{first + number}])")
+                self.add(f"copyto({self._originals[position]}, o{first + number})")
 
     def give(self, structure: tree.Structure, types: Sequence[ArrayType]) -> None:
         texts = [
-            f"o[{k}]" if type_.shape else f"{self.name(type_.dtype.type, 'T')}(o[{k}])" for k, type_ in enumerate(types)
+            f"o{k}" if type_.shape else f"{self.name(type_.dtype.type, 'T')}(o{k})" for k, type_ in enumerate(types)
         ]
         self.add(f"return {self._pack(structure, iter(texts))}")
 
@@ -224,11 +235,10 @@ class _Writer:
     def _key(self, key: Any) -> str:
         return repr(key) if type(key) in (str, int) else self.name(key, "key")
 
-    def build(self, execute: Callable[..., Any]) -> Closure:
+    def build(self) -> Closure:
         text = "def call(args, kwargs):\n" + "\n".join(self._lines) + "\n"
-        names = {**self._names, "execute": execute}
-        exec(compile(text, "<srcgrad call>", "exec"), names)
-        return names["call"]  # type: ignore[no-any-return]
+        exec(compile(text, "<srcgrad call>", "exec"), self._names)
+        return self._names["call"]  # type: ignore[no-any-return]
 
 
 def _is_plain_dataclass(structure: tree.Structure) -> bool:

@@ -150,7 +150,8 @@ class Function:
             found = self._specialise(arguments)
             closure = make_closure(
                 arguments,
-                found.executable.__call__,
+                found.executable.function,
+                found.executable.constants,
                 found.recorded.out_structure,
                 found.out_types,
                 found.recorded.mutated,
@@ -183,7 +184,9 @@ class Function:
         graph = stage("simplify", finish, recorded.graph)
         if self.options.backend != "cpu":
             raise UnsupportedError(f"there is no backend {self.options.backend!r}; use 'cpu'")
-        return Specialisation(recorded, graph, compile_graph(graph))
+        executable = compile_graph(graph, fast_math=self.options.fast_math)
+        executable.function  # noqa: B018  built here, once, and not by whoever calls first
+        return Specialisation(recorded, graph, executable)
 
 
 def handle_type() -> type[Tracer]:
