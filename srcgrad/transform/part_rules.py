@@ -6,8 +6,9 @@ import math
 from collections.abc import Callable, Sequence
 
 from srcgrad.core.op import apply
+from srcgrad.core.types import ArrayType
 from srcgrad.graph.node import Node
-from srcgrad.transform.rewrite import uniform_value, zeros
+from srcgrad.transform.rewrite import filled, uniform_value, zeros
 from srcgrad.transform.shape_rules import broadcast
 
 Rewrite = Callable[[Node], Node | None]
@@ -211,6 +212,30 @@ def scatter_set_of(node: Node) -> Node | None:
     return None
 
 
+def scatter_add_of(node: Node) -> Node | None:
+    """Added to what was just written at the same index: written at once."""
+    base, part, indices = node.inputs[0], node.inputs[1], node.inputs[2:]
+    if base.op.name != "scatter_set" or base.inputs[2:] != indices or not _is_last_write(base):
+        return None
+    if any(base.params[key] != node.params[key] for key in ("axes", "position")):
+        return None
+    written = apply("add", base.inputs[1], part)
+    return apply("scatter_set", base.inputs[0], written, *indices, **base.params)  # type: ignore[no-any-return]
+
+
+def offset_of(node: Node) -> Node | None:
+    """``(i + 2) - 1 -> i + 1`` for integers: indices that a loop computes again and again."""
+    x, last = node.inputs[0], uniform_value(node.inputs[1])
+    if last is None or node.dtype.kind not in "iu" or x.op.name not in ("add", "subtract"):
+        return None
+    first = uniform_value(x.inputs[1])
+    if first is None:
+        return None
+    total = (first if x.op.name == "add" else -first) + (last if node.op.name == "add" else -last)
+    name, amount = ("add", total) if total >= 0 else ("subtract", -total)
+    return apply(name, x.inputs[0], filled(ArrayType(node.shape, node.dtype), amount))  # type: ignore[no-any-return]
+
+
 PART_RULES: dict[str, tuple[Rewrite, ...]] = {
     "slice": (slice_of,),
     "update": (update_of,),
@@ -218,4 +243,7 @@ PART_RULES: dict[str, tuple[Rewrite, ...]] = {
     "concatenate": (concatenate_of,),
     "gather": (gather_of,),
     "scatter_set": (scatter_set_of,),
+    "scatter_add": (scatter_add_of,),
+    "add": (offset_of,),
+    "subtract": (offset_of,),
 }

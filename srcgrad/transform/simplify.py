@@ -23,7 +23,7 @@ from srcgrad.graph.structure import CONSTANT, Literal
 from srcgrad.transform.part_rules import PART_RULES
 from srcgrad.transform.prune import prune
 from srcgrad.transform.region_rules import simplify_region
-from srcgrad.transform.rewrite import Relocator
+from srcgrad.transform.rewrite import Relocator, filled
 from srcgrad.transform.rules import algebra
 from srcgrad.transform.shape_rules import SHAPE_RULES, scalar_work_once
 
@@ -73,7 +73,9 @@ class _Simplifier:
 
     def _simplify(self, node: Node) -> Node:
         """A node whose operands are done, rewritten until no rule applies."""
-        if not node.inputs and not isinstance(node.op.lowering, Region):
+        if node.op is CONSTANT:
+            return _uniform(node) or node
+        if not node.inputs:
             return node
         current = self._on_simple_operands(node)
         for _ in range(_PATIENCE):
@@ -115,9 +117,19 @@ def _rewritten(node: Node) -> Node | None:
 
 def _is_foldable(node: Node) -> bool:
     kind = node.op.lowering
-    return (
-        isinstance(node.type, ArrayType) and node.size <= _FOLD and not isinstance(kind, Structure | Library | Generate)
-    )
+    known = not isinstance(kind, Structure | Library | Generate) and node.op.name != "broadcast_to"
+    return known and isinstance(node.type, ArrayType) and node.size <= _FOLD
+
+
+def _uniform(node: Node) -> Node | None:
+    """A constant array of one value as that value, repeated."""
+    array = node.params["value"].value
+    if array.ndim == 0 or array.size == 0 or not (array == array.flat[0]).all():
+        return None
+    first = array.flat[0]
+    if first == 0 and array.dtype.kind in "fc" and np.signbit(array.real).any():
+        return None
+    return filled(node.array_type, first)
 
 
 def _folded(node: Node) -> Node:
