@@ -1,6 +1,33 @@
-"""Automatic differentiation for NumPy: trace, differentiate, fuse, compile."""
+"""Automatic differentiation for NumPy: trace, differentiate, fuse, compile.
 
-from srcgrad import ops
-from srcgrad.api import grad, jit, stop_gradient, value_and_grad
+Write NumPy, get the gradient as compiled code:
 
-__all__ = ["grad", "jit", "ops", "stop_gradient", "value_and_grad"]
+>>> import numpy as np
+>>> import srcgrad as sg
+>>> sg.grad(lambda x: np.sum(np.sin(x) ** 2))(np.array([0.0, np.pi / 4]))
+array([0., 1.])
+"""
+
+from srcgrad import ops, optim
+from srcgrad.api import grad, ir, jit, source, stop_gradient, value_and_grad, vjp
+from srcgrad.control import cond, fori_loop, scan, while_loop
+from srcgrad.core import tree
+from srcgrad.core.errors import SrcgradError
+
+__all__ = [
+    "SrcgradError",
+    "cond",
+    "fori_loop",
+    "grad",
+    "ir",
+    "jit",
+    "ops",
+    "optim",
+    "scan",
+    "source",
+    "stop_gradient",
+    "tree",
+    "value_and_grad",
+    "vjp",
+    "while_loop",
+]

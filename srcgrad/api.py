@@ -5,152 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from srcgrad.core import tree
-from srcgrad.core.errors import ArgumentError, ArgumentValueError, TraceError
-from srcgrad.dispatch import Function, Options, Recorded
-from srcgrad.dispatch.arguments import Arguments, Static
-from srcgrad.graph.node import Graph, Node
-from srcgrad.graph.trace import Tracer
-from srcgrad.transform.adjoint import adjoint
-from srcgrad.transform.rewrite import filled, zeros
-from srcgrad.transform.simplify import simplify
+from srcgrad.core.errors import ArgumentError
+from srcgrad.dispatch import Function, Grad, Jit, Options, Specialisation
+from srcgrad.dispatch.pullback import vjp
 from srcgrad.transform.stop import stop_gradient as _stop
 
 Argnums = int | Sequence[int]
 
-
-class Jit(Function):
-    """The same function, compiled. See `jit`."""
-
-    def record(self, arguments: Arguments) -> Recorded:
-        traced = self.trace(arguments)
-        return Recorded(traced.graph, traced.out_structure, traced.mutated)
-
-    def inline(self, arguments: Arguments, handle: type[Tracer]) -> Any:
-        args, kwargs = arguments.fill(arguments.values)
-        return self.function(*args, **kwargs)
-
-
-class Grad(Function):
-    """The derivative of a scalar function. See `grad` and `value_and_grad`."""
-
-    def __init__(
-        self, function: Callable[..., Any], argnums: Argnums, has_aux: bool, with_value: bool, options: Options
-    ) -> None:
-        super().__init__(function, options)
-        self.argnums, self.has_aux, self.with_value = argnums, has_aux, with_value
-
-    def record(self, arguments: Arguments) -> Recorded:
-        wrt = _differentiated(self, arguments, self.argnums)
-        traced = self.trace(arguments)
-        value, aux = self._split(traced.out_structure)
-        results = traced.graph.outputs[: traced.n_results]
-        _check_scalar(self, value, results[: value.num_leaves])
-        inputs = [arguments.dynamic.index(position) for positions in wrt for position in positions]
-        seeds = [filled(results[0].array_type, 1), *[None] * (len(results) - 1)]
-        graph = simplify(Graph(traced.graph.inputs, tuple(results), traced.graph.name))
-        outputs, cotangents = adjoint(graph, inputs, seeds)
-        grads = [
-            zeros(graph.inputs[k].array_type) if cotangent is None else cotangent
-            for k, cotangent in zip(inputs, cotangents, strict=True)
-        ]
-        structure = self._grad_structure(arguments)
-        values = outputs[:1] if self.with_value else []
-        kept = [*values, *outputs[1:], *grads] if self.with_value else [*grads, *outputs[1:]]
-        return Recorded(Graph(graph.inputs, tuple(kept), f"grad_{graph.name}"), self._result(value, aux, structure))
-
-    def _split(self, structure: tree.Structure) -> tuple[tree.Structure, tree.Structure | None]:
-        if not self.has_aux:
-            return structure, None
-        if structure.kind is not tuple or len(structure.children) != 2:
-            raise TraceError(f"{_name(self)}: with has_aux=True the function must return a pair (value, aux)")
-        return structure.children
-
-    def _grad_structure(self, arguments: Arguments) -> tree.Structure:
-        positional = arguments.structure.children[0].children
-        if isinstance(self.argnums, int):
-            return positional[self.argnums]
-        return tree.Structure(tuple, None, tuple(positional[k] for k in self.argnums))
-
-    def _result(self, value: tree.Structure, aux: tree.Structure | None, grads: tree.Structure) -> tree.Structure:
-        if self.with_value:
-            return _pair(value if aux is None else _pair(value, aux), grads)
-        return grads if aux is None else _pair(grads, aux)
-
-
-def _pair(first: tree.Structure, second: tree.Structure) -> tree.Structure:
-    return tree.Structure(tuple, None, (first, second))
-
-
-def _differentiated(function: Function, arguments: Arguments, argnums: Argnums) -> list[list[int]]:
-    """For each of ``argnums`` the leaves of that argument: all must be arrays of floats."""
-    positional = arguments.structure.children[0].children
-    starts = np.cumsum([0, *(child.num_leaves for child in positional)]).tolist()
-    found = []
-    for number in (argnums,) if isinstance(argnums, int) else argnums:
-        if not -len(positional) <= number < len(positional):
-            raise ArgumentValueError(
-                f"{_name(function)}: argnums {number} is out of range for {len(positional)} positional arguments; "
-                "an argument to differentiate is passed by position"
-            )
-        number %= len(positional)
-        found.append(list(range(starts[number], starts[number + 1])))
-        for position in found[-1]:
-            _check_differentiable(function, arguments, position)
-    return found
-
-
-def _check_differentiable(function: Function, arguments: Arguments, position: int) -> None:
-    leaf = arguments.leaves[position]
-    path = arguments.paths[position]
-    if isinstance(leaf, Static):
-        raise ArgumentError(
-            f"{_name(function)}: argument {path} is {leaf.value!r}, which cannot be differentiated; "
-            "choose other argnums, or pass it as an argument of its own"
-        )
-    type_ = arguments.types[arguments.dynamic.index(position)]
-    if type_.dtype.kind == "f":
-        return
-    cure = (
-        "differentiate with respect to its real and imaginary parts"
-        if type_.dtype.kind == "c"
-        else "pass a float (1.0 instead of 1)"
-        if type_.shape == ()
-        else "convert it with .astype(float)"
-    )
-    raise ArgumentError(
-        f"{_name(function)}: argument {path} has dtype {type_.dtype}, the derivative needs floats; {cure}"
-    )
-
-
-def _check_scalar(function: Function, structure: tree.Structure, results: Sequence[Node]) -> None:
-    if structure.kind is not None:
-        raise ArgumentError(
-            f"{_name(function)} needs a function that returns one scalar, this one returns {structure}; "
-            "return (value, aux) with has_aux=True, or use sg.vjp"
-        )
-    type_ = results[0].array_type
-    if type_.shape != ():
-        raise ArgumentValueError(
-            f"{_name(function)} needs a function that returns a scalar, this one returns shape {type_.shape}; "
-            "reduce it (.sum(), .mean()), or use sg.vjp for any other shape"
-        )
-    if not type_.is_float:
-        raise ArgumentError(
-            f"{_name(function)} needs a function that returns a float, this one returns {type_.dtype}; "
-            "integers and booleans have no derivative"
-        )
-
-
-def _name(function: Function) -> str:
-    transform = "value_and_grad" if getattr(function, "with_value", False) else type(function).__name__.lower()
-    return f"{transform}({getattr(function, '__qualname__', 'f')})"
-
-
-def _options(static_argnums: Argnums, static_argnames: str | Sequence[str], backend: str, fast_math: bool) -> Options:
-    return Options(backend, fast_math, static_argnums, static_argnames)
+__all__ = ["grad", "ir", "jit", "source", "stop_gradient", "value_and_grad", "vjp"]
 
 
 def jit(
@@ -173,7 +36,7 @@ def jit(
     >>> area(np.array([1.0, 2.0]))
     array([ 3., 12.])
     """
-    options = _options(static_argnums, static_argnames, backend, fast_math)
+    options = Options(backend, fast_math, static_argnums, static_argnames)
     return _decorate(function, lambda f: Jit(f, options))
 
 
@@ -197,7 +60,7 @@ def grad(
     >>> grad(grad(lambda x: x * x * x))(2.0)
     np.float64(12.0)
     """
-    options = _options(static_argnums, static_argnames, backend, fast_math)
+    options = Options(backend, fast_math, static_argnums, static_argnames)
     return _decorate(function, lambda f: Grad(f, argnums, has_aux, False, options))
 
 
@@ -218,7 +81,7 @@ def value_and_grad(
     >>> value_and_grad(lambda x: x * x)(3.0)
     (np.float64(9.0), np.float64(6.0))
     """
-    options = _options(static_argnums, static_argnames, backend, fast_math)
+    options = Options(backend, fast_math, static_argnums, static_argnames)
     return _decorate(function, lambda f: Grad(f, argnums, has_aux, True, options))
 
 
@@ -233,3 +96,28 @@ def stop_gradient(x: Any) -> Any:
     np.float64(3.0)
     """
     return tree.map(lambda leaf: _stop(leaf), x)
+
+
+def source(function: Callable[..., Any], *args: Any, **kwargs: Any) -> str:
+    """The emitted source of the program for these arguments, or without any, of the one called last."""
+    return _specialisation(function, args, kwargs).executable.source
+
+
+def ir(function: Callable[..., Any], *args: Any, **kwargs: Any) -> str:
+    """The simplified graph of the program for these arguments as text, or without any, of the one called last.
+
+    >>> print(ir(grad(lambda x: x * x), 3.0))
+    grad_<lambda>(%x: float64[]):
+        %0: float64[] = add(%x, %x) ...
+        return %0
+    """
+    return str(_specialisation(function, args, kwargs).graph)
+
+
+def _specialisation(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Specialisation:
+    compiled = function if isinstance(function, Function) else Jit(function, Options())
+    if args or kwargs:
+        return compiled.specialise(*args, **kwargs)
+    if compiled.last is None:
+        raise ArgumentError(f"{function!r} has not been called yet; give the arguments to look at")
+    return compiled.last

@@ -138,13 +138,13 @@ class Function:
     def _call_slowly(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         arguments = Arguments(self.parameters, args, kwargs)
         handle = next((type(value) for value in arguments.values if isinstance(value, Tracer)), None)
+        if is_tracing():
+            return self.inline(arguments, handle or handle_type())
         if handle is not None:
-            if not is_tracing():
-                raise TraceError(
-                    f"{self!r} was called with a traced value outside of the function that it belongs to: "
-                    "the value escaped (by a global, an attribute or a list); return it from the traced function"
-                )
-            return self.inline(arguments, handle)
+            raise TraceError(
+                f"{self!r} was called with a traced value outside of the function that it belongs to: "
+                "the value escaped (by a global, an attribute or a list); return it from the traced function"
+            )
         closure = self._closures.get(arguments.exact_key)
         if closure is None:
             found = self._specialise(arguments)

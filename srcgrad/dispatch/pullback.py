@@ -1,0 +1,114 @@
+"""Vector-Jacobian products: the pullback of a function at a point."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from srcgrad.core import tree
+from srcgrad.core.errors import ArgumentError, TraceError
+from srcgrad.core.op import apply
+from srcgrad.core.types import ArrayType, type_of
+from srcgrad.dispatch.arguments import Arguments
+from srcgrad.dispatch.function import Options, handle_type
+from srcgrad.dispatch.transforms import Jit, differentiated_leaves
+from srcgrad.graph.node import Graph, Node, as_node, substitute
+from srcgrad.graph.structure import new_input
+from srcgrad.graph.trace import Tracer, is_tracing
+from srcgrad.transform.adjoint import adjoint
+from srcgrad.transform.rewrite import zeros
+from srcgrad.transform.simplify import simplify
+
+_compiled: WeakKeyDictionary[Callable[..., Any], tuple[Jit, Jit]] = WeakKeyDictionary()
+
+
+def vjp(function: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
+    """The function's value, and its pullback: from a cotangent of the value to a tuple with one for each primal.
+
+    With ``has_aux`` the function returns ``(value, aux)`` and ``aux`` comes third.
+
+    >>> value, pullback = vjp(lambda x, y: x * y, 2.0, 3.0)
+    >>> pullback(1.0)
+    (np.float64(3.0), np.float64(2.0))
+    """
+    handle = next((type(leaf) for leaf in tree.leaves(primals) if isinstance(leaf, Tracer)), None)
+    if handle is not None or is_tracing():
+        return _traced_vjp(function, primals, has_aux, handle or handle_type())
+    forward, backward = _compiled_pair(function, has_aux)
+    result = forward(*primals)
+    value, aux = result if has_aux else (result, None)
+
+    def pullback(cotangent: Any) -> Any:
+        return backward(cotangent, *primals)
+
+    return (value, pullback, aux) if has_aux else (value, pullback)
+
+
+def _compiled_pair(function: Callable[..., Any], has_aux: bool) -> tuple[Jit, Jit]:
+    known = _compiled.get(function)
+    if known is None:
+
+        def transposed(cotangent: Any, *primals: Any) -> Any:
+            return vjp(function, *primals, has_aux=has_aux)[1](cotangent)
+
+        known = Jit(function, Options()), Jit(transposed, Options())
+        _compiled[function] = known
+    return known
+
+
+def _traced_vjp(
+    function: Callable[..., Any], primals: tuple[Any, ...], has_aux: bool, handle: type[Tracer]
+) -> tuple[Any, ...]:
+    transform = Jit(function, Options())
+    arguments = Arguments(transform.parameters, primals, {})
+    leaves = differentiated_leaves(transform, arguments, tuple(range(len(primals))))
+    traced = transform.trace(arguments)
+    value, aux = traced.out_structure, None
+    if has_aux:
+        if value.kind is not tuple or len(value.children) != 2:
+            raise TraceError("vjp: with has_aux=True the function must return a pair (value, aux)")
+        value, aux = value.children
+    graph = simplify(Graph(traced.graph.inputs, traced.graph.outputs[: traced.n_results], traced.graph.name))
+    seeds = [
+        new_input(ArrayType(output.shape, output.dtype), f"ct{k}") if output.array_type.is_differentiable else None
+        for k, output in enumerate(graph.outputs[: value.num_leaves])
+    ]
+    wrt = [arguments.dynamic.index(position) for positions in leaves for position in positions]
+    silent = [None] * (len(graph.outputs) - len(seeds))
+    outputs, cotangents = adjoint(graph, wrt, [*seeds, *silent])
+    given = dict(zip(graph.inputs, map(as_node, arguments.values), strict=True))
+    results = [handle(node) for node in substitute(outputs, given)]
+    found = [zeros(graph.inputs[k].array_type) if c is None else c for k, c in zip(wrt, cotangents, strict=True)]
+    structure = tree.flatten(primals)[1]
+
+    def pullback(cotangent: Any) -> Any:
+        replaced = {**given, **_seeded(seeds, graph.outputs, cotangent, value)}
+        return tree.unflatten(structure, map(handle, substitute(found, replaced)))
+
+    first = tree.unflatten(value, results[: value.num_leaves])
+    if aux is None:
+        return first, pullback
+    return first, pullback, tree.unflatten(aux, results[value.num_leaves :])
+
+
+def _seeded(
+    seeds: list[Node | None], outputs: tuple[Node, ...], cotangent: Any, structure: tree.Structure
+) -> dict[Node, Node]:
+    """The cotangent's leaves in place of the seeds, which have the types of the outputs."""
+    leaves, found = tree.flatten(cotangent)
+    if found != structure:
+        raise ArgumentError(f"the pullback takes a cotangent like the result, {structure}; it was given {found}")
+    given = {}
+    for path, leaf, seed, output in zip(tree.paths(cotangent), leaves, seeds, outputs, strict=False):
+        if seed is None:
+            continue
+        type_ = type_of(leaf)
+        if type_.shape != seed.shape or not np.can_cast(type_.dtype, seed.dtype, "same_kind"):
+            raise ArgumentError(
+                f"the pullback was given cotangent{path} of type {type_}, the result there is {output.type}"
+            )
+        given[seed] = as_node(leaf) if type_.dtype == seed.dtype else apply("astype", as_node(leaf), dtype=seed.dtype)
+    return given
