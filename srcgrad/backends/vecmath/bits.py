@@ -20,6 +20,8 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+Real = Any  # a float64 or float32 in compiled code
+
 CACHE = True
 
 # `forceinline` has LLVM inline these into the calling loop; Numba does not, so the caller's flags stay outside.
@@ -38,7 +40,7 @@ _SQRT_HALF_BITS = {types.float32: 0x3F3504F3, types.float64: 0x3FE6A09E667F3BCD}
 _MAGIC = {types.float32: 1.5 * 2.0**23, types.float64: 1.5 * 2.0**52}
 _MAGIC_BITS = {types.float32: 0x4B400000, types.float64: 0x4338000000000000}
 
-Emit = Callable[[Any, Any, list[Any]], Any]
+Emit = Callable[[Any, Any, Any, list[Any]], Any]
 
 
 def _float_operation(operands: Sequence[Any], emit: Emit) -> Any:
@@ -49,7 +51,7 @@ def _float_operation(operands: Sequence[Any], emit: Emit) -> Any:
 
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         cast = [context.cast(builder, v, t, working) for v, t in zip(values, signature.args, strict=True)]
-        return emit(builder, working, cast)
+        return emit(context, builder, working, cast)
 
     return working(*operands), codegen
 
@@ -81,44 +83,57 @@ def _has_fma(context: Any) -> bool:
     return "+fma" in features.split(",") or triple.startswith(("aarch64", "arm64"))
 
 
+def _product_error(context: Any, builder: Any, working: Any, x: Any, y: Any, product: Any) -> Any:
+    if _has_fma(context):
+        return _call(builder, "fma", working, [x, y, builder.fneg(product)])
+    # Dekker 1971: halves of the factors, whose products are exact
+    splitter = ir.Constant(_LLVM[working], 2.0 ** ((_MANTISSA_BITS[working] + 2) // 2) + 1.0)
+    halves = []
+    for value in (x, y):
+        shifted = builder.fmul(value, splitter)
+        high = builder.fsub(shifted, builder.fsub(shifted, value))
+        halves += [high, builder.fsub(value, high)]
+    x_high, x_low, y_high, y_low = halves
+    error = builder.fsub(builder.fmul(x_high, y_high), product)
+    error = builder.fadd(error, builder.fmul(x_high, y_low))
+    error = builder.fadd(error, builder.fmul(x_low, y_high))
+    return builder.fadd(error, builder.fmul(x_low, y_low))
+
+
 @intrinsic
 def fma(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
     """`a * b + c`, with one rounding where the processor has the instruction, two elsewhere (never a libm call)."""
-    return _float_operation((a, b, c), lambda builder, working, v: _call(builder, "fmuladd", working, v))
+    return _float_operation((a, b, c), lambda context, builder, working, v: _call(builder, "fmuladd", working, v))
 
 
 @intrinsic
 def product_error(typingctx: Any, a: Any, b: Any, product: Any) -> Any:
-    """`a * b - product` exactly, where `product` is the rounded `a * b` (Dekker 1971 where there is no fma)."""
-    operands = (a, b, product)
-    if not all(isinstance(operand, types.Number) for operand in operands):
-        return None
-    working = types.float32 if types.float32 in operands else types.float64
+    """`a * b - product` exactly, where `product` is the rounded `a * b`."""
+    return _float_operation(
+        (a, b, product),
+        lambda context, builder, working, v: _product_error(context, builder, working, *v),
+    )
 
-    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-        x, y, p = (context.cast(builder, v, t, working) for v, t in zip(values, signature.args, strict=True))
+
+@intrinsic
+def fused(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
+    """`a * b + c` with one rounding on every processor, provided that `a * b + c` nearly cancels without `fma`."""
+
+    def emit(context: Any, builder: Any, working: Any, values: list[Any]) -> Any:
+        x, y, z = values
         if _has_fma(context):
-            return _call(builder, "fma", working, [x, y, builder.fneg(p)])
-        splitter = ir.Constant(_LLVM[working], 2.0 ** ((_MANTISSA_BITS[working] + 2) // 2) + 1.0)
-        halves = []
-        for value in (x, y):
-            shifted = builder.fmul(value, splitter)
-            high = builder.fsub(shifted, builder.fsub(shifted, value))
-            halves += [high, builder.fsub(value, high)]
-        x_high, x_low, y_high, y_low = halves
-        error = builder.fsub(builder.fmul(x_high, y_high), p)
-        error = builder.fadd(error, builder.fmul(x_high, y_low))
-        error = builder.fadd(error, builder.fmul(x_low, y_high))
-        return builder.fadd(error, builder.fmul(x_low, y_low))
+            return _call(builder, "fma", working, values)
+        product = builder.fmul(x, y)
+        return builder.fadd(builder.fadd(z, product), _product_error(context, builder, working, x, y, product))
 
-    return working(*operands), codegen
+    return _float_operation((a, b, c), emit)
 
 
 @intrinsic
 def sum_error(typingctx: Any, a: Any, b: Any, total: Any) -> Any:
     """`a + b - total` exactly, where `total` is the rounded `a + b`, whichever is larger (Knuth's two-sum)."""
 
-    def emit(builder: Any, working: Any, values: list[Any]) -> Any:
+    def emit(context: Any, builder: Any, working: Any, values: list[Any]) -> Any:
         x, y, s = values
         y_part = builder.fsub(s, x)
         x_part = builder.fsub(s, y_part)
@@ -130,32 +145,32 @@ def sum_error(typingctx: Any, a: Any, b: Any, total: Any) -> Any:
 @intrinsic
 def rint(typingctx: Any, x: Any) -> Any:
     """The nearest integer, ties to even, as a float."""
-    return _float_operation((x,), lambda builder, working, v: _call(builder, "rint", working, v))
+    return _float_operation((x,), lambda context, builder, working, v: _call(builder, "rint", working, v))
 
 
 @intrinsic
 def absolute(typingctx: Any, x: Any) -> Any:
     """`x` without its sign bit."""
-    return _float_operation((x,), lambda builder, working, v: _call(builder, "fabs", working, v))
+    return _float_operation((x,), lambda context, builder, working, v: _call(builder, "fabs", working, v))
 
 
 @intrinsic
 def square_root(typingctx: Any, x: Any) -> Any:
     """The correctly rounded square root."""
-    return _float_operation((x,), lambda builder, working, v: _call(builder, "sqrt", working, v))
+    return _float_operation((x,), lambda context, builder, working, v: _call(builder, "sqrt", working, v))
 
 
 @intrinsic
 def copysign(typingctx: Any, x: Any, sign: Any) -> Any:
     """`x` with the sign bit of `sign`."""
-    return _float_operation((x, sign), lambda builder, working, v: _call(builder, "copysign", working, v))
+    return _float_operation((x, sign), lambda context, builder, working, v: _call(builder, "copysign", working, v))
 
 
 @intrinsic
 def clamp(typingctx: Any, x: Any, low: Any, high: Any) -> Any:
     """`x` limited to `[low, high]`; NaN stays NaN (the order of the comparisons sees to it)."""
 
-    def emit(builder: Any, working: Any, values: list[Any]) -> Any:
+    def emit(context: Any, builder: Any, working: Any, values: list[Any]) -> Any:
         value, low_value, high_value = values
         value = builder.select(builder.fcmp_ordered("<", high_value, value), high_value, value)
         return builder.select(builder.fcmp_ordered(">", low_value, value), low_value, value)
@@ -168,7 +183,7 @@ def select(typingctx: Any, condition: Any, then: Any, otherwise: Any) -> Any:
     """`then if condition else otherwise`, both computed, no branch."""
     if not isinstance(condition, types.Boolean):
         return None
-    typed = _float_operation((then, otherwise), lambda builder, working, v: v)
+    typed = _float_operation((then, otherwise), lambda context, builder, working, v: v)
     if typed is None:
         return None
     signature, cast = typed
@@ -241,9 +256,7 @@ def to_float(typingctx: Any, n: Any) -> Any:
 
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         shifted = builder.add(values[0], _integer_constant(working, _MAGIC_BITS[working]))
-        return builder.fsub(
-            builder.bitcast(shifted, _LLVM[working]), ir.Constant(_LLVM[working], _MAGIC[working])
-        )
+        return builder.fsub(builder.bitcast(shifted, _LLVM[working]), ir.Constant(_LLVM[working], _MAGIC[working]))
 
     return working(n), codegen
 
@@ -305,7 +318,7 @@ def subtract_exponent(typingctx: Any, x: Any, n: Any) -> Any:
 def quotient(typingctx: Any, numerator: Any, a: Any, b: Any) -> Any:
     """`numerator / (a + b)`, `a >= b`, with little more than one rounding (a residual step after the division)."""
 
-    def emit(builder: Any, working: Any, values: list[Any]) -> Any:
+    def emit(context: Any, builder: Any, working: Any, values: list[Any]) -> Any:
         top, larger, smaller = values
         denominator = builder.fadd(larger, smaller)
         lost = builder.fsub(smaller, builder.fsub(denominator, larger))

@@ -10,6 +10,7 @@ erfinv is a polynomial in `w = -log(1 - x**2)` near 0 and in `sqrt(w)` in the ta
 import numpy as np
 
 from srcgrad.backends.vecmath.bits import (
+    Real,
     absolute,
     clamp,
     copysign,
@@ -20,6 +21,7 @@ from srcgrad.backends.vecmath.bits import (
     square_root,
     vector_function,
 )
+from srcgrad.backends.vecmath.constants import ONE_F32, THREE_F32, TWO_F32
 from srcgrad.backends.vecmath.exponential import exp_of_pair_f32, exp_of_pair_f64
 from srcgrad.backends.vecmath.logarithm import log_f32, log_f64
 
@@ -77,14 +79,11 @@ ERFINV_TAIL_F32 = (
     2.8329768, 1.0016752, 0.009445255, -0.007642837, 0.0056881583, -0.003566581, 0.0014735732,
     -0.000121188124, -0.0002753214, 0.00016134433, -3.064174e-05,
 )  # fmt: skip
-ONE_F32 = np.float32(1.0)
-TWO_F32 = np.float32(2.0)
-THREE_F32 = np.float32(3.0)
 TAIL_OFFSET_F32 = np.float32(2.5)
 
 
 @vector_function
-def erfc_tail_f64(a):
+def erfc_tail_f64(a: Real) -> Real:
     """`erfc(a)` for `a >= 0.5` (larger than 27.3 counts as 27.3, where it is 0)."""
     a = clamp(a, 0.5, 27.3)
     t = (a - 4.0) / (a + 4.0)
@@ -94,7 +93,7 @@ def erfc_tail_f64(a):
 
 
 @vector_function
-def erfc_tail_f32(a):
+def erfc_tail_f32(a: Real) -> Real:
     """`erfc(a)` for `a >= 0.5` (larger than 10.2 counts as 10.2, where it is 0)."""
     a = clamp(a, 0.5, 10.2)
     t = (a - THREE_F32) / (a + THREE_F32)
@@ -104,7 +103,7 @@ def erfc_tail_f32(a):
 
 
 @vector_function
-def erf_f64(x):
+def erf_f64(x: Real) -> Real:
     """The error function."""
     a = absolute(x)
     near = fma(a, polynomial(a * a, ERF_F64), a)
@@ -112,7 +111,7 @@ def erf_f64(x):
 
 
 @vector_function
-def erf_f32(x):
+def erf_f32(x: Real) -> Real:
     """The error function."""
     a = absolute(x)
     near = fma(a, polynomial(a * a, ERF_F32), a)
@@ -120,7 +119,7 @@ def erf_f32(x):
 
 
 @vector_function
-def erfc_f64(x):
+def erfc_f64(x: Real) -> Real:
     """`1 - erf(x)`, accurate in the tail."""
     tail = erfc_tail_f64(absolute(x))
     near = 1.0 - fma(x, polynomial(x * x, ERF_F64), x)
@@ -128,7 +127,7 @@ def erfc_f64(x):
 
 
 @vector_function
-def erfc_f32(x):
+def erfc_f32(x: Real) -> Real:
     """`1 - erf(x)`, accurate in the tail."""
     tail = erfc_tail_f32(absolute(x))
     near = ONE_F32 - fma(x, polynomial(x * x, ERF_F32), x)
@@ -136,7 +135,7 @@ def erfc_f32(x):
 
 
 @vector_function
-def erfinv_f64(x):
+def erfinv_f64(x: Real) -> Real:
     """The inverse of erf; infinite at -1 and 1, NaN beyond."""
     w = -log_f64((1.0 - x) * (1.0 + x))
     root = square_root(w)
@@ -146,7 +145,7 @@ def erfinv_f64(x):
 
 
 @vector_function
-def erfinv_f32(x):
+def erfinv_f32(x: Real) -> Real:
     """The inverse of erf; infinite at -1 and 1, NaN beyond."""
     w = -log_f32((ONE_F32 - x) * (ONE_F32 + x))
     tail = polynomial(square_root(w) - THREE_F32, ERFINV_TAIL_F32)

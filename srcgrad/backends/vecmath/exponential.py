@@ -6,9 +6,8 @@ The coefficients come from our own Remez fits. The argument is clamped to just o
 result is finite and not zero; overflow and gradual underflow are then those of one multiplication.
 """
 
-import numpy as np
-
 from srcgrad.backends.vecmath.bits import (
+    Real,
     absolute,
     clamp,
     fma,
@@ -20,10 +19,19 @@ from srcgrad.backends.vecmath.bits import (
     to_integer,
     vector_function,
 )
+from srcgrad.backends.vecmath.constants import (
+    FOUR_F32,
+    LN2_HIGH,
+    LN2_HIGH_F32,
+    LN2_LOW,
+    LN2_LOW_F32,
+    LOG2_E,
+    LOG2_E_F32,
+    ONE_F32,
+    QUARTER_F32,
+    TWO_F32,
+)
 
-LOG2_E = 1.4426950408889634
-LN2_HIGH = 0.6931471803691238
-LN2_LOW = 1.9082149292705877e-10
 # (exp(r) - 1 - r) / r**2 on |r| <= ln2 / 2
 EXP_F64 = (
     0.5000000000000011, 0.1666666666666641, 0.041666666666530384, 0.008333333333495861,
@@ -42,20 +50,13 @@ EXP2_F64 = (
     1.0178046377548773e-07, 7.073863441276085e-09, 4.457403292406318e-10,
 )  # fmt: skip
 
-LOG2_E_F32 = np.float32(1.442695)
-LN2_HIGH_F32 = np.float32(0.693359375)
-LN2_LOW_F32 = np.float32(-2.1219444e-4)
 EXP_F32 = (0.49999994, 0.16666521, 0.041668385, 0.008368712, 0.0013814641)
 EXPM1_F32 = (0.5, 0.16666666, 0.041666362, 0.00833339, 0.0013940631, 0.000198456)
 EXP2_F32 = (0.6931472, 0.2402265, 0.05550411, 0.009618036, 0.0013333432, 0.00015467122, 1.5314707e-05)
-QUARTER_F32 = np.float32(0.25)
-ONE_F32 = np.float32(1.0)
-TWO_F32 = np.float32(2.0)
-FOUR_F32 = np.float32(4.0)
 
 
 @vector_function
-def exp_f64(x):
+def exp_f64(x: Real) -> Real:
     """`e**x`."""
     x = clamp(x, -746.0, 710.0)
     k = rint(x * LOG2_E)
@@ -65,7 +66,7 @@ def exp_f64(x):
 
 
 @vector_function
-def exp_f32(x):
+def exp_f32(x: Real) -> Real:
     """`e**x`."""
     x = clamp(x, -104.0, 89.0)
     k = rint(x * LOG2_E_F32)
@@ -75,7 +76,7 @@ def exp_f32(x):
 
 
 @vector_function
-def exp_of_pair_f64(x, low):
+def exp_of_pair_f64(x: Real, low: Real) -> Real:
     """`e**(x + low)` for `|low|` far below `|x|`, with one rounding less than `exp`."""
     x = clamp(x, -746.0, 710.0)
     k = rint(x * LOG2_E)
@@ -87,7 +88,7 @@ def exp_of_pair_f64(x, low):
 
 
 @vector_function
-def exp_of_pair_f32(x, low):
+def exp_of_pair_f32(x: Real, low: Real) -> Real:
     """`e**(x + low)` for `|low|` far below `|x|`, with one rounding less than `exp`."""
     x = clamp(x, -104.0, 89.0)
     k = rint(x * LOG2_E_F32)
@@ -99,7 +100,7 @@ def exp_of_pair_f32(x, low):
 
 
 @vector_function
-def exp2_f64(x):
+def exp2_f64(x: Real) -> Real:
     """`2**x`."""
     x = clamp(x, -1076.0, 1025.0)
     k = rint(x)
@@ -108,7 +109,7 @@ def exp2_f64(x):
 
 
 @vector_function
-def exp2_f32(x):
+def exp2_f32(x: Real) -> Real:
     """`2**x`."""
     x = clamp(x, -151.0, 129.0)
     k = rint(x)
@@ -117,7 +118,7 @@ def exp2_f32(x):
 
 
 @vector_function
-def quarter_expm1_f64(x):
+def quarter_expm1_f64(x: Real) -> Real:
     """`(e**x - 1) / 4` for `x <= 710.7` (larger ones are taken as that), relative error below 2 ulp.
 
     A quarter, so that the callers (sinh up to 710.47) meet no overflow before the last multiplication.
@@ -133,7 +134,7 @@ def quarter_expm1_f64(x):
 
 
 @vector_function
-def quarter_expm1_f32(x):
+def quarter_expm1_f32(x: Real) -> Real:
     """`(e**x - 1) / 4` for `x <= 89.7` (larger ones are taken as that), relative error below 2 ulp."""
     x = clamp(x, -18.0, 89.7)
     k = rint(x * LOG2_E_F32)
@@ -146,12 +147,12 @@ def quarter_expm1_f32(x):
 
 
 @vector_function
-def expm1_f64(x):
+def expm1_f64(x: Real) -> Real:
     """`e**x - 1`, accurate near 0."""
     return select(absolute(x) < 1e-300, x, 4.0 * quarter_expm1_f64(x))
 
 
 @vector_function
-def expm1_f32(x):
+def expm1_f32(x: Real) -> Real:
     """`e**x - 1`, accurate near 0."""
     return select(absolute(x) < 1e-30, x, FOUR_F32 * quarter_expm1_f32(x))

@@ -9,6 +9,7 @@ are reflected: `gamma(x) gamma(1 - x) = pi / sin(pi x)`.
 import numpy as np
 
 from srcgrad.backends.vecmath.bits import (
+    Real,
     absolute,
     copysign,
     fma,
@@ -17,11 +18,12 @@ from srcgrad.backends.vecmath.bits import (
     select,
     vector_function,
 )
+from srcgrad.backends.vecmath.constants import HALF_F32, ONE_F32, PI, PI_F32, TWO_F32, ZERO_F32
 from srcgrad.backends.vecmath.logarithm import log_f32, log_f64
+from srcgrad.backends.vecmath.rare import rarely
 from srcgrad.backends.vecmath.trigonometric import cos_pi_f32, cos_pi_f64, sin_pi_f32, sin_pi_f64
 
 INVERSE_PI_F64 = 0.3183098861837907
-PI = 3.141592653589793
 PI_SQUARE = 9.869604401089358
 # 1 - Euler's constant, log(2 pi) / 2 - 1 / 2
 GAMMALN_SLOPE = 0.42278433509846713
@@ -33,7 +35,7 @@ GAMMALN_F64 = (
     9.945247940287025e-05, -4.4922169268896433e-05, 2.05415968717312e-05, -9.463234480403165e-06,
     4.240203987027599e-06, -1.9580338865623914e-06, 1.2314275194405285e-06, -5.96740520620765e-07,
 )  # fmt: skip
-# x (gammaln(x) - (x - 1/2) (log(x) - 1) - constant) in 1 / x**2, x >= 8
+# Stirling's series: x times gammaln(x) less (x - 1/2) (log(x) - 1) + constant, in 1 / x**2, x >= 8
 STIRLING_F64 = (
     0.08333333333333245, -0.0027777777767980056, 0.0007936504166934403, -0.0005951695855567332,
     0.000835303695765415, -0.0016086433521506351,
@@ -65,18 +67,13 @@ DIGAMMA_F32 = (
 DIGAMMA_TAIL_F32 = (0.083332926, -0.008248446)
 TRIGAMMA_TAIL_F32 = (0.16666655, -0.033307597, 0.022168001)
 INVERSE_PI_F32 = np.float32(0.31830987)
-PI_F32 = np.float32(3.1415927)
 PI_SQUARE_F32 = np.float32(9.869604)
 GAMMALN_SLOPE_F32 = np.float32(0.42278433)
-ZERO_F32 = np.float32(0.0)
-HALF_F32 = np.float32(0.5)
-ONE_F32 = np.float32(1.0)
-TWO_F32 = np.float32(2.0)
 
 
 @vector_function
-def gammaln_positive_f64(x):
-    """`log(gamma(x))` for `x >= 0`."""
+def gammaln_shift_f64(x: Real) -> tuple[Real, ...]:
+    """`(a, p)` for `0 <= x < 8`: `gammaln(x) = a + log(p)` from 3/2 on, `a - log(p)` below."""
     z = x
     product = 1.0
     for _ in range(6):
@@ -88,17 +85,49 @@ def gammaln_positive_f64(x):
         product = select(below, product * z, product)
         z = select(below, z + 1.0, z)
     u = z - 2.0
-    large = x >= 8.0
-    log_x = log_f64(select(large, x, product))
-    near = fma(u, fma(u, polynomial(u, GAMMALN_F64), GAMMALN_SLOPE), select(x < 1.5, -log_x, log_x))
-    inverse = 1.0 / x
-    series = fma(inverse, polynomial(inverse * inverse, STIRLING_F64), STIRLING_CONSTANT)
-    return select(large, fma(x - 0.5, log_x - 1.0, series), near)
+    return u * fma(u, polynomial(u, GAMMALN_F64), GAMMALN_SLOPE), product
 
 
 @vector_function
-def gammaln_positive_f32(x):
-    """`log(gamma(x))` for `x >= 0`."""
+def stirling_f64(x: Real, log_x: Real) -> Real:
+    """`gammaln(x)` for `x >= 8`."""
+    inverse = 1.0 / x
+    series = fma(inverse, polynomial(inverse * inverse, STIRLING_F64), STIRLING_CONSTANT)
+    return fma(x - 0.5, log_x - 1.0, series)
+
+
+@vector_function
+def sine_over_pi_f64(x: Real) -> Real:
+    """`|sin(pi x)| / pi`."""
+    distance = absolute(x - rint(x))
+    sine = select(distance > 0.25, cos_pi_f64(0.5 - distance), sin_pi_f64(distance))
+    return select(distance < 1e-9, distance, sine * INVERSE_PI_F64)
+
+
+@vector_function
+def gammaln_very_negative_f64(x: Real) -> Real:
+    """`log(|gamma(x)|)` for `x <= -7`; infinite at the integers."""
+    y = 1.0 - x
+    return select(rint(x) == x, np.inf, -log_f64(sine_over_pi_f64(x)) - stirling_f64(y, log_f64(y)))
+
+
+@vector_function
+def gammaln_f64(x: Real) -> Real:
+    """`log(|gamma(x)|)`; infinite at 0 and the negative integers."""
+    negative = x < 0.0
+    y = select(negative, 1.0 - x, x)
+    near, product = gammaln_shift_f64(y)
+    # One logarithm of a product: two would cancel around the zeros between the negative integers.
+    reflected = sine_over_pi_f64(x) * select(y < 1.5, 1.0 / product, product)
+    log_p = log_f64(select(negative, reflected, select(x >= 8.0, x, product)))
+    small = select(negative, -near, near) + select(negative | (x < 1.5), -log_p, log_p)
+    usual = select(x >= 8.0, stirling_f64(x, log_p), small)
+    return rarely(x, select(negative, x, 0.0), 7.0, usual, gammaln_very_negative_f64)
+
+
+@vector_function
+def gammaln_shift_f32(x: Real) -> tuple[Real, ...]:
+    """`(a, p)` for `0 <= x < 8`: `gammaln(x) = a + log(p)` from 3/2 on, `a - log(p)` below."""
     z = x
     product = ONE_F32
     for _ in range(6):
@@ -110,38 +139,48 @@ def gammaln_positive_f32(x):
         product = select(below, product * z, product)
         z = select(below, z + ONE_F32, z)
     u = z - TWO_F32
-    large = x >= 8.0
-    log_x = log_f32(select(large, x, product))
-    near = fma(u, fma(u, polynomial(u, GAMMALN_F32), GAMMALN_SLOPE_F32), select(x < 1.5, -log_x, log_x))
+    return u * fma(u, polynomial(u, GAMMALN_F32), GAMMALN_SLOPE_F32), product
+
+
+@vector_function
+def stirling_f32(x: Real, log_x: Real) -> Real:
+    """`gammaln(x)` for `x >= 8`."""
     inverse = ONE_F32 / x
     series = fma(inverse, polynomial(inverse * inverse, STIRLING_F32), STIRLING_CONSTANT)
-    return select(large, fma(x - HALF_F32, log_x - ONE_F32, series), near)
+    return fma(x - HALF_F32, log_x - ONE_F32, series)
 
 
 @vector_function
-def gammaln_f64(x):
-    """`log(|gamma(x)|)`; infinite at 0 and the negative integers."""
-    negative = x < 0.0
-    y = gammaln_positive_f64(select(negative, 1.0 - x, x))
-    distance = absolute(x - rint(x))
-    sine = select(distance > 0.25, cos_pi_f64(0.5 - distance, 0.0), sin_pi_f64(distance, 0.0))
-    reflected = -log_f64(select(distance < 1e-9, distance, sine * INVERSE_PI_F64)) - y
-    return select(negative, select(rint(x) == x, np.inf, reflected), y)
-
-
-@vector_function
-def gammaln_f32(x):
-    """`log(|gamma(x)|)`; infinite at 0 and the negative integers."""
-    negative = x < 0.0
-    y = gammaln_positive_f32(select(negative, ONE_F32 - x, x))
+def sine_over_pi_f32(x: Real) -> Real:
+    """`|sin(pi x)| / pi`."""
     distance = absolute(x - rint(x))
     sine = select(distance > 0.25, cos_pi_f32(HALF_F32 - distance), sin_pi_f32(distance))
-    reflected = -log_f32(select(distance < 1e-4, distance, sine * INVERSE_PI_F32)) - y
-    return select(negative, select(rint(x) == x, np.inf, reflected), y)
+    return select(distance < 1e-4, distance, sine * INVERSE_PI_F32)
 
 
 @vector_function
-def digamma_positive_f64(x):
+def gammaln_very_negative_f32(x: Real) -> Real:
+    """`log(|gamma(x)|)` for `x <= -7`; infinite at the integers."""
+    y = ONE_F32 - x
+    return select(rint(x) == x, np.inf, -log_f32(sine_over_pi_f32(x)) - stirling_f32(y, log_f32(y)))
+
+
+@vector_function
+def gammaln_f32(x: Real) -> Real:
+    """`log(|gamma(x)|)`; infinite at 0 and the negative integers."""
+    negative = x < 0.0
+    y = select(negative, ONE_F32 - x, x)
+    near, product = gammaln_shift_f32(y)
+    # One logarithm of a product: two would cancel around the zeros between the negative integers.
+    reflected = sine_over_pi_f32(x) * select(y < 1.5, ONE_F32 / product, product)
+    log_p = log_f32(select(negative, reflected, select(x >= 8.0, x, product)))
+    small = select(negative, -near, near) + select(negative | (x < 1.5), -log_p, log_p)
+    usual = select(x >= 8.0, stirling_f32(x, log_p), small)
+    return rarely(x, select(negative, x, ZERO_F32), 7.0, usual, gammaln_very_negative_f32)
+
+
+@vector_function
+def digamma_positive_f64(x: Real) -> Real:
     """The logarithmic derivative of gamma for `x >= 0`."""
     z = x
     top, bottom = 0.0, 1.0
@@ -162,7 +201,7 @@ def digamma_positive_f64(x):
 
 
 @vector_function
-def digamma_positive_f32(x):
+def digamma_positive_f32(x: Real) -> Real:
     """The logarithmic derivative of gamma for `x >= 0`."""
     z = x
     top, bottom = ZERO_F32, ONE_F32
@@ -183,7 +222,7 @@ def digamma_positive_f32(x):
 
 
 @vector_function
-def digamma_f64(x):
+def digamma_f64(x: Real) -> Real:
     """The logarithmic derivative of gamma; NaN at the negative integers."""
     negative = x < 0.0
     y = digamma_positive_f64(select(negative, 1.0 - x, x))
@@ -191,13 +230,13 @@ def digamma_f64(x):
     near = absolute(distance)
     far = near > 0.25
     g = select(far, 0.5 - near, near)
-    sine, cosine = sin_pi_f64(g, 0.0), cos_pi_f64(g, 0.0)
+    sine, cosine = sin_pi_f64(g), cos_pi_f64(g)
     cotangent = copysign(select(far, sine, cosine) / select(far, cosine, sine), distance)
     return select(negative, select(rint(x) == x, np.nan, y - PI * cotangent), y)
 
 
 @vector_function
-def digamma_f32(x):
+def digamma_f32(x: Real) -> Real:
     """The logarithmic derivative of gamma; NaN at the negative integers."""
     negative = x < 0.0
     y = digamma_positive_f32(select(negative, ONE_F32 - x, x))
@@ -211,7 +250,7 @@ def digamma_f32(x):
 
 
 @vector_function
-def trigamma_positive_f64(x):
+def trigamma_positive_f64(x: Real) -> Real:
     """The second derivative of `log(gamma(x))` for `x >= 0`."""
     top, bottom = 0.0, 1.0
     z = x
@@ -229,7 +268,7 @@ def trigamma_positive_f64(x):
 
 
 @vector_function
-def trigamma_positive_f32(x):
+def trigamma_positive_f32(x: Real) -> Real:
     """The second derivative of `log(gamma(x))` for `x >= 0`."""
     top, bottom = ZERO_F32, ONE_F32
     z = x
@@ -247,18 +286,18 @@ def trigamma_positive_f32(x):
 
 
 @vector_function
-def polygamma1_f64(x):
+def polygamma1_f64(x: Real) -> Real:
     """The derivative of digamma; infinite at 0 and the negative integers."""
     negative = x < 0.0
     y = trigamma_positive_f64(select(negative, 1.0 - x, x))
     distance = absolute(x - rint(x))
-    sine = select(distance > 0.25, cos_pi_f64(0.5 - distance, 0.0), sin_pi_f64(distance, 0.0))
+    sine = select(distance > 0.25, cos_pi_f64(0.5 - distance), sin_pi_f64(distance))
     reflected = PI_SQUARE / (sine * sine) - y
     return select(negative, select(rint(x) == x, np.inf, reflected), y)
 
 
 @vector_function
-def polygamma1_f32(x):
+def polygamma1_f32(x: Real) -> Real:
     """The derivative of digamma; infinite at 0 and the negative integers."""
     negative = x < 0.0
     y = trigamma_positive_f32(select(negative, ONE_F32 - x, x))

@@ -3,6 +3,7 @@
 import numpy as np
 
 from srcgrad.backends.vecmath.bits import (
+    Real,
     absolute,
     clamp,
     copysign,
@@ -12,22 +13,15 @@ from srcgrad.backends.vecmath.bits import (
     square_root,
     vector_function,
 )
+from srcgrad.backends.vecmath.constants import EIGHTH_F32, HALF_F32, LN2, LN2_F32, ONE_F32, QUARTER_F32, TWO_54, TWO_F32
 from srcgrad.backends.vecmath.exponential import quarter_expm1_f32, quarter_expm1_f64
 from srcgrad.backends.vecmath.logarithm import log1p_f32, log1p_f64
 
-LN2 = 0.6931471805599453
-TWO_54 = 2.0**54
-LN2_F32 = np.float32(0.6931472)
-QUARTER_F32 = np.float32(0.25)
-EIGHTH_F32 = np.float32(0.125)
-HALF_F32 = np.float32(0.5)
-ONE_F32 = np.float32(1.0)
-TWO_F32 = np.float32(2.0)
 TWO_25_F32 = np.float32(2.0**25)
 
 
 @vector_function
-def tanh_f64(x):
+def tanh_f64(x: Real) -> Real:
     """`expm1(2|x|) / (expm1(2|x|) + 2)` with the sign of `x`; 1 beyond 20, where it is exact to the last bit."""
     magnitude = absolute(x)
     q = quarter_expm1_f64(2.0 * clamp(magnitude, 0.0, 20.0))
@@ -36,7 +30,7 @@ def tanh_f64(x):
 
 
 @vector_function
-def tanh_f32(x):
+def tanh_f32(x: Real) -> Real:
     """`expm1(2|x|) / (expm1(2|x|) + 2)` with the sign of `x`; 1 beyond 10, where it is exact to the last bit."""
     magnitude = clamp(absolute(x), 0.0, 10.0)
     q = quarter_expm1_f32(magnitude + magnitude)
@@ -45,7 +39,7 @@ def tanh_f32(x):
 
 
 @vector_function
-def sinh_f64(x):
+def sinh_f64(x: Real) -> Real:
     """`(t + t / (t + 1)) / 2` with `t = expm1(|x|)` and the sign of `x`."""
     magnitude = absolute(x)
     q = quarter_expm1_f64(magnitude)
@@ -54,7 +48,7 @@ def sinh_f64(x):
 
 
 @vector_function
-def sinh_f32(x):
+def sinh_f32(x: Real) -> Real:
     """`(t + t / (t + 1)) / 2` with `t = expm1(|x|)` and the sign of `x`."""
     magnitude = absolute(x)
     q = quarter_expm1_f32(magnitude)
@@ -63,21 +57,21 @@ def sinh_f32(x):
 
 
 @vector_function
-def cosh_f64(x):
+def cosh_f64(x: Real) -> Real:
     """`(exp(|x|) + 1 / exp(|x|)) / 2`."""
     quarter = quarter_expm1_f64(absolute(x)) + 0.25
     return 2.0 * quarter + 0.125 / quarter
 
 
 @vector_function
-def cosh_f32(x):
+def cosh_f32(x: Real) -> Real:
     """`(exp(|x|) + 1 / exp(|x|)) / 2`."""
     quarter = quarter_expm1_f32(absolute(x)) + QUARTER_F32
     return TWO_F32 * quarter + EIGHTH_F32 / quarter
 
 
 @vector_function
-def arcsinh_f64(x):
+def arcsinh_f64(x: Real) -> Real:
     """`log1p(|x| + x**2 / (1 + sqrt(1 + x**2)))` with the sign of `x`; `log(|x|) + ln2` for huge `x`."""
     magnitude = absolute(x)
     huge = magnitude > TWO_54
@@ -88,7 +82,7 @@ def arcsinh_f64(x):
 
 
 @vector_function
-def arcsinh_f32(x):
+def arcsinh_f32(x: Real) -> Real:
     """`log1p(|x| + x**2 / (1 + sqrt(1 + x**2)))` with the sign of `x`; `log(|x|) + ln2` for huge `x`."""
     magnitude = absolute(x)
     huge = magnitude > TWO_25_F32
@@ -99,7 +93,7 @@ def arcsinh_f32(x):
 
 
 @vector_function
-def arccosh_f64(x):
+def arccosh_f64(x: Real) -> Real:
     """`log1p(t + sqrt(t (t + 2)))` with `t = x - 1`; `log(x) + ln2` for huge `x`, NaN below 1."""
     huge = x > TWO_54
     t = x - 1.0
@@ -109,7 +103,7 @@ def arccosh_f64(x):
 
 
 @vector_function
-def arccosh_f32(x):
+def arccosh_f32(x: Real) -> Real:
     """`log1p(t + sqrt(t (t + 2)))` with `t = x - 1`; `log(x) + ln2` for huge `x`, NaN below 1."""
     huge = x > TWO_25_F32
     t = x - ONE_F32
@@ -119,14 +113,14 @@ def arccosh_f32(x):
 
 
 @vector_function
-def arctanh_f64(x):
+def arctanh_f64(x: Real) -> Real:
     """`log1p(2 |x| / (1 - |x|)) / 2` with the sign of `x`; infinite at 1, NaN beyond."""
     magnitude = absolute(x)
     return copysign(0.5 * log1p_f64((magnitude + magnitude) / (1.0 - magnitude)), x)
 
 
 @vector_function
-def arctanh_f32(x):
+def arctanh_f32(x: Real) -> Real:
     """`log1p(2 |x| / (1 - |x|)) / 2` with the sign of `x`; infinite at 1, NaN beyond."""
     magnitude = absolute(x)
     return copysign(HALF_F32 * log1p_f32((magnitude + magnitude) / (ONE_F32 - magnitude)), x)

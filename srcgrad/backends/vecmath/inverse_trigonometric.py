@@ -8,6 +8,7 @@ argument back below 1/2 (Cody and Waite 1980). arctan reduces to `|t| <= tan(pi/
 import numpy as np
 
 from srcgrad.backends.vecmath.bits import (
+    Real,
     absolute,
     copysign,
     fma,
@@ -16,13 +17,12 @@ from srcgrad.backends.vecmath.bits import (
     square_root,
     vector_function,
 )
+from srcgrad.backends.vecmath.constants import HALF_F32, ONE_F32, PI, PI_F32, PI_LOW, PI_LOW_F32, TWO_F32
 
 HALF_PI = 1.5707963267948966
 HALF_PI_LOW = 6.123233995736766e-17
 QUARTER_PI = 0.7853981633974483
 QUARTER_PI_LOW = 3.061616997868383e-17
-PI = 3.141592653589793
-PI_LOW = 1.2246467991473532e-16
 TAN_EIGHTH_PI = 0.41421356237309503
 TAN_THREE_EIGHTHS_PI = 2.414213562373095
 # (arcsin(s) - s) / s**3 and (arctan(t) - t) / t**3 in the square of the argument
@@ -42,18 +42,12 @@ HALF_PI_F32 = np.float32(1.5707964)
 HALF_PI_LOW_F32 = np.float32(-4.371139e-08)
 QUARTER_PI_F32 = np.float32(0.7853982)
 QUARTER_PI_LOW_F32 = np.float32(-2.1855694e-08)
-PI_F32 = np.float32(3.1415927)
-PI_LOW_F32 = np.float32(-8.742278e-08)
 TAN_EIGHTH_PI_F32 = np.float32(0.41421357)
 TAN_THREE_EIGHTHS_PI_F32 = np.float32(2.4142135)
-ZERO_F32 = np.float32(0.0)
-HALF_F32 = np.float32(0.5)
-ONE_F32 = np.float32(1.0)
-TWO_F32 = np.float32(2.0)
 
 
 @vector_function
-def arcsin_f64(x):
+def arcsin_f64(x: Real) -> Real:
     """The inverse sine; NaN outside [-1, 1]."""
     magnitude = absolute(x)
     large = magnitude > 0.5
@@ -65,7 +59,7 @@ def arcsin_f64(x):
 
 
 @vector_function
-def arcsin_f32(x):
+def arcsin_f32(x: Real) -> Real:
     """The inverse sine; NaN outside [-1, 1]."""
     magnitude = absolute(x)
     large = magnitude > 0.5
@@ -77,7 +71,7 @@ def arcsin_f32(x):
 
 
 @vector_function
-def arccos_f64(x):
+def arccos_f64(x: Real) -> Real:
     """The inverse cosine; NaN outside [-1, 1]."""
     magnitude = absolute(x)
     large = magnitude > 0.5
@@ -90,7 +84,7 @@ def arccos_f64(x):
 
 
 @vector_function
-def arccos_f32(x):
+def arccos_f32(x: Real) -> Real:
     """The inverse cosine; NaN outside [-1, 1]."""
     magnitude = absolute(x)
     large = magnitude > 0.5
@@ -103,7 +97,7 @@ def arccos_f32(x):
 
 
 @vector_function
-def arctan_f64(x):
+def arctan_f64(x: Real) -> Real:
     """The inverse tangent."""
     a = absolute(x)
     middle = a > TAN_EIGHTH_PI
@@ -117,7 +111,7 @@ def arctan_f64(x):
 
 
 @vector_function
-def arctan_f32(x):
+def arctan_f32(x: Real) -> Real:
     """The inverse tangent."""
     a = absolute(x)
     middle = a > TAN_EIGHTH_PI_F32
@@ -131,7 +125,7 @@ def arctan_f32(x):
 
 
 @vector_function
-def arctan2_f64(y, x):
+def arctan2_f64(y: Real, x: Real) -> Real:
     """The angle of the point `(x, y)`, in [-pi, pi], with the conventions of C for zeros and infinities."""
     a, b = absolute(x), absolute(y)
     steep = b > a
@@ -152,7 +146,7 @@ def arctan2_f64(y, x):
 
 
 @vector_function
-def arctan2_f32(y, x):
+def arctan2_f32(y: Real, x: Real) -> Real:
     """The angle of the point `(x, y)`, in [-pi, pi], with the conventions of C for zeros and infinities."""
     a, b = absolute(x), absolute(y)
     steep = b > a

@@ -11,6 +11,7 @@ minimax polynomial of our own. float32 needs no division: `log(1 + f) = f - f**2
 import numpy as np
 
 from srcgrad.backends.vecmath.bits import (
+    Real,
     copysign,
     exponent,
     fma,
@@ -20,17 +21,21 @@ from srcgrad.backends.vecmath.bits import (
     to_float,
     vector_function,
 )
-from srcgrad.backends.vecmath.exponential import (
+from srcgrad.backends.vecmath.constants import (
     LN2_HIGH,
     LN2_HIGH_F32,
     LN2_LOW,
     LN2_LOW_F32,
     LOG2_E,
     LOG2_E_F32,
+    MIN_NORMAL,
+    MIN_NORMAL_F32,
+    ONE_F32,
+    TWO_24_F32,
+    TWO_54,
+    ZERO_F32,
 )
 
-INFINITY = np.inf
-NAN = np.nan
 # (2 atanh(s) - 2 s) / s**3 in z = s**2, up to s = (sqrt(2) - 1) / (sqrt(2) + 1)
 LOG_F64 = (
     0.6666666666666735, 0.39999999999413477, 0.28571428742663263, 0.22222198544175834, 0.1818356586132795,
@@ -50,17 +55,10 @@ LOG10_E_F32 = np.float32(0.4342945)
 LOG10_E_LOW_F32 = np.float32(-1.010305e-08)
 LOG10_2_HIGH_F32 = np.float32(0.3010254)
 LOG10_2_LOW_F32 = np.float32(4.605039e-06)
-MIN_NORMAL = 2.0**-1022
-MIN_NORMAL_F32 = np.float32(2.0**-126)
-TWO_54 = 2.0**54
-TWO_24_F32 = np.float32(2.0**24)
-ZERO_F32 = np.float32(0.0)
-ONE_F32 = np.float32(1.0)
-HALF_F32 = np.float32(0.5)
 
 
 @vector_function
-def log_of_parts_f64(f, e):
+def log_of_parts_f64(f: Real, e: Real) -> Real:
     """`log(2**e (1 + f))` for `1 + f` in `[sqrt(1/2), sqrt(2))`."""
     s = f / (2.0 + f)
     z = s * s
@@ -70,7 +68,7 @@ def log_of_parts_f64(f, e):
 
 
 @vector_function
-def log_of_parts_f32(f, e):
+def log_of_parts_f32(f: Real, e: Real) -> Real:
     """`log(2**e (1 + f))` for `1 + f` in `[sqrt(1/2), sqrt(2))`."""
     square = f * f
     tail = fma(square * f, polynomial(f, LOG_F32), e * LN2_LOW_F32)
@@ -78,7 +76,7 @@ def log_of_parts_f32(f, e):
 
 
 @vector_function
-def log1p_pair_f64(f):
+def log1p_pair_f64(f: Real) -> tuple[Real, ...]:
     """`log(1 + f)` as the sum of two doubles (some 60 bits) for `1 + f` in `[sqrt(1/2), sqrt(2))`."""
     s = f / (2.0 + f)
     z = s * s
@@ -89,7 +87,7 @@ def log1p_pair_f64(f):
 
 
 @vector_function
-def log1p_pair_f32(f):
+def log1p_pair_f32(f: Real) -> tuple[Real, ...]:
     """`log(1 + f)` as the sum of two float32 for `1 + f` in `[sqrt(1/2), sqrt(2))`."""
     square = f * f
     less = fma(square, 0.5, -(square * f) * polynomial(f, LOG_F32))
@@ -98,31 +96,29 @@ def log1p_pair_f32(f):
 
 
 @vector_function
-def log_f64(x):
+def log_f64(x: Real) -> Real:
     """The natural logarithm; -inf at 0, NaN below."""
     subnormal = x < MIN_NORMAL
     normal = select(subnormal, x * TWO_54, x)
     e = exponent(normal)
     y = log_of_parts_f64(subtract_exponent(normal, e) - 1.0, to_float(e) - select(subnormal, 54.0, 0.0))
-    y = select(x == 0.0, -INFINITY, y)
-    return select((x >= 0.0) & (x < INFINITY), y, select(x < 0.0, NAN, x))
+    y = select(x == 0.0, -np.inf, y)
+    return select((x >= 0.0) & (x < np.inf), y, select(x < 0.0, np.nan, x))
 
 
 @vector_function
-def log_f32(x):
+def log_f32(x: Real) -> Real:
     """The natural logarithm; -inf at 0, NaN below."""
     subnormal = x < MIN_NORMAL_F32
     normal = select(subnormal, x * TWO_24_F32, x)
     e = exponent(normal)
-    y = log_of_parts_f32(
-        subtract_exponent(normal, e) - ONE_F32, to_float(e) - select(subnormal, 24.0, ZERO_F32)
-    )
-    y = select(x == 0.0, -INFINITY, y)
-    return select((x >= 0.0) & (x < INFINITY), y, select(x < 0.0, NAN, x))
+    y = log_of_parts_f32(subtract_exponent(normal, e) - ONE_F32, to_float(e) - select(subnormal, 24.0, ZERO_F32))
+    y = select(x == 0.0, -np.inf, y)
+    return select((x >= 0.0) & (x < np.inf), y, select(x < 0.0, np.nan, x))
 
 
 @vector_function
-def log1p_f64(x):
+def log1p_f64(x: Real) -> Real:
     """`log(1 + x)`, accurate near 0; -inf at -1, NaN below."""
     u = 1.0 + x
     e = exponent(u)
@@ -130,36 +126,36 @@ def log1p_f64(x):
     lost = (x - (u - 1.0)) * subtract_exponent(1.0, e)
     f = (subtract_exponent(u, e) - 1.0) + select(x < TWO_54, lost, 0.0)
     y = copysign(log_of_parts_f64(f, to_float(e)), x)
-    y = select(x == -1.0, -INFINITY, y)
-    return select((x >= -1.0) & (x < INFINITY), y, select(x < -1.0, NAN, x))
+    y = select(x == -1.0, -np.inf, y)
+    return select((x >= -1.0) & (x < np.inf), y, select(x < -1.0, np.nan, x))
 
 
 @vector_function
-def log1p_f32(x):
+def log1p_f32(x: Real) -> Real:
     """`log(1 + x)`, accurate near 0; -inf at -1, NaN below."""
     u = ONE_F32 + x
     e = exponent(u)
     lost = (x - (u - ONE_F32)) * subtract_exponent(ONE_F32, e)
     f = (subtract_exponent(u, e) - ONE_F32) + select(x < TWO_24_F32, lost, 0.0)
     y = copysign(log_of_parts_f32(f, to_float(e)), x)
-    y = select(x == -1.0, -INFINITY, y)
-    return select((x >= -1.0) & (x < INFINITY), y, select(x < -1.0, NAN, x))
+    y = select(x == -1.0, -np.inf, y)
+    return select((x >= -1.0) & (x < np.inf), y, select(x < -1.0, np.nan, x))
 
 
 @vector_function
-def log2_f64(x):
+def log2_f64(x: Real) -> Real:
     """The logarithm to base 2, exact for powers of two; -inf at 0, NaN below."""
     subnormal = x < MIN_NORMAL
     normal = select(subnormal, x * TWO_54, x)
     e = exponent(normal)
     y, rest = log1p_pair_f64(subtract_exponent(normal, e) - 1.0)
     y = fma(y, LOG2_E, fma(y, LOG2_E_LOW, rest * LOG2_E)) + (to_float(e) - select(subnormal, 54.0, 0.0))
-    y = select(x == 0.0, -INFINITY, y)
-    return select((x >= 0.0) & (x < INFINITY), y, select(x < 0.0, NAN, x))
+    y = select(x == 0.0, -np.inf, y)
+    return select((x >= 0.0) & (x < np.inf), y, select(x < 0.0, np.nan, x))
 
 
 @vector_function
-def log2_f32(x):
+def log2_f32(x: Real) -> Real:
     """The logarithm to base 2, exact for powers of two; -inf at 0, NaN below."""
     subnormal = x < MIN_NORMAL_F32
     normal = select(subnormal, x * TWO_24_F32, x)
@@ -167,12 +163,12 @@ def log2_f32(x):
     y, rest = log1p_pair_f32(subtract_exponent(normal, e) - ONE_F32)
     y = fma(y, LOG2_E_F32, fma(y, LOG2_E_LOW_F32, rest * LOG2_E_F32))
     y = y + (to_float(e) - select(subnormal, 24.0, ZERO_F32))
-    y = select(x == 0.0, -INFINITY, y)
-    return select((x >= 0.0) & (x < INFINITY), y, select(x < 0.0, NAN, x))
+    y = select(x == 0.0, -np.inf, y)
+    return select((x >= 0.0) & (x < np.inf), y, select(x < 0.0, np.nan, x))
 
 
 @vector_function
-def log10_f64(x):
+def log10_f64(x: Real) -> Real:
     """The logarithm to base 10; -inf at 0, NaN below."""
     subnormal = x < MIN_NORMAL
     normal = select(subnormal, x * TWO_54, x)
@@ -181,12 +177,12 @@ def log10_f64(x):
     y, rest = log1p_pair_f64(subtract_exponent(normal, e) - 1.0)
     low = fma(k, LOG10_2_LOW, fma(y, LOG10_E_LOW, rest * LOG10_E))
     y = fma(k, LOG10_2_HIGH, fma(y, LOG10_E, low))
-    y = select(x == 0.0, -INFINITY, y)
-    return select((x >= 0.0) & (x < INFINITY), y, select(x < 0.0, NAN, x))
+    y = select(x == 0.0, -np.inf, y)
+    return select((x >= 0.0) & (x < np.inf), y, select(x < 0.0, np.nan, x))
 
 
 @vector_function
-def log10_f32(x):
+def log10_f32(x: Real) -> Real:
     """The logarithm to base 10; -inf at 0, NaN below."""
     subnormal = x < MIN_NORMAL_F32
     normal = select(subnormal, x * TWO_24_F32, x)
@@ -195,5 +191,5 @@ def log10_f32(x):
     y, rest = log1p_pair_f32(subtract_exponent(normal, e) - ONE_F32)
     low = fma(k, LOG10_2_LOW_F32, fma(y, LOG10_E_LOW_F32, rest * LOG10_E_F32))
     y = fma(k, LOG10_2_HIGH_F32, fma(y, LOG10_E_F32, low))
-    y = select(x == 0.0, -INFINITY, y)
-    return select((x >= 0.0) & (x < INFINITY), y, select(x < 0.0, NAN, x))
+    y = select(x == 0.0, -np.inf, y)
+    return select((x >= 0.0) & (x < np.inf), y, select(x < 0.0, np.nan, x))

@@ -9,6 +9,7 @@ throughout, which gives it nearly correct rounding in fewer instructions than pa
 import numpy as np
 
 from srcgrad.backends.vecmath.bits import (
+    Real,
     absolute,
     clamp,
     copysign,
@@ -24,12 +25,11 @@ from srcgrad.backends.vecmath.bits import (
     to_integer,
     vector_function,
 )
-from srcgrad.backends.vecmath.exponential import LN2_HIGH, LN2_LOW, LOG2_E, exp_of_pair_f64
+from srcgrad.backends.vecmath.constants import LN2_HIGH, LN2_LOW, LOG2_E, MIN_NORMAL, TWO_54
+from srcgrad.backends.vecmath.exponential import exp_of_pair_f64
 
 TWO_THIRDS = 0.6666666666666666
 TWO_THIRDS_LOW = 3.700743415417188e-17
-MIN_NORMAL = 2.0**-1022
-TWO_54 = 2.0**54
 # Q(z): (2 atanh(s) - 2 s) / s**3 = 2/3 + z Q(z)
 POWER_LOG_F64 = (
     0.40000000000002256, 0.285714285700992, 0.22222222520011634, 0.18181784358455236, 0.15386757752667424,
@@ -44,7 +44,7 @@ POWER_EXP_F32 = (
 
 
 @vector_function
-def log_pair_f64(x):
+def log_pair_f64(x: Real) -> tuple[Real, ...]:
     """`log(x)` for a positive finite `x` as the sum of two doubles, relative error about 2**-67."""
     subnormal = x < MIN_NORMAL
     normal = select(subnormal, x * TWO_54, x)
@@ -73,7 +73,7 @@ def log_pair_f64(x):
 
 
 @vector_function
-def signed_power_f64(x, y, magnitude):
+def signed_power_f64(x: Real, y: Real, magnitude: Real) -> Real:
     """`x**y` from `|x|**y`: the sign, NaN for a negative base with a fractional exponent, and `1**y = x**0 = 1`."""
     half = 0.5 * y
     odd = (rint(y) == y) & (rint(half) != half)
@@ -84,7 +84,7 @@ def signed_power_f64(x, y, magnitude):
 
 
 @vector_function
-def power_f64(x, y):
+def power_f64(x: Real, y: Real) -> Real:
     """`x**y`."""
     a = absolute(x)
     high, low = log_pair_f64(a)
@@ -97,7 +97,7 @@ def power_f64(x, y):
 
 
 @vector_function
-def power_f32(x, y):
+def power_f32(x: Real, y: Real) -> Real:
     """`x**y`."""
     base = np.float64(x)
     index = np.float64(y)

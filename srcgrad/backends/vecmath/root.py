@@ -8,6 +8,7 @@ cbrt: `|x| = m 2**(3 k + j)` with `m` in `[sqrt(1/2), sqrt(2))` and `j` in {-1, 
 import numpy as np
 
 from srcgrad.backends.vecmath.bits import (
+    Real,
     absolute,
     clamp,
     copysign,
@@ -24,6 +25,7 @@ from srcgrad.backends.vecmath.bits import (
     to_integer,
     vector_function,
 )
+from srcgrad.backends.vecmath.constants import EIGHT_F32, HALF_F32, MIN_NORMAL, MIN_NORMAL_F32, TWO_24_F32, TWO_54
 
 # m**(-1/3) to 2**-12, and 2**(1/3), 2**(-1/3)
 INVERSE_CBRT = (1.7307217753951112, -1.2857565493394498, 0.7133544178686241, -0.15854097035669956)
@@ -31,19 +33,13 @@ CBRT_TWO = 1.2599210498948732
 CBRT_HALF = 0.7937005259840998
 THIRD = 0.3333333333333333
 TWO_NINTHS = 0.2222222222222222
-MIN_NORMAL = 2.0**-1022
-TWO_54 = 2.0**54
 THIRD_F32 = np.float32(0.33333334)
 TWO_NINTHS_F32 = np.float32(0.22222222)
-MIN_NORMAL_F32 = np.float32(2.0**-126)
-TWO_24_F32 = np.float32(2.0**24)
 CBRT_TWO_F32 = np.float32(1.2599211)
-HALF_F32 = np.float32(0.5)
-EIGHT_F32 = np.float32(8.0)
 
 
 @vector_function
-def cbrt_f64(x):
+def cbrt_f64(x: Real) -> Real:
     """The real cube root."""
     magnitude = absolute(x)
     subnormal = magnitude < MIN_NORMAL
@@ -66,7 +62,7 @@ def cbrt_f64(x):
 
 
 @vector_function
-def cbrt_f32(x):
+def cbrt_f32(x: Real) -> Real:
     """The real cube root."""
     magnitude = absolute(x)
     subnormal = magnitude < MIN_NORMAL_F32
@@ -89,7 +85,7 @@ def cbrt_f32(x):
 
 
 @vector_function
-def hypot_f64(x, y):
+def hypot_f64(x: Real, y: Real) -> Real:
     """`sqrt(x**2 + y**2)` without overflow or underflow; infinite if either argument is."""
     a, b = absolute(x), absolute(y)
     largest = select(a > b, a, b)
@@ -101,7 +97,7 @@ def hypot_f64(x, y):
 
 
 @vector_function
-def hypot_f32(x, y):
+def hypot_f32(x: Real, y: Real) -> Real:
     """`sqrt(x**2 + y**2)` without overflow or underflow; infinite if either argument is."""
     a, b = absolute(x), absolute(y)
     largest = select(a > b, a, b)
