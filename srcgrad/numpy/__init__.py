@@ -23,11 +23,25 @@ from srcgrad.numpy import (
     shaping,
     special,
 )
-from srcgrad.numpy.protocols import FUNCTIONS, unsupported
+from srcgrad.numpy.protocols import FUNCTIONS
 from srcgrad.numpy.traced import Array
 from srcgrad.ops.indexing import dynamic_slice, dynamic_update
 
 _ROOMS = (contraction, creation, elementwise, indexing, joining, numerics, products, reductions, shaping, special)
+
+
+class _NdarrayMeta(type):
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return isinstance(instance, _numpy.ndarray) or (isinstance(instance, Array) and not instance.is_scalar)
+
+
+class ndarray(_numpy.ndarray[Any, Any], metaclass=_NdarrayMeta):  # noqa: N801
+    """`numpy.ndarray` as traced code sees it: traced arrays are instances."""
+
+
+def isscalar(element: Any) -> bool:
+    """As `numpy.isscalar`: traced scalars, such as the elements and sums of traced arrays, are scalars."""
+    return element.is_scalar if isinstance(element, Array) else _numpy.isscalar(element)
 
 
 def __getattr__(name: str) -> Any:
@@ -47,4 +61,4 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *FUNCTIONS, *elementwise.ufunc_names()})
 
 
-__all__ = ["Array", "dynamic_slice", "dynamic_update", "linalg", "unsupported"]
+__all__ = ["Array", "dynamic_slice", "dynamic_update", "isscalar", "linalg", "ndarray"]

@@ -11,7 +11,7 @@ import numpy as np
 
 from srcgrad.core.errors import TraceError, TraceShapeError
 from srcgrad.core.op import apply, face_of
-from srcgrad.core.types import Shape, type_of
+from srcgrad.core.types import Shape, inexact, promote, type_of
 from srcgrad.graph.node import as_node
 from srcgrad.numpy.messages import COUNT, error
 from srcgrad.numpy.protocols import creates, implements, involves_face, is_face
@@ -158,13 +158,14 @@ def linspace(
     if not involves_face((start, stop)):
         made = np.linspace(start, stop, count, endpoint, retstep, dtype, axis)
         return (lift(made[0]), made[1]) if retstep else lift(made)
-    kind = np.result_type(type_of(start).dtype, type_of(stop).dtype, float(count))
+    start, stop = (array(end) if isinstance(end, list | tuple) else end for end in (start, stop))
+    kind = inexact(promote([type_of(start), type_of(stop)])[0])
     start, stop = (convert(lift(end), kind) for end in (start, stop))
     steps = count - 1 if endpoint else count
     delta = apply("subtract", stop, start)
     shape = np.broadcast_shapes(start.shape, stop.shape)
     place = iota_on(face_for(start), (count, *[1] * len(shape)), 0)
-    step = apply("divide", delta, steps) if steps > 0 else apply("multiply", delta, np.nan)
+    step = apply("divide", delta, steps) if steps > 0 else np.nan
     points = apply("add", apply("multiply", convert(place, kind), step if steps > 0 else delta), start)
     if endpoint and count > 1:
         points = apply("where", apply("equal", place, count - 1), stop, points)
@@ -172,6 +173,8 @@ def linspace(
         order = list(range(1, points.ndim))
         order.insert(axis % points.ndim, 0)
         points = permuted(points, order)
+    if dtype is not None and np.dtype(dtype).kind in "iu":
+        points = apply("floor", points)
     made = points if dtype is None else convert(points, np.dtype(dtype))
     return (made, step) if retstep else made
 

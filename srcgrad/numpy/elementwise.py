@@ -9,8 +9,8 @@ import numpy as np
 
 from srcgrad.core.errors import TraceError, UnsupportedError
 from srcgrad.core.lowering import Pointwise
-from srcgrad.core.op import TABLE, Op, apply, face_of
-from srcgrad.core.types import type_of
+from srcgrad.core.op import TABLE, Op, apply
+from srcgrad.core.types import inexact, type_of
 from srcgrad.numpy.assignment import cast_in_place
 from srcgrad.numpy.messages import error
 from srcgrad.numpy.protocols import FUNCTIONS, involves_face, is_face, namespace, plain_function, unsupported
@@ -172,15 +172,12 @@ def ufunc_names() -> Iterator[str]:
 # ufuncs that are compositions of rows
 
 
-def _positive(x: Any) -> Any:
-    return face_of((x,)).__sg_lift__(x)
-
-
 def _divmod(x: Any, y: Any) -> tuple[Any, Any]:
     return apply("floor_divide", x, y), apply("remainder", x, y)
 
 
 def _modf(x: Any) -> tuple[Any, Any]:
+    x = _as_float(x)
     whole = apply("trunc", x)
     return apply("copysign", apply("where", apply("isinf", x), 0.0, x - whole), x), whole
 
@@ -194,8 +191,6 @@ def _fabs(x: Any) -> Any:
 
 
 def _as_float(x: Any) -> Any:
-    from srcgrad.core.types import inexact
-
     return convert(x, inexact(type_of(x).dtype))
 
 

@@ -160,7 +160,7 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     """As `numpy.interp`, without period; the derivative is that of the straight piece."""
     if period is not None:
         raise error(UnsupportedError, "interp: period= is not supported on traced arrays")
-    x, xp, fp = operands(x, xp, fp)
+    x, xp, fp = (convert(one, np.dtype(float)) for one in operands(x, xp, fp))
     place = sum(apply("less_equal", xp, x[..., None]), axis=-1)
     last = xp.shape[0] - 1
     low = apply("minimum", apply("maximum", apply("subtract", place, 1), 0), builtins_max(last - 1, 0))
@@ -324,7 +324,7 @@ def quantile(a: Any, q: Any, axis: int | None = None, *, method: str = "linear",
     ordered = sort(with_shape(a, (a.size,)) if axis is None else a, axis=place)
     position = np.asarray(q, float) * (ordered.shape[place] - 1)
     low = np.floor(position).astype(int)
-    weight = np.asarray(position - low, a.dtype)
+    weight = np.asarray(position - low, a.dtype if isinstance(q, float) else np.result_type(a.dtype, float))
     high = np.minimum(low + 1, ordered.shape[place] - 1)
     below, above = take(ordered, low, axis=place), take(ordered, high, axis=place)
     weight = weight.reshape(weight.shape + (1,) * (len(ordered.shape) - place - 1))

@@ -14,14 +14,14 @@ import numpy as np
 
 from srcgrad.core.errors import TraceShapeError
 from srcgrad.core.op import apply
-from srcgrad.core.types import Shape, type_of
-from srcgrad.numpy.creation import face_for, fresh
+from srcgrad.core.types import Shape, promote, type_of
+from srcgrad.numpy.creation import array, face_for, fresh
 from srcgrad.numpy.elementwise import deliver
 from srcgrad.numpy.messages import error
 from srcgrad.numpy.protocols import implements, is_face
 from srcgrad.numpy.shaping import as_array, moveaxis, one_axis
 from srcgrad.numpy.views import permuted, with_axes, with_shape
-from srcgrad.ops.families import BOOL, convert, promote
+from srcgrad.ops.families import BOOL, convert
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -29,6 +29,7 @@ LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 def operands(*values: Any) -> list[Any]:
     """Array-likes on the face of the traced one among them, in their common dtype."""
     face = face_for(*values)
+    values = tuple(array(value) if isinstance(value, list | tuple) else value for value in values)
     made = [as_array(value) if is_face(value) else face.__sg_lift__(np.asarray(value)) for value in values]
     dtype = promote([type_of(one) for one in made])[0]
     return [convert(one, dtype) for one in made]

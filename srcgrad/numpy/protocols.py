@@ -17,6 +17,7 @@ import numpy as np
 from srcgrad.core.errors import TraceError, UnsupportedError
 from srcgrad.graph.trace import is_tracing
 from srcgrad.numpy.messages import error
+from srcgrad.numpy.static import static_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -111,7 +112,10 @@ def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[st
     if found is None:
         found = ours(ufunc.__name__)
     if found is None:
-        raise unsupported(ufunc.__name__, _label(ufunc))
+        known = known_arguments(inputs, kwargs)
+        if known is None:
+            raise unsupported(ufunc.__name__, _label(ufunc))
+        return getattr(ufunc, method)(*known[0], **known[1])
     out = kwargs.get("out")
     if isinstance(out, tuple):
         kwargs["out"] = out[0] if len(out) == 1 else out
@@ -129,9 +133,31 @@ def call_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
     module = getattr(function, "__module__", "numpy").removeprefix("numpy").removeprefix(".")
     name = f"{module}.{function.__name__}" if module else function.__name__
     found = FUNCTIONS.get(name) or FUNCTIONS.get(function.__name__)
-    if found is None:
+    if found is not None:
+        return found(*args, **kwargs)
+    known = known_arguments(args, kwargs)
+    if known is None:
         raise unsupported(name)
-    return found(*args, **kwargs)
+    return function(*known[0], **known[1])
+
+
+def known_arguments(args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]] | None:
+    """The arguments with plain arrays for traced ones, where all of these are known while tracing."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, list | tuple):
+            return type(value)(plain(one) for one in value)
+        if not is_face(value):
+            return value
+        known = static_of(value)
+        if known is None:
+            raise LookupError
+        return known
+
+    try:
+        return tuple(plain(value) for value in args), {key: plain(value) for key, value in kwargs.items()}
+    except LookupError:
+        return None
 
 
 def conversion_error() -> TraceError:

@@ -274,8 +274,7 @@ def average(a: Any, axis: Axis = None, weights: Any = None, returned: bool = Fal
         total: Any = _count(a, axis, True, False)
     else:
         weights = as_array(weights) if is_face(weights) else np.asarray(weights)
-        kind = np.result_type(type_of(a).dtype, type_of(weights).dtype)
-        kind = kind if kind.kind in "fc" else np.dtype(float)
+        kind = np.result_type(type_of(_inexact(a, None)).dtype, type_of(weights).dtype)
         if weights.shape != a.shape:
             weights = _spread_weights(a, weights, axis)
         total = sum(weights, axis, dtype=kind, keepdims=keepdims)

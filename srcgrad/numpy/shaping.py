@@ -168,6 +168,8 @@ def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
 def squeeze(a: Any, axis: Any = None) -> Any:
     """As `numpy.squeeze`."""
     a = as_array(a)
+    if isinstance(a, Array) and a.is_scalar:
+        return a
     if axis is None:
         return without_axes(a, [k for k, extent in enumerate(a.shape) if extent == 1])
     axes = some_axes(axis, len(a.shape))
@@ -237,6 +239,8 @@ def atleast_3d(*arys: Any) -> Any:
 
 def reversed_along(a: Any, axes: Sequence[int]) -> Any:
     """A view with the elements along some axes in reverse order."""
+    if not a.shape:
+        return a[()]
     spans = [
         Span(extent - 1, extent, -1) if axis in axes and extent > 1 else Span(0, extent)
         for axis, extent in enumerate(a.shape)

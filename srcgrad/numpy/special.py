@@ -122,7 +122,7 @@ def nan_to_num(x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, 
     if x.dtype.kind != "f":
         return apply("astype", x, dtype=x.dtype)
     limits = np.finfo(x.dtype)
-    high = limits.max if posinf is None else posinf
-    low = limits.min if neginf is None else neginf
+    high = np.asarray(limits.max if posinf is None else posinf, x.dtype)
+    low = np.asarray(limits.min if neginf is None else neginf, x.dtype)
     finite = apply("where", apply("isfinite", x), x, apply("where", apply("greater", x, 0), high, low))
-    return apply("where", apply("isnan", x), nan, finite)
+    return apply("where", apply("isnan", x), np.asarray(nan, x.dtype), finite)

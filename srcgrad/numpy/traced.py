@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.core.errors import OutOfBoundsError, SrcgradError, TraceError
+from srcgrad.core.errors import OutOfBoundsError, SrcgradError, TraceError, TraceShapeError
 from srcgrad.core.op import apply
 from srcgrad.core.operators import is_operand
 from srcgrad.core.types import Shape, type_of
@@ -62,10 +62,9 @@ class Array(Methods, Tracer):
 
     def derive(self, read: Callable[[Node], Node], write: Callable[[Node, Node], Node] | None, strides: Ints) -> Array:
         """A view; of a scalar a copy. ``write(base, value)`` gives the base's new value; None makes it read-only."""
-        if self.is_scalar:
-            return Array.new(read(self.__sg_node__))
+        base = Array.new(self.__sg_node__) if self.is_scalar else self
         made = object.__new__(type(self))
-        made._node, made._base, made._read, made._write = None, self, read, write
+        made._node, made._base, made._read, made._write = None, base, read, write
         made._window, made._strides, made._is_zero_d = None, strides, True
         return made
 
@@ -80,24 +79,25 @@ class Array(Methods, Tracer):
         assert isinstance(base, Array)
         assert window is not None
         made = base.derive(window.read, window.write, window.strides(base.element_strides))
-        made._window = window if made._base is base else None
+        made._window = window
         return made
 
     def assign(self, node: Node) -> None:
         if self.is_scalar:
             raise error(TraceError, "a NumPy scalar cannot be changed in place")
-        if self._base is not None and self._write is None:
-            raise error(ReadOnlyError, "assignment destination is read-only")
-        super().assign(node)
+        owner: Tracer | None = self
+        while owner is not None and owner._base is not None:
+            if owner._write is None:
+                raise error(ReadOnlyError, "assignment destination is read-only")
+            owner = owner._base
+        if node is not self.__sg_node__:  # the write that ends `x[1:] += 1` is done already
+            super().assign(node)
 
     # indexing
 
     def __getitem__(self, key: Any) -> Array:
         parsed = parse_key(key, self.shape)
-        if parsed.is_basic:
-            view = self.through(lambda window: window.select(parsed.basic_items))
-        else:
-            view = self._selected(parsed)
+        view = self._view(parsed)
         is_element = view.ndim == 0 and not parsed.has_ellipsis
         return Array(view.__sg_node__) if is_element or parsed.has_arrays else view
 
@@ -108,16 +108,16 @@ class Array(Methods, Tracer):
             self._set_where(key, value)
             return
         parsed = parse_key(key, self.shape)
-        if parsed.is_basic:
-            view = self.through(lambda window: window.select(parsed.basic_items))
-        else:
-            view = self._selected(parsed)
+        view = self._view(parsed)
+        if view.ndim == 0 and not parsed.has_ellipsis and np.ndim(value):
+            raise error(TraceShapeError, "setting an array element with a sequence", "Assign one number, or to a slice")
         node = assigned_value(value, view.shape, self.dtype, indexed=parsed.has_arrays)
-        if node is not view.__sg_node__ or parsed.has_arrays:  # the write that ends `x[1:] += 1` is done already
-            view.assign(node)
+        view.assign(node)
 
-    def _selected(self, key: Key) -> Array:
-        """The elements at indices that are data, as a view: of arrays' elements NumPy makes a copy, which the caller does."""
+    def _view(self, key: Key) -> Array:
+        """The indexed part as a view, also where it is elements of index arrays: of these NumPy makes a copy, as the caller does."""
+        if key.is_basic:
+            return self.through(lambda window: window.select(key.basic_items))
         window, base = self._window, self._base
         if window is None or not window.is_ordered or base is None:
             window, base = Window.whole(self.shape), self

@@ -22,6 +22,8 @@ def windowed(x: Any, change: Callable[[Window], Window | None]) -> Any:
 
 def permuted(x: Any, axes: Sequence[int]) -> Any:
     """The dimensions in another order."""
+    if isinstance(x, Array) and x.is_scalar:
+        return x
     return windowed(x, lambda window: window.permute(axes))
 
 
