@@ -157,7 +157,7 @@ class Emitter:
             for turn in range(axis.extent):
                 self.expressions.fixed[axis] = turn
                 body()
-            del self.expressions.fixed[axis]
+            self.expressions.fixed.pop(axis, None)
             return
         self.held.clear()
         depth = len(self.expressions.axis_names)

@@ -65,11 +65,9 @@ class Expressions:
 
     def function(self, name: str, dtype: np.dtype[Any]) -> str:
         """The name, in the module, of a scalar function for operands of a dtype."""
-        if name in self.functions.values() or name.endswith(("_f32", "_f64")):
-            return name
         key = (name, dtype.name)
         if key not in self.functions:
-            self.functions[key] = name if dtype != np.dtype(np.float32) else f"{name}_f32"
+            self.functions[key] = name if dtype == np.dtype(np.float64) else f"{name}_{dtype.kind}{8 * dtype.itemsize}"
         return self.functions[key]
 
     def constant(self, value: Any, dtype: np.dtype[Any]) -> str:

@@ -70,6 +70,7 @@ def emit_module(program: Program, storage: Storage, name: str, *, fast_math: boo
 
 def _imports(out: Writer, emitter: Emitter) -> None:
     from srcgrad.backends import vecmath
+    from srcgrad.backends.numeric import BY_KIND, NUMERIC
     from srcgrad.backends.scalars import INSTRUCTIONS
 
     casts: set[str] = set()
@@ -81,6 +82,11 @@ def _imports(out: Writer, emitter: Emitter) -> None:
             imported.setdefault("srcgrad.backends.library", set()).add(name)
         elif function in INSTRUCTIONS:
             _import(imported, "srcgrad.backends.scalars", function, name)
+        elif function in BY_KIND:
+            kind = "float" if np.dtype(dtype).kind == "f" else "integer"
+            _import(imported, "srcgrad.backends.numeric", f"{kind}_{function}", name)
+        elif function in NUMERIC:
+            _import(imported, "srcgrad.backends.numeric", function, name)
         else:
             exported = vecmath.lookup(function, np.dtype(dtype))
             _import(imported, vecmath.FUNCTIONS[exported].__module__, exported, name)

@@ -110,7 +110,9 @@ def copysign(typingctx: Any, x: Any, y: Any) -> Any:
         return None
 
     def codegen(context: Any, builder: Builder, sig: Any, args: Any) -> Any:
-        return builder.call(builder.module.declare_intrinsic("llvm.copysign", (args[0].type,)), args)
+        kind_ = args[0].type
+        binary = ir.FunctionType(kind_, [kind_, kind_])
+        return builder.call(builder.module.declare_intrinsic("llvm.copysign", (kind_,), binary), args)
 
     return kind(kind, kind), codegen
 

@@ -21,20 +21,18 @@ from srcgrad.schedule.ir import (
     Statement,
     Value,
     WhileRegion,
+    cost_of,
 )
 
 Pair = tuple[Axis, Axis]
 
 
 def merge_axes(program: Program) -> None:
-    """Merge the axes of a program's statements and values into classes; programs inside regions each for themselves."""
-    statements = [s for s in program.statements if isinstance(s, Statement)]
+    """Merge the axes of a program's statements and values into classes, those of the programs inside its regions too."""
+    statements = list(_all_statements(program))
     _merge(statements, [*_flow_pairs(statements, written=True), *_flow_pairs(statements, written=False)])
     for statement in statements:
         statement.settle()
-    for region in program.statements:
-        for inner in inner_programs(region):
-            merge_axes(inner)
 
 
 def inner_programs(statement: AnyStatement) -> tuple[Program, ...]:
@@ -91,22 +89,25 @@ def _merge(statements: list[Statement], pairs: Iterable[Pair]) -> None:
 
 
 def choose_unrolled(program: Program) -> None:
-    """Mark the axes that the text writes out: short ones, as long as the statements do not add up to too many."""
+    """Mark the axes that the text writes out: short ones, as long as the code does not grow too much.
+
+    A statement's size is its expression's cost: a transcendental function is some thirty instructions wherever it is written.
+    """
     statements = list(_all_statements(program))
-    copies = {id(s): 1 for s in statements}
-    total = len(statements)
+    size = {id(s): 1.0 + 2.0 * cost_of(s.expr) for s in statements}
+    total = sum(size.values())
     classes = {axis for s in statements for axis in s.classes}
     for axis in sorted(classes, key=lambda a: (a.extent, a.serial)):
         if axis.extent > settings.unroll:
             break
         users = [s for s in statements if axis in s.classes]
-        added = sum(copies[id(s)] * (axis.extent - 1) for s in users)
-        if total + added > settings.unroll_budget or max(copies[id(s)] for s in users) * axis.extent > 32:
+        added = sum(size[id(s)] for s in users) * (axis.extent - 1)
+        if total + added > settings.unroll_budget or max(size[id(s)] for s in users) * axis.extent > 96:
             continue
         total += added
         axis.unrolled = True
         for s in users:
-            copies[id(s)] *= axis.extent
+            size[id(s)] *= axis.extent
 
 
 def _all_statements(program: Program) -> Iterator[Statement]:

@@ -41,7 +41,7 @@ def leaf_cost(statement: AnyStatement, innermost: Axis | None, fixed: frozenset[
         lanes = max(1.0, innermost.extent / 2)
     gathers = sum(cost for cost in memory if cost > 1)
     streams = sum(cost for cost in memory if cost <= 1)
-    horizontal = 6.0 / innermost.extent if statement.combine and innermost in statement.reduced_classes else 0.0
+    horizontal = 6.0 / max(innermost.extent, 1) if statement.combine and innermost in statement.reduced_classes else 0.0
     return copies * ((arithmetic + streams) / lanes + gathers + horizontal)
 
 

@@ -66,6 +66,10 @@ class _Search:
         return self.memo[key]
 
     def search(self, group: Group, fixed: Fixed) -> _Choice:
+        parts = components(group, self.before, fixed)
+        if len(parts) > 1:
+            choices = [self.best(part, fixed) for part in parts]
+            return _Choice(sum(c.cost for c in choices), Block([item for c in choices for item in c.block.items]))
         candidates = _open_axes(group, fixed, unrolled=False) or _open_axes(group, fixed, unrolled=True)
         if not candidates:
             return _Choice(sum(leaf_cost(s, None, fixed) for s in group), Block(list(group)))
@@ -118,6 +122,67 @@ class _Search:
             else:
                 cost += loop_overhead(axis) + axis.extent * sum(leaf_cost(s, axis, fixed | {axis}) for s in members)
         return _Choice(cost, block)
+
+
+def components(group: Group, before: Dependences, fixed: Fixed) -> list[Group]:
+    """Parts that share no open axis, in an order that respects the dependences; each can be arranged by itself."""
+    part_of = {statement: position for position, statement in enumerate(group)}
+    first_with: dict[Axis, AnyStatement] = {}
+    parent = list(range(len(group)))
+
+    def find(k: int) -> int:
+        while parent[k] != k:
+            parent[k] = parent[parent[k]]
+            k = parent[k]
+        return k
+
+    for statement in group:
+        for axis in statement.classes - fixed:
+            other = first_with.setdefault(axis, statement)
+            parent[find(part_of[statement])] = find(part_of[other])
+    edges: dict[int, set[int]] = {find(k): set() for k in range(len(group))}
+    for statement in group:
+        for other, _ in before[statement]:
+            if other in part_of and find(part_of[other]) != find(part_of[statement]):
+                edges[find(part_of[statement])].add(find(part_of[other]))
+    merged = strongly_connected(edges)
+    members: dict[int, list[AnyStatement]] = {}
+    for statement in group:
+        members.setdefault(merged[find(part_of[statement])], []).append(statement)
+    return [tuple(members[key]) for key in sorted(members)]
+
+
+def strongly_connected(edges: dict[int, set[int]]) -> dict[int, int]:
+    """Tarjan's algorithm: for each node the number of its component; what a node points to has a number that is not larger."""
+    number: dict[int, int] = {}
+    low: dict[int, int] = {}
+    component: dict[int, int] = {}
+    path: list[int] = []
+    for root in sorted(edges):
+        stack = [(root, iter(sorted(edges[root])))] if root not in number else []
+        while stack:
+            node, targets = stack[-1]
+            if node not in number:
+                number[node] = low[node] = len(number)
+                path.append(node)
+            for target in targets:
+                if target not in number:
+                    stack.append((target, iter(sorted(edges[target]))))
+                    break
+                if target not in component:
+                    low[node] = min(low[node], number[target])
+            else:
+                stack.pop()
+                if stack:
+                    low[stack[-1][0]] = min(low[stack[-1][0]], low[node])
+                if low[node] == number[node]:
+                    count = len(set(component.values()))
+                    while True:
+                        member = path.pop()
+                        component[member] = count
+                        if member == node:
+                            break
+    return component
 
 
 def _remaining(statement: AnyStatement, fixed: Fixed) -> list[Axis]:
