@@ -1,7 +1,7 @@
 """NumPy's names for traced arrays: what plain ``import numpy as np`` code reaches while it is traced.
 
-Every function also takes plain arrays, and then is NumPy's own. Names that are not functions on arrays (dtypes, constants, ``errstate``) are NumPy's.
-``docs/numpy_support.md`` lists what there is.
+Every function also takes plain arrays, and then is NumPy's own. Names that are not functions on arrays (dtypes,
+constants, ``errstate``) are NumPy's. ``docs/numpy_support.md`` lists what there is.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class _NdarrayMeta(type):
         return isinstance(instance, _numpy.ndarray) or (isinstance(instance, Array) and not instance.is_scalar)
 
 
-class ndarray(_numpy.ndarray[Any, Any], metaclass=_NdarrayMeta):  # noqa: N801
+class ndarray(_numpy.ndarray[Any, Any], metaclass=_NdarrayMeta):
     """`numpy.ndarray` as traced code sees it: traced arrays are instances."""
 
 

@@ -1,4 +1,4 @@
-"""What may be written into an array: NumPy's casting and broadcasting rules for assignment and for in-place operators."""
+"""What may be written into an array: NumPy's casting and broadcasting for assignment and in-place operators."""
 
 from __future__ import annotations
 
@@ -28,29 +28,29 @@ def assigned_value(value: Any, shape: Shape, dtype: np.dtype[Any], *, indexed: b
     while len(own) > len(shape) and own[0] == 1:
         own = own[1:]
     fits = len(own) <= len(shape) and all(a in (b, 1) for a, b in zip(own[::-1], shape[::-1], strict=False))
-    if not fits and indexed:
-        what = f"shape mismatch: value array of shape {node.shape} could not be broadcast to indexing result of shape {shape}"
-        raise error(TraceShapeError, what)
     if not fits:
         what = f"could not broadcast input array from shape {node.shape} into shape {shape}"
+        if indexed:
+            mismatch = f"value array of shape {node.shape} could not be broadcast to indexing result of shape {shape}"
+            what = f"shape mismatch: {mismatch}"
         raise error(TraceShapeError, what)
     if own != node.shape:
         node = apply("reshape", node, shape=own)
-    return node if own == shape else apply("broadcast_to", node, shape=shape)  # type: ignore[no-any-return]
+    return node if own == shape else apply("broadcast_to", node, shape=shape)
 
 
 def cast_in_place(result: Node, shape: Shape, dtype: np.dtype[Any], name: str) -> Node:
-    """The result of an operation as it is stored in its operand or in ``out``; casts that lose the kind are an error."""
+    """The result of an operation as its operand or ``out`` stores it; casts that lose the kind are an error."""
     if np.broadcast_shapes(result.shape, shape) != shape:
-        what = f"{name}: non-broadcastable output operand with shape {shape} doesn't match the broadcast shape {result.shape}"
-        raise error(TraceShapeError, what)
+        mismatch = f"output operand with shape {shape} doesn't match the broadcast shape {result.shape}"
+        raise error(TraceShapeError, f"{name}: non-broadcastable {mismatch}")
     if not np.can_cast(result.dtype, dtype, "same_kind"):
         what = f"cannot cast ufunc '{name}' output from {result.dtype!r} to {dtype!r} with casting rule 'same_kind'"
         raise error(TraceError, what, "Make the array a float array first, or write x = x op y")
     stored = _cast(result, dtype)
-    return stored if stored.shape == shape else apply("broadcast_to", stored, shape=shape)  # type: ignore[no-any-return]
+    return stored if stored.shape == shape else apply("broadcast_to", stored, shape=shape)
 
 
 def _cast(node: Node, dtype: np.dtype[Any]) -> Node:
     type_ = type_of(node)
-    return node if type_.dtype == dtype and not type_.weak else apply("astype", node, dtype=dtype)  # type: ignore[no-any-return]
+    return node if type_.dtype == dtype and not type_.weak else apply("astype", node, dtype=dtype)

@@ -131,7 +131,8 @@ def _static_number(value: Any, what: str) -> Any:
 def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None, **_: Any) -> Any:
     """As `numpy.arange`; the bounds must be known while tracing."""
     numbers = [_static_number(value, "a bound of np.arange") for value in (start, stop, step)]
-    plain = np.arange(*numbers, dtype=dtype) if numbers[1] is not None else np.arange(0, numbers[0], numbers[2], dtype)
+    low, high, stride = numbers if numbers[1] is not None else (0, numbers[0], numbers[2])
+    plain: Any = np.arange(low, high, stride, dtype)  # type: ignore[call-overload]
     if plain.dtype.kind not in "iu" or plain.size == 0:
         return lift(plain)
     index = iota_on(lift(0), plain.shape, 0, plain.dtype)
@@ -156,7 +157,7 @@ def linspace(
     """As `numpy.linspace`; the ends may be traced arrays, the number of points not."""
     count = operator.index(_static_number(num, "num of np.linspace"))
     if not involves_face((start, stop)):
-        made = np.linspace(start, stop, count, endpoint, retstep, dtype, axis)
+        made: Any = np.linspace(start, stop, count, endpoint, retstep, dtype, axis)  # type: ignore[call-overload]
         return (lift(made[0]), made[1]) if retstep else lift(made)
     start, stop = (array(end) if isinstance(end, list | tuple) else end for end in (start, stop))
     kind = inexact(promote([type_of(start), type_of(stop)])[0])

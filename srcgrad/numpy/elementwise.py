@@ -1,4 +1,4 @@
-"""NumPy's and SciPy's ufuncs on traced arrays: one object per pointwise row of the table, made when it is first asked for."""
+"""NumPy's and SciPy's ufuncs on traced arrays: one object per pointwise row, made when it is first asked for."""
 
 from __future__ import annotations
 
@@ -152,8 +152,10 @@ def _make(name: str) -> Ufunc | None:
     if row_name in _COMPOSITES:
         function, nin = _COMPOSITES[row_name]
         return Ufunc(row_name, function, nin)
-    row = TABLE[row_name] if row_name in TABLE else None
-    if row is None or not isinstance(row.lowering, Pointwise) or name in FUNCTIONS:
+    if row_name not in TABLE or name in FUNCTIONS:
+        return None
+    row = TABLE[row_name]
+    if not isinstance(row.lowering, Pointwise):
         return None
     nin = plain.nin if isinstance(plain, np.ufunc) else _arity(row)
     return Ufunc(name if plain is None else row_name, row, nin)

@@ -13,10 +13,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 from srcgrad.core.op import apply
 from srcgrad.core.types import Shape
-from srcgrad.graph.node import Node
 
 Ints = tuple[int, ...]
 
@@ -63,7 +64,8 @@ class Window:
 
         None where a window cannot say it: an empty part of a new axis.
         """
-        spans, dims = list(self.spans), []
+        spans = list(self.spans)
+        dims: list[int | None] = []
         own = iter(self.dims)
         for part in parts:
             if part is None:
@@ -88,7 +90,7 @@ class Window:
     def strides(self, base: Ints) -> Ints:
         return tuple(0 if dim is None else base[dim] * self.spans[dim].step for dim in self.dims)
 
-    def read(self, base: Node) -> Node:
+    def read(self, base: Any) -> Any:
         """The view's value, given the base's."""
         counts = tuple(span.count for span in self.spans)
         value = base if self._takes_all else apply("slice", base, shape=counts, **self._place)
@@ -97,13 +99,13 @@ class Window:
             value = apply("transpose", value, axes=order)
         return reshaped(value, self.shape)
 
-    def write(self, base: Node, value: Node) -> Node:
+    def write(self, base: Any, value: Any) -> Any:
         """The base's value, given a new one of the view."""
         order = self._order
         value = reshaped(value, tuple(self.spans[dim].count for dim in order))
         if order != tuple(range(len(order))):
             value = apply("transpose", value, axes=tuple(order.index(dim) for dim in range(len(order))))
-        return value if self._takes_all else apply("update", base, value, **self._place)  # type: ignore[no-any-return]
+        return value if self._takes_all else apply("update", base, value, **self._place)
 
     @property
     def _takes_all(self) -> bool:
@@ -115,15 +117,16 @@ class Window:
 
     @property
     def _order(self) -> Ints:
-        """The base's dimensions in the order of the view; those that it lacks, and that have extent 1, where they were."""
+        """The base's dimensions in the order of the view, and those that it lacks, which have extent 1."""
         kept = [dim for dim in self.dims if dim is not None]
         if kept == sorted(kept):
             return tuple(range(len(self.base)))
         return (*kept, *(dim for dim in range(len(self.base)) if dim not in kept))
 
 
-def reshaped(value: Node, shape: Shape) -> Node:
-    return value if value.shape == shape else apply("reshape", value, shape=shape)  # type: ignore[no-any-return]
+def reshaped(value: Any, shape: Shape) -> Any:
+    """The value in another shape, or itself where it has it already."""
+    return value if value.shape == shape else apply("reshape", value, shape=shape)
 
 
 def c_strides(shape: Shape) -> Ints:
@@ -162,7 +165,7 @@ def reshaped_strides(shape: Shape, strides: Ints, new: Shape) -> Ints | None:
             else:
                 run.append(new[len(found) + len(run)])
         group = old[first:taken]
-        if any(a[1] != b[0] * b[1] for a, b in zip(group, group[1:], strict=False)):
+        if any(a[1] != b[0] * b[1] for a, b in pairwise(group)):
             return None
         innermost = group[-1][1] if group else (found[-1] if found else 1)
         found += [innermost * stride for stride in c_strides(tuple(run))]

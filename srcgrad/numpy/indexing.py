@@ -144,7 +144,7 @@ def _diagonal_indices(rows: int, columns: int, offset: int) -> tuple[Any, Any]:
     """The rows and the columns of a diagonal's elements, as nodes."""
     low_row, low_column = max(-offset, 0), max(offset, 0)
     count = iota_on(as_node(np.int64(0)), (max(min(rows - low_row, columns - low_column), 0),), 0)
-    return tuple(apply("add", count, low) if low else count for low in (low_row, low_column))  # type: ignore[return-value]
+    return tuple(apply("add", count, low) if low else count for low in (low_row, low_column))
 
 
 @implements
@@ -198,7 +198,8 @@ def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
     """As `numpy.fill_diagonal` of a matrix: writes in place."""
     if wrap or len(a.shape) != 2:
         raise error(UnsupportedError, "fill_diagonal is supported on traced matrices, without wrap")
-    a[_diagonal_indices(*a.shape, 0)] = val
+    rows, columns = a.shape
+    a[_diagonal_indices(rows, columns, 0)] = val
 
 
 @implements
@@ -213,7 +214,8 @@ def _triangle(m: Any, k: int, *, lower: bool) -> Any:
     m = as_array(m)
     if len(m.shape) == 1:
         m = apply("broadcast_to", m, shape=(m.shape[0], m.shape[0]))
-    mask = lower_mask(m, *m.shape[-2:], k)
+    rows, columns = m.shape[-2:]
+    mask = lower_mask(m, rows, columns, k)
     zero = np.zeros((), m.dtype)
     return apply("where", mask, m, zero) if lower else apply("where", mask, zero, m)
 

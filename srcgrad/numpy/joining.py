@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -120,7 +121,7 @@ def _split(a: Any, indices_or_sections: Any, axis: int, *, equal: bool) -> list[
         bounds = [int(bound) for bound in np.cumsum([0, *sizes])]
     else:
         bounds = [0, *(operator.index(bound) for bound in indices_or_sections), extent]
-    ranges = [range(extent)[start:stop] for start, stop in zip(bounds, bounds[1:], strict=False)]
+    ranges = [range(extent)[start:stop] for start, stop in pairwise(bounds)]
     return [part(a, axis, Span(one.start if len(one) else 0, len(one))) for one in ranges]
 
 
@@ -208,9 +209,10 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Any:
     a = as_array(a)
     if axis is None:
         return with_shape(_rolled(with_shape(a, (a.size,)), shift, 0), a.shape)
-    axes = axis if isinstance(axis, Sequence) else (axis,)
-    shifts = shift if isinstance(shift, Sequence) else (shift,) * len(axes)
-    for one, by in zip(axes, shifts if len(shifts) == len(axes) else shifts * len(axes), strict=True):
+    axes = tuple(axis) if isinstance(axis, Sequence) else (axis,)
+    shifts = tuple(shift) if isinstance(shift, Sequence) else (shift,)
+    axes, shifts = (group if len(group) > 1 else group * max(len(axes), len(shifts)) for group in (axes, shifts))
+    for one, by in zip(axes, shifts, strict=True):
         a = _rolled(a, by, one_axis(one, len(a.shape)))
     return a
 

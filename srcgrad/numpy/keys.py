@@ -1,4 +1,4 @@
-"""What stands between the brackets: a NumPy index as one item per dimension, checked against the shape while tracing."""
+"""What stands between the brackets: a NumPy index as one item per dimension, checked against the shape."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ from srcgrad.numpy.messages import error
 from srcgrad.numpy.static import static_of, static_value
 
 INT64 = np.dtype(np.int64)
-_INVALID = "only integers, slices (`:`), ellipsis (`...`), numpy.newaxis (`None`) and integer or boolean arrays are valid indices"
+_INVALID = (
+    "only integers, slices (`:`), ellipsis (`...`), numpy.newaxis (`None`) and integer or boolean arrays "
+    "are valid indices"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +55,8 @@ Item = int | Span | At | Run | Lookup | None
 class Key:
     """A parsed index: one item per dimension of the array, and None for each new axis.
 
-    ``together`` tells whether the index arrays (and the integers between them) stand side by side: then the dimensions of their result stand
-    there too, else in front. ``is_view_of_scalar`` tells ``x[0, ...]``, a 0-d array, from ``x[0]``, a scalar.
+    ``together`` tells whether the index arrays (and the integers between them) stand side by side: then the dimensions
+    of their result stand there too, else in front. ``has_ellipsis`` tells ``x[0, ...]``, a 0-d array, from ``x[0]``.
     """
 
     items: tuple[Item, ...]
@@ -216,16 +219,15 @@ def _checked_array(index: np.ndarray[Any, Any], axis: int, extent: int) -> np.nd
 def _slice_item(entry: slice, extent: int) -> Item:
     parts = [_slice_part(part) for part in (entry.start, entry.stop, entry.step)]
     if not any(isinstance(part, Node) for part in parts):
-        start, stop, step = slice(*parts).indices(extent)
-        count = len(range(start, stop, step))
-        return Span(start if count else 0, count, step if count > 1 else 1)
+        first, end, stride = slice(*parts).indices(extent)
+        count = len(range(first, end, stride))
+        return Span(first if count else 0, count, stride if count > 1 else 1)
     start, stop, step = parts
-    if step is None or step == 1:
-        count = known_difference(stop, start)
-        if count is not None and count > extent:
-            raise error(OutOfBoundsError, f"a slice of length {count} does not fit into an axis with size {extent}")
-        if count is not None:
-            return Run(_int_node(start), max(count, 0), 1)
+    length = known_difference(stop, start) if step in (None, 1) else None
+    if length is not None and length > extent:
+        raise error(OutOfBoundsError, f"a slice of length {length} does not fit into an axis with size {extent}")
+    if length is not None:
+        return Run(_int_node(start), max(length, 0), 1)
     raise error(
         TraceError,
         "the length of a slice with a traced bound is not known while tracing",
@@ -244,7 +246,7 @@ def _slice_part(part: Any) -> Any:
 
 
 def _int_node(node: Node) -> Node:
-    return node if node.dtype == INT64 and not type_of(node).weak else apply("astype", node, dtype=INT64)  # type: ignore[no-any-return]
+    return node if node.dtype == INT64 and not type_of(node).weak else apply("astype", node, dtype=INT64)
 
 
 def known_difference(stop: Any, start: Any) -> int | None:

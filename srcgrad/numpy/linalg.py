@@ -29,7 +29,7 @@ def _float(x: Any) -> Any:
 
 @implements_linalg
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
-    """As `numpy.linalg.norm`, without the orders that need singular values. At zero the 2-norm has no derivative: NaN."""
+    """As `numpy.linalg.norm`, without the orders that need singular values. The 2-norm of zeros has no derivative."""
     x = _float(x)
     rank = len(x.shape)
     if axis is None and (ord is None or (ord in ("f", "fro") and rank == 2) or (ord == 2 and rank == 1)):

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.core.errors import SrcgradError, TraceError, UnsupportedError
-from srcgrad.graph.node import as_node
+from srcgrad.core.errors import SrcgradError, UnsupportedError
 from srcgrad.numpy.messages import error
 from srcgrad.numpy.protocols import namespace
 
@@ -84,15 +83,15 @@ class Methods:
 
     def copy(self, order: str = "C") -> Any:
         """A copy; of a scalar a scalar."""
-        return type(self)(as_node(self)) if self.is_scalar else namespace("copy")(self)  # type: ignore[attr-defined, call-arg]
+        return +self if self.is_scalar else namespace("copy")(self)  # type: ignore[operator]
 
     def fill(self, value: Any) -> None:
         """Write one value into every element."""
-        self[...] = value  # type: ignore[index]
+        self[...] = value
 
     def sort(self, axis: int = -1, kind: str | None = None, order: Any = None) -> None:
         """Sort in place."""
-        self[...] = namespace("sort")(self, axis=axis)  # type: ignore[index]
+        self[...] = namespace("sort")(self, axis=axis)
 
     @property
     def T(self) -> Any:
@@ -112,11 +111,11 @@ class Methods:
 
     @property
     def itemsize(self) -> int:
-        return int(self.dtype.itemsize)  # type: ignore[attr-defined]
+        return int(self.dtype.itemsize)
 
     @property
     def nbytes(self) -> int:
-        return int(self.size * self.itemsize)  # type: ignore[attr-defined]
+        return int(self.size * self.itemsize)
 
     @property
     def flat(self) -> Any:
@@ -128,6 +127,3 @@ class Methods:
         close = difflib.get_close_matches(name, [one for one in dir(Methods) if not one.startswith("_")], 3)
         cure = f"Near it there are {', '.join(close)}" if close else "Compute it outside the traced function"
         raise error(MissingAttributeError, f"a traced array has no attribute {name!r}", cure)
-
-
-__all__ = ["Methods", "MissingAttributeError", "TraceError"]

@@ -1,7 +1,8 @@
-"""Numerical recipes made of slices, sums and products: differences, integrals, interpolation, polynomials, comparison."""
+"""Recipes made of slices, sums and products: differences, integrals, interpolation, polynomials, comparison."""
 
 from __future__ import annotations
 
+import builtins
 import operator
 from typing import Any
 
@@ -11,7 +12,7 @@ from srcgrad.core.errors import TraceShapeError, UnsupportedError
 from srcgrad.core.op import apply
 from srcgrad.core.types import type_of
 from srcgrad.numpy.creation import array
-from srcgrad.numpy.geometry import Span
+from srcgrad.numpy.geometry import Span, reshaped
 from srcgrad.numpy.indexing import take, where
 from srcgrad.numpy.joining import concatenate, pad
 from srcgrad.numpy.messages import error
@@ -20,16 +21,12 @@ from srcgrad.numpy.protocols import implements, is_face
 from srcgrad.numpy.reductions import all, any, max, mean, min, prod, sort, std, sum, var
 from srcgrad.numpy.shaping import as_array, broadcast_arrays, one_axis
 from srcgrad.numpy.special import nan_to_num
-from srcgrad.numpy.views import part, reshaped, with_shape
+from srcgrad.numpy.views import part, with_shape
 from srcgrad.ops.families import BOOL, convert
 
 
 def _piece(x: Any, axis: int, start: int, stop: int) -> Any:
-    return part(x, axis, Span(start, builtins_max(stop - start, 0)))
-
-
-def builtins_max(a: int, b: int) -> int:
-    return a if a > b else b
+    return part(x, axis, Span(start, builtins.max(stop - start, 0)))
 
 
 @implements
@@ -42,12 +39,8 @@ def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = 
     row = "not_equal" if a.dtype == BOOL else "subtract"
     for _ in range(operator.index(n)):
         extent = a.shape[axis]
-        a = apply(row, _piece(a, axis, builtins_min(1, extent), extent), _piece(a, axis, 0, extent - 1))
+        a = apply(row, _piece(a, axis, builtins.min(1, extent), extent), _piece(a, axis, 0, extent - 1))
     return a
-
-
-def builtins_min(a: int, b: int) -> int:
-    return a if a < b else b
 
 
 def _end(a: Any, value: Any, axis: int) -> Any:
@@ -74,17 +67,13 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
     """As `numpy.gradient` with scalar spacings."""
     f = as_array(f)
     f = f if f.dtype.kind in "fc" else convert(f, np.dtype(float))
-    axes = range(len(f.shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    axes = [one_axis(one, len(f.shape)) for one in axes]
+    given = range(len(f.shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    axes = [one_axis(one, len(f.shape)) for one in given]
     steps = list(varargs) * (len(axes) if len(varargs) == 1 else 1) or [1.0] * len(axes)
-    if len(steps) != len(axes) or any_array(steps):
+    if len(steps) != len(axes) or builtins.any(type_of(step).shape for step in steps):
         raise error(UnsupportedError, "gradient is supported with one scalar spacing, or one per axis")
     found = [_central(f, one, step, edge_order) for one, step in zip(axes, steps, strict=True)]
     return found[0] if len(found) == 1 else tuple(found)
-
-
-def any_array(values: Any) -> bool:
-    return not all([type_of(value).shape == () for value in values])
 
 
 def _central(f: Any, axis: int, step: Any, edge_order: int) -> Any:
@@ -163,7 +152,7 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     x, xp, fp = (convert(one, np.dtype(float)) for one in operands(x, xp, fp))
     place = sum(apply("less_equal", xp, x[..., None]), axis=-1)
     last = xp.shape[0] - 1
-    low = apply("minimum", apply("maximum", apply("subtract", place, 1), 0), builtins_max(last - 1, 0))
+    low = apply("minimum", apply("maximum", apply("subtract", place, 1), 0), builtins.max(last - 1, 0))
     high = apply("minimum", apply("add", low, 1), last)
     x0, y0 = take(xp, low), take(fp, low)
     slope = apply("divide", take(fp, high) - y0, where(apply("equal", low, high), 1, take(xp, high) - x0))

@@ -1,7 +1,8 @@
 """Products of arrays: every one is a `contract` row, or a plain product where nothing is summed.
 
-The one door is `contracted`: two operands with labels, as in an explicit einsum. It sums what only one operand has before the product, makes the
-dtypes equal, leaves out dimensions that are merely broadcast, and writes a product without a sum as broadcasting, which fuses with what surrounds it.
+The one door is `contracted`: two operands with labels, as in an explicit einsum. It sums what only one operand has
+before the product, leaves out dimensions that are merely broadcast, and writes a product without a sum as a pointwise
+one, which fuses with what surrounds it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """NumPy's dispatch: which of our functions stands for a NumPy function that was called on a traced array.
 
-`implements` enters a function into the namespace and into the dispatch at once. A function calls NumPy's own where none of its arguments is
-traced; that is why traced and plain code can share it.
+`implements` enters a function into the namespace and into the dispatch at once. A function calls NumPy's own where
+none of its arguments is traced; that is why traced and plain code can share it.
 """
 
 from __future__ import annotations
@@ -29,15 +29,13 @@ SCIPY_FUNCTIONS = ("log_softmax", "logsumexp", "softmax")
 
 
 def is_face(value: Any) -> bool:
+    """Whether a value binds operations itself: a traced array, a node, an eager tensor."""
     return hasattr(value, "__sg_bind__")
 
 
 def involves_face(values: Iterable[Any]) -> bool:
     """Whether a traced value (or a value of another face) is among the values, also inside lists and tuples."""
-    for value in values:
-        if is_face(value) or (isinstance(value, list | tuple) and involves_face(value)):
-            return True
-    return False
+    return any(is_face(value) or (isinstance(value, list | tuple) and involves_face(value)) for value in values)
 
 
 def implements(function: F) -> F:
@@ -108,7 +106,7 @@ def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[st
     """What `__array_ufunc__` of a traced array does."""
     from srcgrad.numpy.elementwise import ufunc as ours
 
-    found = FUNCTIONS.get(ufunc.__name__) if method == "__call__" else None
+    found: Any = FUNCTIONS.get(ufunc.__name__) if method == "__call__" else None
     if found is None:
         found = ours(ufunc.__name__)
     if found is None:
@@ -123,9 +121,8 @@ def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[st
 
 
 def _label(ufunc: Any) -> str:
-    return (
-        f"numpy.{ufunc.__name__}" if getattr(np, ufunc.__name__, None) is ufunc else f"scipy.special.{ufunc.__name__}"
-    )
+    name: str = ufunc.__name__
+    return f"numpy.{name}" if getattr(np, name, ufunc) is ufunc and hasattr(np, name) else f"scipy.special.{name}"
 
 
 def call_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -171,7 +168,7 @@ def conversion_error() -> TraceError:
         frame = frame.f_back  # type: ignore[assignment]
     return error(
         TraceError,
-        "a traced array was to be converted to a NumPy array, but its numbers are not known while the function is traced",
-        "Use NumPy functions that are listed in docs/numpy_support.md; to write traced values into an array, make the "
-        "array inside the traced function (np.zeros, np.array); keep other libraries outside, or wrap them in sg.custom_vjp",
+        "a traced array was to be converted to a NumPy array, but its numbers are not known while tracing",
+        "Use the NumPy functions that docs/numpy_support.md lists; to write traced values into an array, make it "
+        "inside the traced function (np.zeros, np.array); keep other libraries outside, or wrap them in sg.custom_vjp",
     )

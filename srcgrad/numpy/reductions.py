@@ -238,7 +238,7 @@ def var(
     if is_face(count):
         count = apply("maximum", apply("subtract", count, free), 0)
     else:
-        count = builtins.max(count - free, 0)  # type: ignore[operator]
+        count = builtins.max(count - free, 0)
     total = sum(deviation, axis, keepdims=keepdims, where=where)
     return deliver(apply("divide", total, convert(count, a.dtype)), out)
 

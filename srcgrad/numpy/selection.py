@@ -1,11 +1,12 @@
 """Advanced indexing as one gather or one scatter on the array that owns the data.
 
-A `Selection` is planned from a parsed key. Every dimension of the base is either kept whole or gets an index operand: an index array, a traced
-integer, or, for a slice, its start plus an iota. NumPy's result has the dimensions in this order: kept ones and slices where they stand; those
-of the index arrays where the arrays stand together, else in front. A gather has the index dimensions side by side, so every dimension
-between two indexed ones is indexed too, and nothing has to be transposed:
+A `Selection` is planned from a parsed key. Every dimension of the base is either kept whole or gets an index operand:
+an index array, a traced integer, or, for a slice, its start plus an iota. NumPy's result has the dimensions in this
+order: kept ones and slices where they stand; those of the index arrays where the arrays stand together, else in front.
+A gather has the index dimensions side by side, so every dimension between two indexed ones is indexed too, and nothing
+has to be transposed:
 
-    x[i, 1:3]      i traced, x of shape (n, 5)     gather(x, broadcast(i), iota + 1)      axes (0, 1), index dimensions (2,)
+    x[i, 1:3]      i traced, x of shape (n, 5)     gather(x, broadcast(i), iota + 1)      axes (0, 1), index shape (2,)
     x[:, rows]     x of shape (4, 9)               gather(x, rows)                        axes (1,), position 1
 
 A write is a scatter with the same operands: one store per element written, whatever the array's size.
@@ -49,19 +50,19 @@ class Selection:
     shape: Shape
     unique: bool
 
-    def read(self, base: Node) -> Node:
+    def read(self, base: Node) -> Any:
         value = apply("gather", base, *self.indices, axes=self.axes, position=self.position)
         return reshaped(value, self.shape)
 
-    def write(self, base: Node, value: Node) -> Node:
+    def write(self, base: Node, value: Node) -> Any:
         update = reshaped(value, self.gathered)
         params: dict[str, Any] = {"axes": self.axes, "position": self.position, "unique": self.unique}
-        return apply("scatter_set", base, update, *self.indices, **params)  # type: ignore[no-any-return]
+        return apply("scatter_set", base, update, *self.indices, **params)
 
-    def add(self, base: Node, value: Node) -> Node:
+    def add(self, base: Node, value: Node) -> Any:
         """As `write`, but added, once for each time that an element is named."""
         update = reshaped(value, self.gathered)
-        return apply("scatter_add", base, update, *self.indices, axes=self.axes, position=self.position)  # type: ignore[no-any-return]
+        return apply("scatter_add", base, update, *self.indices, axes=self.axes, position=self.position)
 
 
 def select(key: Key, window: Window) -> Selection:
@@ -163,21 +164,21 @@ def _operand(item: Item, span: Span, extent: int) -> Node:
     return _affine(apply("where", apply("less", item.index, 0), from_end, item.index), span.step, span.start)
 
 
-def _iota(count: int) -> Node:
-    return iota_on(as_node(np.int64(0)), (count,), 0)  # type: ignore[no-any-return]
+def _iota(count: int) -> Any:
+    return iota_on(as_node(np.int64(0)), (count,), 0)
 
 
-def _affine(index: Node, step: int, start: int) -> Node:
+def _affine(index: Node, step: int, start: int) -> Any:
     scaled = index if step == 1 else apply("multiply", index, step)
-    return scaled if start == 0 else apply("add", scaled, start)  # type: ignore[no-any-return]
+    return scaled if start == 0 else apply("add", scaled, start)
 
 
-def _spread(operand: Node, index_shape: Shape, place: int, width: int) -> Node:
+def _spread(operand: Any, index_shape: Shape, place: int, width: int) -> Any:
     """An operand repeated over all index dimensions; those it runs over are ``width`` ones from ``place`` on."""
     if operand.ndim:
         lead, behind = place + width - operand.ndim, len(index_shape) - place - width
         operand = reshaped(operand, (*[1] * lead, *operand.shape, *[1] * behind))
-    return operand if operand.shape == index_shape else apply("broadcast_to", operand, shape=index_shape)  # type: ignore[no-any-return]
+    return operand if operand.shape == index_shape else apply("broadcast_to", operand, shape=index_shape)
 
 
 def _is_unique(items: Sequence[Item], block: Shape) -> bool:

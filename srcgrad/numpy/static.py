@@ -1,7 +1,7 @@
 """Values that are known while tracing: what depends on no input can be computed at once.
 
-``mask = np.zeros(4); mask[::2] = 1`` inside a traced function makes handles, but nothing in them is unknown. Such a value may steer the
-trace: ``if mask.sum() > 1``, ``range(n)``, an index, a shape.
+``mask = np.zeros(4); mask[::2] = 1`` inside a traced function makes handles, but nothing in them is unknown. Such a
+value may steer the trace: ``if mask.sum() > 1``, ``range(n)``, an index, a shape.
 """
 
 from __future__ import annotations

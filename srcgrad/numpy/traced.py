@@ -1,15 +1,17 @@
 """The traced array: what a user's function is given in place of a NumPy array.
 
-An `Array` behaves as the ndarray that it stands for: NumPy's functions accept it, it is written in place, and its views share its data.
-What it cannot do is tell its numbers, for they do not exist yet; where a program asks for them, the error says so and names the line.
+An `Array` behaves as the ndarray that it stands for: NumPy's functions accept it, it is written in place, and its
+views share its data. What it cannot do is tell its numbers, for they do not exist yet; where a program asks for them,
+the error says so and names the line.
 
-A 0-d result (``x[0]``, ``x.sum()``) is a scalar in NumPy and cannot be changed: ``s += 1`` makes a new one, and a copy stays what it was.
-So it is here. ``np.zeros(())`` and ``x[0, ...]`` are 0-d *arrays*, and can.
+A 0-d result (``x[0]``, ``x.sum()``) is a scalar in NumPy and cannot be changed: ``s += 1`` makes a new one, and a
+second name for the old one keeps what it was. So it is here, and so are 0-d arguments. ``np.zeros(())`` and
+``x[0, ...]`` are 0-d *arrays*, and can be changed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,7 @@ import numpy as np
 from srcgrad.core.errors import OutOfBoundsError, SrcgradError, TraceError, TraceShapeError
 from srcgrad.core.op import apply
 from srcgrad.core.operators import is_operand
-from srcgrad.core.types import Shape, type_of
+from srcgrad.core.types import type_of
 from srcgrad.graph.node import Node, as_node
 from srcgrad.graph.trace import Tracer
 from srcgrad.numpy import protocols
@@ -115,7 +117,7 @@ class Array(Methods, Tracer):
         view.assign(node)
 
     def _view(self, key: Key) -> Array:
-        """The indexed part as a view, also where it is elements of index arrays: of these NumPy makes a copy, as the caller does."""
+        """The indexed part as a view; of elements at index arrays NumPy makes a copy, which the caller does."""
         if key.is_basic:
             return self.through(lambda window: window.select(key.basic_items))
         window, base = self._window, self._base
@@ -325,13 +327,6 @@ class AmbiguousError(SrcgradError, ValueError):
     """An array of several elements has no truth value."""
 
 
-def shape_of(value: Any) -> Shape:
-    return type_of(value).shape
-
-
 def lift(value: Any) -> Any:
     """A traced value as it is; a constant handle for anything else."""
     return value if hasattr(value, "__sg_bind__") else Array.new(as_node(value))
-
-
-__all__ = ["AmbiguousError", "Array", "Sequence", "lift", "shape_of"]
