@@ -49,7 +49,7 @@ from srcgrad.graph.structure import COND, ITEM, LOOP, WHILE, items
 from srcgrad.transform.activity import differentiable_dependents
 from srcgrad.transform.branches import pullback_of_cond
 from srcgrad.transform.loops import pullback_of_loop
-from srcgrad.transform.rewrite import Relocator, redirect, uniform_value
+from srcgrad.transform.rewrite import Relocator, redirect, uniform_value, zeros
 
 Cotangent = Any
 
@@ -97,6 +97,21 @@ def weigh(cotangent: Any, partial: Any) -> Any:
 
 def _in_dtype(cotangent: Any, primal: Any) -> Any:
     return cotangent if cotangent.dtype == primal.dtype else apply("astype", cotangent, dtype=primal.dtype)
+
+
+def is_selected(cotangent: Node) -> bool:
+    """Whether a cotangent is zero wherever a condition does not hold.
+
+    Then its pullback is zero there too, whatever the partial derivative is: ``where(x > 0, log(x), 0)`` has derivative
+    zero at 0. So the selection is done after the product, and once for a chain of elementwise operations.
+    """
+    return cotangent.op.name == "where" and uniform_value(cotangent.inputs[2]) == 0
+
+
+def _select(condition: Node, cotangent: Node, zero: Node) -> Node:
+    if cotangent.dtype != zero.dtype:
+        zero = zeros(cotangent.array_type)
+    return apply("where", condition, cotangent, zero)  # type: ignore[no-any-return]
 
 
 def accumulate(first: Node | None, second: Node | None) -> Node | None:
@@ -188,6 +203,10 @@ class _Sweep:
                 f"{_place(node)}a while loop runs an unknown number of times, and its reverse pass would need all of "
                 "them; use sg.fori_loop with a constant bound, or sg.scan, and stop early with np.where or sg.cond"
             )
+        if node.op.partials is not None and is_selected(cotangent):
+            condition, chosen, zero = cotangent.inputs
+            found = pullback_of_row(node.op, chosen, node, node.inputs, node.params, wanted)
+            return [None if c is None else _select(condition, c, zero) for c in found]
         if not isinstance(node.type, TupleType):
             return pullback_of_row(node.op, cotangent, node, node.inputs, node.params, wanted)
         return pullback_of_row(node.op, tuple(cotangent), tuple(items(node)), node.inputs, node.params, wanted)

@@ -99,7 +99,7 @@ def pullback_of_loop(
     ys = [k for k in range(parts.n_carries, len(cotangents)) if cotangents[k] is not None]
     wrt = [p for p in sorted(varied) if p not in parts.carries or p - parts.n_consts in active]
     back = _sweep_body(parts, active, ys, wrt, run_sweep)
-    saved = residuals(back.reads(), _given(parts))
+    saved = residuals(back.reads(), _given(parts), back.forward_outputs)
     if saved and parts.length is None:
         raise UnsupportedError(
             f"{_place(node)}the trip count of this loop is known only when it runs, and its reverse pass needs values "

@@ -4,7 +4,8 @@ The body of a reverse iteration reads values of the forward iteration. Each must
 constant, the loop index, a per-iteration input), or saved by the forward pass, or recomputed from available ones. Let
 
     s(v)   the price of saving v: its bytes
-    r(v)   the price of computing v once more, in bytes that take as long; infinite for the carries
+    r(v)   the price of computing v once more, in bytes that take as long; infinite for the carries, zero for what the
+           forward pass would not compute at all
 
 Then the cheapest choice minimises  sum of s(v) over the saved + sum of r(v) over the recomputed,  where a recomputed
 value needs its operands available. That is a minimum cut. Split each value into *in* and *out*, and connect
@@ -42,19 +43,23 @@ from srcgrad.graph.node import Node, topological_until
 from srcgrad.graph.structure import INPUT
 
 
-def residuals(needed: Iterable[Node], free: Iterable[Node]) -> list[Node]:
-    """Which values to save so that the needed ones are available, given the free ones; in topological order."""
+def residuals(needed: Iterable[Node], free: Iterable[Node], outputs: Iterable[Node]) -> list[Node]:
+    """Which values to save so that the needed ones are available, given the free ones; in topological order.
+
+    ``outputs`` are what the forward pass computes in any case.
+    """
     needed, free = list(needed), set(free)
     order = [node for node in topological_until(needed, free) if not _costs_nothing(node, free)]
     available = set(order)
     needed = [node for node in needed if node in available]
     if not needed:
         return []
+    computed = set(topological_until(outputs, free))
     network = _Network(2 * len(order) + 2)
     source, sink = 2 * len(order), 2 * len(order) + 1
     position = {node: 2 * k for k, node in enumerate(order)}
     for node, into in position.items():
-        network.connect(source, into, _recompute_price(node))
+        network.connect(source, into, _recompute_price(node, node in computed))
         network.connect(into, into + 1, _save_price(node))
         for operand in set(node.inputs):
             if operand in position:
@@ -79,11 +84,11 @@ def _save_price(node: Node) -> float:
     return math.inf if isinstance(node.type, TupleType) else max(_bytes(node.type), 1)
 
 
-def _recompute_price(node: Node) -> float:
+def _recompute_price(node: Node, is_computed_anyway: bool) -> float:
     if node.op is INPUT or isinstance(node.type, TupleType):
         return math.inf
     operations = _operations(node)
-    return operations * node.dtype.itemsize / 8
+    return operations * node.dtype.itemsize / 8 if is_computed_anyway or operations == math.inf else 0.0
 
 
 def _operations(node: Node) -> float:
