@@ -87,7 +87,8 @@ np.ptp(x, 0) | np.diff(v) | np.diff(x, axis=0) | np.diff(c, 2) | np.diff(v, prep
 np.ediff1d(x) | np.trapezoid(x) | np.trapezoid(x, v) | np.convolve(v, [1, 2]) | np.convolve(v, v, "same")
 np.convolve(v[:2], v, "valid") | np.correlate(v, v[:2]) | np.correlate(v, v, "full") | np.vander(v)
 np.vander(v, 2, increasing=True) | np.polyval(v, x) | np.polyval([1, 2], x) | np.meshgrid(v, x[:, 0])
-np.meshgrid(v, v, indexing="ij") | np.isclose(x, y) | np.allclose(x, x) | np.array_equal(x, x) | np.array_equal(x, v)
+np.meshgrid(v, v, indexing="ij") | np.isclose(x, y) | np.searchsorted(np.sort(v), x) | np.searchsorted(np.sort(v), v, side="right")
+np.array_equal(v, x) | np.allclose(x, x) | np.array_equal(x, x) | np.array_equal(x, v)
 np.nan_to_num(x) | np.real(x) | np.imag(x) | x.real | x.imag | np.add(x, y) | x - y | x * 2 | 2 - x | x / y | x // 2
 x % 3 | x ** 2 | -x | abs(x) | x > y | x == y | x != y | x <= 1 | divmod(x, 2) | +x | np.add.outer(v, x)
 np.multiply.outer(v, v) | np.subtract.outer(s, v) | np.square(x) | np.sign(x) | np.conj(x) | np.positive(x)
@@ -156,7 +157,7 @@ def calls(*texts: str) -> list[str]:
 
 
 def arrays(dtype: str) -> dict[str, Any]:
-    """x, y, n (2, 3), n with NaN; c (2, 3, 4); v (3,); m (3, 3); s (); e (0, 3); indices k (2,), q (2, 3), t; mask p."""
+    """x, y, n (2, 3), n with NaN; c (2, 3, 4); v (3,); m (3, 3); s; e (0, 3); indices k (2,), q (2, 3), t; mask p."""
     rng = np.random.default_rng(3)
 
     def draw(*shape: int) -> Any:

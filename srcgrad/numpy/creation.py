@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,16 +35,20 @@ def fresh(value: Any) -> Any:
 
 def normal_shape(shape: Any) -> Shape:
     """A shape argument as a tuple of ints."""
-    value = static_of(shape)
-    if value is not None:
-        shape = value
-    elif is_face(shape):
-        raise error(TraceError, "a shape is not known while the function is traced", COUNT)
-    sizes = (shape,) if np.ndim(shape) == 0 else tuple(shape)
-    made = tuple(operator.index(size) for size in sizes)
+    made = shape_sizes(shape)
     if any(size < 0 for size in made):
         raise error(TraceShapeError, "negative dimensions are not allowed")
     return made
+
+
+def shape_sizes(shape: Any) -> tuple[int, ...]:
+    """The ints of a shape argument, whatever they are."""
+    if is_face(shape):
+        known = static_of(shape)
+        if known is None:
+            raise error(TraceError, "a shape is not known while the function is traced", COUNT)
+        shape = known.tolist()
+    return tuple(operator.index(size) for size in (shape if isinstance(shape, Iterable) else (shape,)))
 
 
 def _filled(shape: Any, value: Any, dtype: Any) -> Any:

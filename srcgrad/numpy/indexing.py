@@ -100,7 +100,9 @@ def compress(condition: Any, a: Any, axis: int | None = None, out: Any = None) -
         condition, a = a, condition
     known = static_of(condition) if is_face(condition) else np.asarray(condition)
     if known is None:
-        raise error(TraceError, "compress: the condition decides the length of the result", COUNT)
+        raise error(
+            TraceError, "compress: the condition decides the length of the result and is not known while tracing", COUNT
+        )
     return take(a, np.nonzero(known)[0], axis=axis, out=out)
 
 

@@ -191,7 +191,7 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     """As `numpy.repeat`; the counts must be known while tracing."""
     a, known = as_array(a), static_of(repeats) if is_face(repeats) else np.asarray(repeats)
     if known is None:
-        raise error(TraceError, "repeat: the counts decide the length of the result", COUNT)
+        raise error(TraceError, "repeat: what decides the length of the result is not known while tracing", COUNT)
     if axis is None:
         a, axis = with_shape(a, (a.size,)), 0
     axis = one_axis(axis, len(a.shape))

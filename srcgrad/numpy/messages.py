@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TypeVar
 
 from srcgrad.core.errors import SrcgradError
-from srcgrad.core.location import user_location
+from srcgrad.core.location import Location, user_location
 
 E = TypeVar("E", bound=SrcgradError)
 
 
-def error(kind: type[E], what: str, cure: str = "") -> E:
+def error(kind: type[E], what: str, cure: str = "", location: Location | None = None) -> E:
     """An error that begins with the user's file and line and ends with the cure."""
-    location = user_location()
+    location = location or user_location()
     where = f"{location}: " if location is not None else ""
     return kind(f"{where}{what}{'. ' + cure if cure else ''}")
 
@@ -23,10 +23,11 @@ BRANCH = (
 )
 NUMBER = (
     "Keep it an array and use NumPy functions on it; name the argument in static_argnums if it should be fixed, "
-    "or compute it outside the traced function"
+    "or compute it outside the traced function. To write traced values into an array, make it inside the traced "
+    "function (np.zeros, np.array)"
 )
 COUNT = (
     "Shapes, axes and range() need numbers that are fixed while tracing: name the argument in static_argnums, "
-    "or loop with sg.fori_loop(lower, upper, body, init). To index a NumPy array that was made outside, "
-    "write np.take(array, index, axis=0)"
+    "or loop with sg.fori_loop(lower, upper, body, init). To index a NumPy array that was made outside the traced "
+    "function, write np.take(array, index, axis=0)"
 )

@@ -196,6 +196,13 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
     return tuple(lines) if sparse else tuple(array(one) for one in broadcast_arrays(*lines))
 
 
+@implements
+def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
+    """As `numpy.searchsorted`: counts the elements before, so it costs their number for each value."""
+    a, v = operands(a if sorter is None else take(a, sorter), v)
+    return sum(apply("less" if side == "left" else "less_equal", a, v[..., None]), axis=-1)
+
+
 # comparison
 
 

@@ -15,8 +15,9 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from srcgrad.core.errors import TraceError, UnsupportedError
+from srcgrad.core.location import Location
 from srcgrad.graph.trace import is_tracing
-from srcgrad.numpy.messages import error
+from srcgrad.numpy.messages import COUNT, error
 from srcgrad.numpy.static import static_of
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -157,18 +158,30 @@ def known_arguments(args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, A
         return None
 
 
-def conversion_error() -> TraceError:
+def conversion_error(dtype: np.dtype[Any]) -> TraceError:
     """What a program hears that asks for the numbers of a traced array."""
-    frame = sys._getframe(1)
-    while frame is not None:
-        name = frame.f_code.co_name
-        if name in SCIPY_FUNCTIONS and frame.f_globals.get("__name__", "").startswith("scipy."):
-            what = f"scipy.special.{name} converts its argument to a NumPy array, which a traced array is not"
-            return error(TraceError, what, f"Use srcgrad.numpy.{name}")
-        frame = frame.f_back  # type: ignore[assignment]
-    return error(
-        TraceError,
-        "a traced array was to be converted to a NumPy array, but its numbers are not known while tracing",
+    scipy_name, location = _scipy_call()
+    if scipy_name in SCIPY_FUNCTIONS:
+        what = f"scipy.special.{scipy_name} converts its argument to a NumPy array, which a traced array is not"
+        return error(TraceError, what, f"Use srcgrad.numpy.{scipy_name}", location)
+    what = "a traced array was to be converted to a NumPy array, but its numbers are not known while tracing"
+    if dtype.kind in "iu":
+        return error(TraceError, f"{what}; a traced integer is no index of one either", COUNT, location)
+    cure = (
         "Use the NumPy functions that docs/numpy_support.md lists; to write traced values into an array, make it "
-        "inside the traced function (np.zeros, np.array); keep other libraries outside, or wrap them in sg.custom_vjp",
+        "inside the traced function (np.zeros, np.array); keep other libraries outside, or wrap them in sg.custom_vjp"
     )
+    return error(TraceError, what, cure, location)
+
+
+def _scipy_call() -> tuple[str, Location | None]:
+    """The SciPy function that was called, if one was, and from where."""
+    name = ""
+    frame = sys._getframe(2)
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").startswith("scipy."):
+            name = frame.f_code.co_name
+        elif name:
+            return name, Location(frame.f_code.co_filename, frame.f_lineno)
+        frame = frame.f_back  # type: ignore[assignment]
+    return name, None

@@ -145,7 +145,7 @@ def _positions(region: Sequence[_Dim]) -> list[int]:
     return found
 
 
-def _operand(item: Item, span: Span, extent: int) -> Node:
+def _operand(item: Item, span: Span, extent: int) -> Any:
     """The indices into one dimension of the base: 0-d, or the index array's shape, or (for a slice) one dimension."""
     if isinstance(item, int):
         return as_node(np.int64(span.index(item)))

@@ -11,7 +11,7 @@ import numpy as np
 
 from srcgrad.core.errors import TraceShapeError, UnsupportedError
 from srcgrad.core.types import Shape, type_of
-from srcgrad.numpy.creation import asarray, copy, face_for, fresh, normal_shape
+from srcgrad.numpy.creation import asarray, copy, face_for, fresh, normal_shape, shape_sizes
 from srcgrad.numpy.geometry import Span, is_contiguous
 from srcgrad.numpy.messages import error
 from srcgrad.numpy.protocols import implements, is_face
@@ -85,7 +85,7 @@ def _copied(a: Any) -> Any:
 def _inferred(old: Shape, shape: Any) -> Shape:
     """The new shape with -1 filled in."""
     total = math.prod(old)
-    sizes = [operator.index(extent) for extent in ((shape,) if np.ndim(shape) == 0 else shape)]
+    sizes = list(shape_sizes(shape))
     known = math.prod(extent for extent in sizes if extent != -1)
     if sizes.count(-1) == 1 and known and total % known == 0:
         sizes[sizes.index(-1)] = total // known

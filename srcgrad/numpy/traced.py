@@ -268,7 +268,7 @@ class Array(Methods, Tracer):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         value = static_value(self.__sg_node__)
         if value is None:
-            raise protocols.conversion_error()
+            raise protocols.conversion_error(self.dtype)
         return np.array(value, dtype=dtype)
 
     # the value itself: known only where it depends on no input
