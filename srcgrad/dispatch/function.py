@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from srcgrad.core import tree
-from srcgrad.core.errors import ArgumentError, TraceError, UnsupportedError
+from srcgrad.core.errors import ArgumentError, SrcgradError, TraceError, UnsupportedError
 from srcgrad.core.types import ArrayType, type_of
 from srcgrad.dispatch.arguments import Arguments, Parameters, identifiers
+from srcgrad.dispatch.blame import check_closed, name_line
 from srcgrad.dispatch.closures import MISS, Closure, make_closure
-from srcgrad.dispatch.leaks import check_closed
 from srcgrad.graph.node import Graph, as_node, substitute
 from srcgrad.graph.trace import Traced, Tracer, is_tracing, trace
 from srcgrad.pipeline import Executable, compile_graph, stage
@@ -118,7 +118,11 @@ class Function:
 
         def record(*dynamic: Any) -> Any:
             args, kwargs = arguments.fill(dynamic)
-            result = function(*args, **kwargs)
+            try:
+                result = function(*args, **kwargs)
+            except SrcgradError as error:
+                name_line(error)
+                raise
             _check_result(function, result)
             return result
 

@@ -38,6 +38,7 @@ def vjp(function: Callable[..., Any], *primals: Any, has_aux: bool = False) -> t
     if handle is not None or is_tracing():
         return _traced_vjp(function, primals, has_aux, handle or handle_type())
     forward, backward = _compiled_pair(function, has_aux)
+    differentiated_leaves(forward, Arguments(forward.parameters, primals, {}), tuple(range(len(primals))))
     result = forward(*primals)
     value, aux = result if has_aux else (result, None)
 
