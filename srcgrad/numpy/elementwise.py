@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -28,6 +29,18 @@ _REDUCTIONS = {
     "logaddexp": "logsumexp",
 }
 _SCANS = {"add": "cumsum", "multiply": "cumprod"}
+
+
+def _plain_where_plain(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method of a ufunc that is NumPy's own where no argument is traced."""
+
+    @functools.wraps(method)
+    def call(self: Ufunc, *args: Any, **options: Any) -> Any:
+        if involves_face(args) or involves_face(options.values()):
+            return method(self, *args, **options)
+        return getattr(plain_function(self.__name__), method.__name__)(*args, **options)
+
+    return call
 
 
 class Ufunc:
@@ -72,41 +85,32 @@ class Ufunc:
             return operands
         return tuple(convert(x, type_.dtype) for x, type_ in zip(operands, types, strict=True))
 
-    def reduce(
-        self,
-        array: Any,
-        axis: Any = 0,
-        dtype: Any = None,
-        out: Any = None,
-        keepdims: bool = False,
-        initial: Any = None,
-        where: Any = True,
-    ) -> Any:
+    @_plain_where_plain
+    def reduce(self, array: Any, axis: Any = 0, **options: Any) -> Any:
         """As `numpy.ufunc.reduce`, for the ufuncs that have a reduction of their own."""
-        options: dict[str, Any] = {"axis": axis, "keepdims": keepdims}
-        given = {"dtype": dtype, "out": out, "initial": initial}
-        options |= {key: value for key, value in given.items() if value is not None}
-        if where is not True:
-            options["where"] = where
-        return self._other("reduce", _REDUCTIONS)(array, **options)
+        return self._other("reduce", _REDUCTIONS)(array, axis=axis, **options)
 
+    @_plain_where_plain
     def accumulate(self, array: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
         """As `numpy.ufunc.accumulate`, for add and multiply."""
         return self._other("accumulate", _SCANS)(array, axis=axis, dtype=dtype, out=out)
 
+    @_plain_where_plain
     def outer(self, a: Any, b: Any, **options: Any) -> Any:
         """The ufunc on every pair of elements."""
         a, b = namespace("asarray")(a), namespace("asarray")(b)
         return self(a[(..., *[None] * b.ndim)], b, **options)
 
+    @_plain_where_plain
     def at(self, array: Any, indices: Any, b: Any = None) -> None:
         """As `numpy.ufunc.at`, for add and subtract: once for each time that an index names an element."""
         if self.__name__ not in ("add", "subtract") or not hasattr(array, "add_at"):
             raise unsupported(f"{self.__name__}.at", f"numpy.{self.__name__}.at")
         array.add_at(indices, b if self.__name__ == "add" else -namespace("asarray")(b))
 
+    @_plain_where_plain
     def reduceat(self, array: Any, *args: Any, **kwargs: Any) -> Any:
-        """Not supported."""
+        """Not supported on traced arrays."""
         raise unsupported(f"{self.__name__}.reduceat", f"numpy.{self.__name__}.reduceat")
 
     def _other(self, method: str, functions: dict[str, str]) -> Callable[..., Any]:
