@@ -8,7 +8,7 @@ Write NumPy, get the gradient as compiled code:
 array([0., 1.])
 """
 
-from srcgrad import ops, optim
+from srcgrad import ops, optim, random
 from srcgrad.api import grad, ir, jit, source, stop_gradient, value_and_grad, vjp
 from srcgrad.control import cond, fori_loop, scan, while_loop
 from srcgrad.core import tree
@@ -23,6 +23,7 @@ __all__ = [
     "jit",
     "ops",
     "optim",
+    "random",
     "scan",
     "source",
     "stop_gradient",
