@@ -1,7 +1,7 @@
 """The data path, on one page: every arrow one function, nothing returns upward.
 
-    python function --trace--> Graph --adjoint--> Graph --simplify--> Graph
-        --lower--> Program --fuse--> Program --assign storage--> Storage --emit--> source text --build--> callable
+python function --trace--> Graph --adjoint--> Graph --simplify--> Graph
+    --lower--> Program --fuse--> Program --assign storage--> Storage --emit--> source text --build--> callable
 """
 
 from __future__ import annotations

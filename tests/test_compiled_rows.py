@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import srcgrad.ops  # noqa: F401  (fills the table)
-from srcgrad.core.lowering import Region, Structure
+from srcgrad.core.lowering import Pointwise, Region, Structure
 from srcgrad.core.op import TABLE, Op
 from srcgrad.core.sample import Sample
 from srcgrad.core.types import type_of
@@ -31,7 +31,9 @@ def chunks() -> Iterator[Any]:
         yield pytest.param(names[start : start + CHUNK], id=f"{names[start]}..{names[start : start + CHUNK][-1]}")
 
 
-def apply_sample(row: Op, sample: Sample, dtype: Any, rng: np.random.Generator) -> tuple[list[Node], list[Any], list[Node]]:
+def apply_sample(
+    row: Op, sample: Sample, dtype: Any, rng: np.random.Generator
+) -> tuple[list[Node], list[Any], list[Node]]:
     arrays = [arg.make(rng, dtype) for arg in sample.args]
     inputs = [new_input(type_of(array), f"{row.name}_{k}") for k, array in enumerate(arrays)]
     if not inputs:
@@ -51,7 +53,8 @@ def test_rows(names: list[str], dtype: Any) -> None:
     outputs: list[Node] = []
     labels: list[str] = []
     for name in names:
-        for sample in TABLE[name].samples:
+        pointwise = isinstance(TABLE[name].lowering, Pointwise)
+        for sample in TABLE[name].samples[:1] if pointwise else TABLE[name].samples:
             new_inputs, new_arrays, results = apply_sample(TABLE[name], sample, dtype, rng)
             inputs += new_inputs
             arrays += new_arrays

@@ -14,9 +14,8 @@ import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.datamodel import models
-from numba.core.typing.templates import AbstractTemplate, signature
+from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, register_model
-from numba.core.typing.templates import infer_global
 from numba.np import numpy_support
 
 
@@ -64,7 +63,9 @@ def _fits(buffer: types.Type, index: types.Type) -> bool:
     if not isinstance(buffer, Buffer):
         return False
     parts = _index_types(index)
-    return len(parts) == len(buffer.shape) and all(isinstance(part, types.Integer | types.IntegerLiteral) for part in parts)
+    return len(parts) == len(buffer.shape) and all(
+        isinstance(part, types.Integer | types.IntegerLiteral) for part in parts
+    )
 
 
 @infer_global(operator.getitem)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections import Counter
 from typing import Any
 
@@ -10,6 +12,7 @@ import numpy as np
 from srcgrad.backends.expressions import Expressions
 from srcgrad.backends.writer import Names, Writer
 from srcgrad.core.location import Location
+from srcgrad.schedule.axes import inner_programs
 from srcgrad.schedule.ir import (
     Affine,
     AnyStatement,
@@ -34,6 +37,7 @@ from srcgrad.schedule.ir import (
 from srcgrad.schedule.storage import Place, Storage
 
 LOOP_NAMES = "ijklmnpqrs"
+_NUMBER = re.compile(r"\(?-?[\d.]+(e[-+]?\d+)?\)?|c_\w+")
 #: expressions longer than this get a variable
 WIDTH = 72
 
@@ -55,7 +59,11 @@ class Emitter:
         self.accumulators: dict[tuple[Value, str], str] = {}
         #: single-use values whose expression stands in for them
         self.pending: dict[tuple[Value, tuple[int, ...]], str] = {}
-        self.uses = _count_uses(program)
+        #: variables that need no assignment: another variable, or a number, stands for them
+        self.copies: dict[tuple[Value, tuple[int, ...]], str] = {}
+        #: names that may be assigned again
+        self.unsteady: set[str] = set()
+        self.uses, self.region_written = _count_uses(program)
         self.last_location: Location | None = None
 
     # names and places
@@ -74,6 +82,9 @@ class Emitter:
         assert all(position is not None for position in static), f"{value} at {index}"
         return "_".join([self.name(value), *map(str, static)])
 
+    def variable_key(self, value: Value, index: tuple[Index, ...]) -> tuple[Value, tuple[int, ...]]:
+        return value, tuple(self.expressions.static(index[dim]) or 0 for dim in self.place(value).kept)
+
     def element(self, value: Value, index: tuple[Index, ...]) -> str:
         """An element of an array, as text."""
         place = self.place(value)
@@ -88,7 +99,7 @@ class Emitter:
                 first = kept[position]
                 assert isinstance(first, Digit)
                 parts.append(self.expressions.affine(first.flat))
-                shape.append(int(np.prod(first.extents)))
+                shape.append(math.prod(first.extents))
                 merged = True
             else:
                 run = 1
@@ -96,21 +107,17 @@ class Emitter:
                 shape.append(place.shape[position])
             position += run
         if merged:
-            key = (value, tuple(shape))
-            if key not in self.aliases:
-                self.aliases[key] = self.names.fresh(name + "_flat")
-            name = self.aliases[key]
+            name = self.alias(value, tuple(shape))
         return f"{name}[{', '.join(parts) or '0'}]"
 
     def load(self, load: Load) -> str:
         value = load.value
         place = self.place(value)
         if place.kind == "variable" or not value.shape:
-            if value.shape or value in self.places:
-                static = tuple(self.expressions.static(load.index[dim]) or 0 for dim in place.kept)
-                if (value, static) in self.pending:
-                    return self.pending.pop((value, static))
-            return self.variable(value, load.index)
+            key = self.variable_key(value, load.index)
+            if key in self.pending:
+                return self.pending.pop(key)
+            return self.copies.get(key) or self.variable(value, load.index)
         text = self.element(value, load.index)
         return self.held.get((value, text), text)
 
@@ -161,7 +168,11 @@ class Emitter:
             return
         self.held.clear()
         depth = len(self.expressions.axis_names)
-        name = self.names.fresh(LOOP_NAMES[min(depth, len(LOOP_NAMES) - 1)]) if axis not in self.expressions.axis_names else ""
+        name = (
+            self.names.fresh(LOOP_NAMES[min(depth, len(LOOP_NAMES) - 1)])
+            if axis not in self.expressions.axis_names
+            else ""
+        )
         if name:
             self.expressions.axis_names[axis] = name
         with self.out.block(f"for {self.expressions.axis_names[axis]} in range({axis.extent}):"):
@@ -221,7 +232,9 @@ class Emitter:
                 self.assign(statement.key_value, statement.index, text)
             else:
                 neutral = _neutral(statement.combine, statement.target.dtype)
-                self.assign(statement.target, statement.index, self.expressions.constant(neutral, statement.target.dtype))
+                self.assign(
+                    statement.target, statement.index, self.expressions.constant(neutral, statement.target.dtype)
+                )
 
         self.nest(unrolled, write)
 
@@ -234,7 +247,10 @@ class Emitter:
         return self.accumulators.get((value, element), element)
 
     def assign(self, value: Value, index: tuple[Index, ...], text: str, location: Location | None = None) -> None:
-        self.out.line(f"{self.target(value, index)} = {text}", self.comment(location))
+        target = self.target(value, index)
+        if target.isidentifier() and (value.mutable or value in self.region_written):
+            self.unsteady.add(target)
+        self.out.line(f"{target} = {text}", self.comment(location))
 
     def statement(self, statement: Statement, block: Block, position: int) -> None:
         value = statement.target
@@ -247,9 +263,12 @@ class Emitter:
             return
         place = self.place(value)
         if place.kind == "variable" or not value.shape:
-            static = tuple(self.expressions.static(statement.index[dim]) or 0 for dim in place.kept)
+            key = self.variable_key(value, statement.index)
+            self.copies.pop(key, None)
             if len(text) <= WIDTH and self.single_use_ahead(statement, block, position):
-                self.pending[value, static] = text
+                self.pending[key] = text
+            elif self.is_copy(value, text):
+                self.copies[key] = text
             else:
                 self.assign(value, statement.index, text, statement.location)
             return
@@ -262,6 +281,12 @@ class Emitter:
             text = name
         self.out.line(f"{element} = {text}", self.comment(statement.location))
 
+    def is_copy(self, value: Value, text: str) -> bool:
+        """Whether a value is just another name of a number, or of a variable that stays as it is."""
+        if value.mutable or value in self.region_written or value in self.program.outputs:
+            return False
+        return bool(_NUMBER.fullmatch(text)) or (text.isidentifier() and text not in self.unsteady)
+
     def combine(self, statement: Statement, text: str) -> None:
         value = statement.target
         target = self.target(value, statement.index)
@@ -273,9 +298,13 @@ class Emitter:
             case "multiply" if value.dtype in (np.float32, np.float64, np.int64):
                 self.out.line(f"{target} *= {text}", comment)
             case "add":
-                self.out.line(f"{target} = {self.expressions.cast(f'{target} + {text}', value.dtype, value.dtype)}", comment)
+                self.out.line(
+                    f"{target} = {self.expressions.cast(f'{target} + {text}', value.dtype, value.dtype)}", comment
+                )
             case "multiply":
-                self.out.line(f"{target} = {self.expressions.cast(f'{target} * ({text})', value.dtype, value.dtype)}", comment)
+                self.out.line(
+                    f"{target} = {self.expressions.cast(f'{target} * ({text})', value.dtype, value.dtype)}", comment
+                )
             case "maximum" | "minimum":
                 function = self.expressions.function(str(statement.combine), value.dtype)
                 self.out.line(f"{target} = {function}({target}, {text})", comment)
@@ -326,10 +355,22 @@ class Emitter:
 
     def library(self, call: LibraryCall) -> None:
         self.expressions.functions[call.function, "library"] = call.function
-        arguments = [self.name(value) for value in (*call.targets, *call.operands)]
-        arguments += [repr(call.params[key]) for key in sorted(call.params)]
+        axis = call.params["axis"]
+        arguments = []
+        for value in (*call.targets, *call.operands):
+            shape = value.shape
+            extents = (math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :]))
+            arguments.append(self.alias(value, extents))
+        arguments += map(str, extents)
         self.out.line(f"{call.function}({', '.join(arguments)})", self.comment(call.location))
         self.held.clear()
+
+    def alias(self, value: Value, shape: tuple[int, ...]) -> str:
+        """The name of the same memory under another shape."""
+        key = (value, shape)
+        if key not in self.aliases:
+            self.aliases[key] = self.names.fresh(self.name(value) + "_as" + "x".join(map(str, shape)))
+        return self.aliases[key]
 
     def region(self, region: AnyStatement) -> None:
         self.held.clear()
@@ -361,13 +402,12 @@ class Emitter:
         self.held.clear()
 
 
-def _count_uses(program: Program) -> Counter[Value]:
-    """How many loads of each value the expressions hold."""
+def _count_uses(program: Program) -> tuple[Counter[Value], set[Value]]:
+    """How many loads of each value the expressions hold, and which values regions write."""
     counts: Counter[Value] = Counter()
+    written: set[Value] = set()
 
     def visit(inner: Program) -> None:
-        from srcgrad.schedule.axes import inner_programs
-
         assert inner.tree is not None
         for entry, _ in walk(inner.tree):
             for load in entry.reads():
@@ -376,10 +416,11 @@ def _count_uses(program: Program) -> Counter[Value]:
                 counts.update(load.value for load in loads(entry.predicate))
             if not isinstance(entry, Start):
                 for nested in inner_programs(entry):
+                    written.update(entry.writes())
                     visit(nested)
 
     visit(program)
-    return counts
+    return counts, written
 
 
 def _digit_run(indices: list[Index], shape: tuple[int, ...]) -> int:

@@ -54,14 +54,31 @@ class Expressions:
         for position, arg in enumerate(args):
             if expr.formula.count(f"{{{position}}}") > 1 and not _ATOM.fullmatch(arg):
                 args[position] = self.spill(arg)
-        if _is_call(expr.formula):
-            text = expr.formula.format(*args)
-        else:
-            text = expr.formula.format(*(arg if _ATOM.fullmatch(arg) else f"({arg})" for arg in args))
+        short = self.neutral(expr.formula, args) if expr.dtype.kind == "f" else None
+        if short is not None:
+            return short
         operand = expr.args[-1].dtype if expr.args else expr.dtype
-        text = _CALL.sub(lambda match: self.function(match[1], operand) + "(", text) if "(" in expr.formula else text
+        formula = _CALL.sub(lambda match: self.function(match[1], operand) + "(", expr.formula)
+        if not _is_call(formula):
+            args = [arg if _ATOM.fullmatch(arg) else f"({arg})" for arg in args]
+        text = formula.format(*args)
         native = expr.dtype in _NATIVE
         return text if native else self.cast(text, np.dtype(np.int64), expr.dtype)
+
+    def neutral(self, formula: str, args: list[str]) -> str | None:
+        """Sums with zero and products with one, which unrolled structural zeros bring about (signed zeros aside)."""
+        if formula == "{0} + {1}":
+            return args[1] if self.is_number(args[0], 0.0) else args[0] if self.is_number(args[1], 0.0) else None
+        if formula == "{0} - {1}":
+            return (
+                args[0] if self.is_number(args[1], 0.0) else f"-({args[1]})" if self.is_number(args[0], 0.0) else None
+            )
+        if formula == "{0} * {1}":
+            return args[1] if self.is_number(args[0], 1.0) else args[0] if self.is_number(args[1], 1.0) else None
+        return None
+
+    def is_number(self, text: str, number: float) -> bool:
+        return text == repr(number) or self.constants.get(("float32", repr(number))) == text
 
     def function(self, name: str, dtype: np.dtype[Any]) -> str:
         """The name, in the module, of a scalar function for operands of a dtype."""

@@ -29,7 +29,20 @@ def emit_module(program: Program, storage: Storage, name: str, *, fast_math: boo
     """The module of a scheduled program."""
     name = name if name.isidentifier() else "f"
     emitter = Emitter(program, storage)
-    for reserved in (name, f"{name}_kernel", "np", "view", "local", "part", "reshaped", "kernel", "entry", "workspace", "inf", "nan"):
+    for reserved in (
+        name,
+        f"{name}_kernel",
+        "np",
+        "view",
+        "local",
+        "part",
+        "reshaped",
+        "kernel",
+        "entry",
+        "workspace",
+        "inf",
+        "nan",
+    ):
         emitter.names.reserve(reserved)
     for value in (*program.inputs, *program.outputs):
         emitter.name(value)

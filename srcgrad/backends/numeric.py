@@ -15,17 +15,31 @@ from numba import njit, types, uint32
 from numba.extending import intrinsic
 
 from srcgrad.backends.scalars import copysign, floor, where
+from srcgrad.backends.vecmath.gamma import digamma_f64
 
 
 def _scalar(function: Callable[..., Any]) -> Any:
     return njit(error_model="numpy")(function)
 
 
+def _constant_like(name: str, number: int) -> Any:
+    def constant_like(typingctx: Any, x: Any) -> Any:
+        kind = types.unliteral(x)
+        return kind(kind), lambda context, builder, sig, args: context.get_constant(kind, number)
+
+    constant_like.__name__ = constant_like.__qualname__ = name
+    constant_like.__doc__ = f"{number} in the type of x: Python's literals would widen float32."
+    return intrinsic(constant_like)
+
+
+_zero = _constant_like("_zero", 0)
+_one = _constant_like("_one", 1)
+
+
 @_scalar
 def sign(x: Any) -> Any:
     """-1, 0 or 1 in the type of x; NaN stays NaN."""
-    one = x * 0 + 1
-    return where(x > 0, one, where(x < 0, -one, x))
+    return where(x > _zero(x), _one(x), where(x < _zero(x), -_one(x), x))
 
 
 @_scalar
@@ -45,7 +59,7 @@ def isfinite(x: Any) -> Any:
 
 @_scalar
 def reciprocal(x: Any) -> Any:
-    return (x * 0 + 1) / x
+    return _one(x) / x
 
 
 @intrinsic
@@ -71,21 +85,21 @@ def float_remainder(x: Any, y: Any) -> Any:
 def float_floor_divide(x: Any, y: Any) -> Any:
     rest = _frem(x, y)
     quotient = (x - rest) / y
-    quotient = where((rest != 0) & ((rest < 0) != (y < 0)), quotient - 1, quotient)
+    quotient = where((rest != 0) & ((rest < 0) != (y < 0)), quotient - _one(x), quotient)
     nearest = floor(quotient)
-    rounded = where(quotient - nearest > 0.5, nearest + 1, nearest)
+    rounded = where(quotient - nearest > 0.5, nearest + _one(x), nearest)
     finite = where(quotient != 0, rounded, copysign(quotient, x / y))
     return where(y == 0, x / y, finite)
 
 
 @_scalar
 def integer_remainder(x: Any, y: Any) -> Any:
-    return x % y if y != 0 else x * 0
+    return x % y if y != 0 else _zero(x)
 
 
 @_scalar
 def integer_floor_divide(x: Any, y: Any) -> Any:
-    return x // y if y != 0 else x * 0
+    return x // y if y != 0 else _zero(x)
 
 
 @_scalar
@@ -96,7 +110,7 @@ def float_fmod(x: Any, y: Any) -> Any:
 @_scalar
 def integer_fmod(x: Any, y: Any) -> Any:
     if y == 0:
-        return x * 0
+        return _zero(x)
     rest = x % y
     return rest - y if rest != 0 and (x < 0) != (y < 0) else rest
 
@@ -104,15 +118,45 @@ def integer_fmod(x: Any, y: Any) -> Any:
 @_scalar
 def integer_power(x: Any, y: Any) -> Any:
     """``x**y`` by squaring, modulo the width; 0 for a negative exponent (NumPy raises), except of 1 and -1."""
-    result = x * 0 + 1
+    result = _one(x)
     if y < 0:
-        return result if x == 1 else (result if y % 2 == 0 else -result) if x == -1 else x * 0
+        return result if x == 1 else (result if y % 2 == 0 else -result) if x == -1 else _zero(x)
     while y > 0:
         if y & 1:
             result *= x
         x *= x
         y >>= 1
     return result
+
+
+#: B(2j) / (2j)! for j = 1 ... 6
+_BERNOULLI = (1 / 12, -1 / 720, 1 / 30240, -1 / 1209600, 1 / 47900160, -691 / 1307674368000)
+
+
+@_scalar
+def polygamma(order: Any, x: Any) -> Any:
+    """``(-1)**(n + 1) n! zeta(n + 1, x)``, the Hurwitz zeta by Euler's and Maclaurin's formula; digamma for n = 0.
+
+    NIST Digital Library of Mathematical Functions, 25.11.28 and 5.15.
+    """
+    if order == 0:
+        return x * 0 + digamma_f64(float(x))
+    s = float(order + 1)
+    shifted = float(x)
+    if shifted <= 0.0 and shifted == floor(shifted):
+        return x * 0 + math.inf
+    total = 0.0
+    while shifted < 10.0:
+        total += shifted**-s
+        shifted += 1.0
+    power = shifted**-s
+    total += power * shifted / (s - 1.0) + 0.5 * power
+    term = s * power / shifted
+    for j in range(6):
+        total += _BERNOULLI[j] * term
+        term *= (s + 2 * j + 1) * (s + 2 * j + 2) / (shifted * shifted)
+    sign_and_factorial = math.gamma(s) if order % 2 else -math.gamma(s)
+    return x * 0 + sign_and_factorial * total
 
 
 def _shift(name: str, left: bool) -> Any:
@@ -176,9 +220,21 @@ def threefry_second(key0: Any, key1: Any, counter: Any) -> Any:
 BY_KIND = frozenset({"remainder", "floor_divide", "fmod"})
 
 NUMERIC: dict[str, Callable[..., Any]] = {
-    name: globals()[name]
-    for name in (
-        "sign isnan isinf isfinite reciprocal float_remainder integer_remainder float_floor_divide integer_floor_divide "
-        "float_fmod integer_fmod integer_power left_shift right_shift threefry threefry_second"
-    ).split()
+    "sign": sign,
+    "isnan": isnan,
+    "isinf": isinf,
+    "isfinite": isfinite,
+    "reciprocal": reciprocal,
+    "float_remainder": float_remainder,
+    "integer_remainder": integer_remainder,
+    "float_floor_divide": float_floor_divide,
+    "integer_floor_divide": integer_floor_divide,
+    "float_fmod": float_fmod,
+    "integer_fmod": integer_fmod,
+    "polygamma": polygamma,
+    "integer_power": integer_power,
+    "left_shift": left_shift,
+    "right_shift": right_shift,
+    "threefry": threefry,
+    "threefry_second": threefry_second,
 }

@@ -148,5 +148,18 @@ class Region:
 
 
 Lowering = (
-    Pointwise | Cast | Reduce | ArgReduce | View | Reshape | Contract | Assemble | Gather | Scatter | Generate | Library | Structure | Region
+    Pointwise
+    | Cast
+    | Reduce
+    | ArgReduce
+    | View
+    | Reshape
+    | Contract
+    | Assemble
+    | Gather
+    | Scatter
+    | Generate
+    | Library
+    | Structure
+    | Region
 )

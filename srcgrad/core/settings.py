@@ -21,8 +21,8 @@ class Settings:
     cache_dir: str = os.path.join(os.path.expanduser("~"), ".cache", "srcgrad")
     #: axes up to this extent are unrolled in the emitted text
     unroll: int = 8
-    #: statements that unrolling may add up to in one kernel
-    unroll_budget: int = 400
+    #: operations that unrolling may add up to in one kernel
+    unroll_budget: int = 1200
     #: temporaries up to this many bytes live on the stack
     stack_bytes: int = 16384
     #: graphs up to this many statements have their axis orders searched exactly

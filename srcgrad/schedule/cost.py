@@ -1,8 +1,8 @@
 """The cost model of the search: rough cycles, good enough to rank axis orders.
 
-    leaf      arithmetic and memory of one statement in one turn; divided by the vector width in an innermost loop
-    crossing  what is written in one loop and read in another has to be stored
-    loop      what entering a loop costs
+leaf      arithmetic and memory of one statement in one turn; divided by the vector width in an innermost loop
+crossing  what is written in one loop and read in another has to be stored
+loop      what entering a loop costs
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ def accumulator_cost(members: tuple[AnyStatement, ...], axis: Axis, fixed: froze
     total = 0.0
     for statement in members:
         if isinstance(statement, Statement) and statement.combine and axis in statement.reduced_classes:
-            kept = [a for a in statement.classes if a not in statement.reduced_classes and a not in fixed and a is not axis]
+            kept = [
+                a for a in statement.classes if a not in statement.reduced_classes and a not in fixed and a is not axis
+            ]
             if any(not a.unrolled for a in kept):
                 total += axis.extent * 1.5 * _traffic(statement.target, fixed | statement.reduced_classes)
     return total
@@ -104,5 +106,3 @@ def _traffic(value: Value, fixed: frozenset[Axis]) -> float:
     size = elements * value.dtype.itemsize
     level = 0.5 + 0.15 * math.log2(max(1.0, size / VECTOR_BYTES)) if size <= L2 else 6.0
     return level * max(1.0, size / VECTOR_BYTES * 2)
-
-

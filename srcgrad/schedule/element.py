@@ -30,11 +30,8 @@ class Element:
         """The value of which this is every element in order, if it is one."""
         if not isinstance(self.expr, Load) or self.expr.value.shape != self.shape:
             return None
-        identical = all(
-            index == Affine.of(axis) for index, axis in zip(self.expr.index, self.axes, strict=True)
-        )
+        identical = all(index == Affine.of(axis) for index, axis in zip(self.expr.index, self.axes, strict=True))
         return self.expr.value if identical else None
-
 
     def flat_value(self) -> Value | None:
         """The value of which this is every element in row-major order, under any shape."""
@@ -107,7 +104,7 @@ def _groups(source: tuple[int, ...], target: tuple[int, ...]) -> list[tuple[list
     while i < len(source) or j < len(target):
         left, right = [], []
         left_size = right_size = 1
-        while not left and not right or left_size != right_size or not (left or right):
+        while (not left and not right) or left_size != right_size or not (left or right):
             if (left_size <= right_size and i < len(source)) or j >= len(target):
                 left.append(i)
                 left_size *= source[i]
@@ -128,7 +125,7 @@ def _groups(source: tuple[int, ...], target: tuple[int, ...]) -> list[tuple[list
 
 def digit(flat: Affine, extents: tuple[int, ...], position: int) -> Index:
     """Coordinate ``position`` of element ``flat``; affine where no division is needed."""
-    if extents[position] == 1:
+    if extents[position] == 1 or 0 in extents:
         return Affine()
     stride = math.prod(extents[position + 1 :])
     period = stride * extents[position]

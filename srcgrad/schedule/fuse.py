@@ -20,9 +20,9 @@ from srcgrad.core.settings import settings
 from srcgrad.schedule.axes import choose_unrolled, inner_programs, merge_axes
 from srcgrad.schedule.cost import accumulator_cost, crossing_cost, leaf_cost, loop_overhead
 from srcgrad.schedule.dependence import Dependences, dependences
+from srcgrad.schedule.ir import AnyStatement, Axis, Block, Loop, Program, Statement
 from srcgrad.schedule.prune import prune
 from srcgrad.schedule.recompute import recompute
-from srcgrad.schedule.ir import AnyStatement, Axis, Block, Loop, Program, Statement
 
 Fixed = frozenset[Axis]
 Group = tuple[AnyStatement, ...]

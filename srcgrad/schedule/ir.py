@@ -122,6 +122,7 @@ class Value:
     name: str = ""
     role: str = "temporary"  # input, constant, temporary, counter
     data: Any = None  # of a constant
+    mutable: bool = False  # a carry: read at its old value, then written
     location: Location | None = None
     serial: int = field(default_factory=lambda: next(_serials))
 

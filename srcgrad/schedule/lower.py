@@ -43,6 +43,8 @@ from srcgrad.schedule.ir import (
 )
 
 INT64 = np.dtype(np.int64)
+#: arrays up to this many elements may become local variables
+MAX_VARIABLES = 64
 Environment = dict[Node, Any]
 
 
@@ -87,13 +89,18 @@ class _Lowering:
         target = target or self.value(ArrayType(element.shape, element.expr.dtype), node)
         expr = element.at(identity(target.axes))
         assert expr is not None
-        self.statements.append(Statement(target, identity(target.axes), _axes(target.axes), expr, location=node.location))
+        self.statements.append(
+            Statement(target, identity(target.axes), _axes(target.axes), expr, location=node.location)
+        )
         return target
 
     def output(self, element: Element, node: Node) -> Value:
         """The element's value where it has one of its own (under any shape), else a copy: outputs are distinct, none is an input."""
         found = element.whole_value() if not element.shape else element.flat_value()
-        if found is None or found.role != "temporary" or found in self.outputs or not found.shape and element.shape:
+        taken = (
+            found is None or found.role != "temporary" or found in self.outputs or (not found.shape and element.shape)
+        )
+        if found is None or taken or (found.mutable and math.prod(found.shape) <= MAX_VARIABLES):
             found = self.store(element, node)
         self.outputs.add(found)
         return found
@@ -210,7 +217,9 @@ class _Lowering:
 
     def accumulate(self, target: Value, expr: Expr, reduced: Sequence[Axis], combine: str, node: Node) -> None:
         axes = (*_axes(target.axes), *reduced)
-        statement = Statement(target, identity(target.axes), axes, expr, tuple(reduced), combine, location=node.location)
+        statement = Statement(
+            target, identity(target.axes), axes, expr, tuple(reduced), combine, location=node.location
+        )
         self.statements.append(statement)
 
     def arg_reduce(self, node: Node, kind: kinds.ArgReduce) -> Element:
@@ -269,7 +278,9 @@ class _Lowering:
         covered = sum(operand.size for operand in node.inputs)
         if covered < math.prod(target.shape):
             self.statements.append(
-                Statement(target, identity(target.axes), _axes(target.axes), Const(0, node.dtype), location=node.location)
+                Statement(
+                    target, identity(target.axes), _axes(target.axes), Const(0, node.dtype), location=node.location
+                )
             )
         for operand, piece in zip(node.inputs, pieces, strict=True):
             if operand.size == 0:
@@ -285,7 +296,9 @@ class _Lowering:
 
     # data-dependent indices
 
-    def gather_index(self, node: Node, shape: tuple[int, ...], operands: Sequence[Node], axes: tuple[Axis | None, ...]) -> list[Index]:
+    def gather_index(
+        self, node: Node, shape: tuple[int, ...], operands: Sequence[Node], axes: tuple[Axis | None, ...]
+    ) -> list[Index]:
         """The index into each dimension of the source, where ``axes`` are those of the gathered result."""
         gathered, position = node.params["axes"], node.params["position"]
         count = operands[0].ndim
@@ -337,9 +350,16 @@ class _Lowering:
         body: Graph = node.params["body"]
         n_consts, n_carries, reverse = node.params["n_consts"], node.params["n_carries"], node.params["reverse"]
         trip_count, *operands = node.inputs
-        consts, initial, xs = operands[:n_consts], operands[n_consts : n_consts + n_carries], operands[n_consts + n_carries :]
+        consts, initial, xs = (
+            operands[:n_consts],
+            operands[n_consts : n_consts + n_carries],
+            operands[n_consts + n_carries :],
+        )
         assert isinstance(node.type, TupleType)
-        carries = [self.carry(operand, graph_input) for operand, graph_input in zip(initial, body.inputs[1 + n_consts :], strict=False)]
+        carries = [
+            self.carry(operand, graph_input)
+            for operand, graph_input in zip(initial, body.inputs[1 + n_consts :], strict=False)
+        ]
         stacked = [self.value(type_, node) for type_ in node.type.elements[n_carries:]]
         counter = Value((), INT64, (), str(body.inputs[0].params["name"]) or "t", "counter")
         turn = Dynamic(Load(counter, ()))
@@ -352,7 +372,9 @@ class _Lowering:
             inside.env[inner] = element_of(value)
         for inner, outer in zip(body.inputs[1 + n_consts + n_carries :], xs, strict=True):
             axes = fresh_axes(inner.shape)
-            inside.env[inner] = Element(inner.shape, axes, self.read(outer, (_turn_index(outer, turn), *identity(axes))))
+            inside.env[inner] = Element(
+                inner.shape, axes, self.read(outer, (_turn_index(outer, turn), *identity(axes)))
+            )
         mark = next_serial()
         results = inside.run(body)
         for (element, output), value in zip(results[n_carries:], stacked, strict=True):
@@ -372,7 +394,8 @@ class _Lowering:
 
     def carry(self, initial: Node, inner: Node) -> Value:
         """The value that holds a carry, set to its initial value."""
-        value = Value(inner.shape, inner.dtype, fresh_axes(inner.shape), str(inner.params["name"]), location=initial.location)
+        name = str(inner.params["name"])
+        value = Value(inner.shape, inner.dtype, fresh_axes(inner.shape), name, location=initial.location, mutable=True)
         element: Element = self.env[initial]
         axes = fresh_axes(inner.shape)
         expr = element.at(identity(axes))
@@ -395,7 +418,13 @@ class _Lowering:
                 expr = element.at(identity(value.axes))
                 assert expr is not None
                 self.statements.append(
-                    Statement(value, identity(value.axes), _axes(value.axes), _convert(expr, value.dtype), location=value.location)
+                    Statement(
+                        value,
+                        identity(value.axes),
+                        _axes(value.axes),
+                        _convert(expr, value.dtype),
+                        location=value.location,
+                    )
                 )
 
     def while_(self, node: Node) -> list[Element]:
@@ -442,7 +471,9 @@ class _Lowering:
         self.finish_region(region, programs, mark)
         return [element_of(value) for value in results]
 
-    def finish_region(self, region: LoopRegion | WhileRegion | BranchRegion, programs: list[Program], mark: int) -> None:
+    def finish_region(
+        self, region: LoopRegion | WhileRegion | BranchRegion, programs: list[Program], mark: int
+    ) -> None:
         """Say what a region reads and writes of the values outside it: those made before ``mark``."""
         read: dict[Value, None] = {}
         written: dict[Value, None] = {}

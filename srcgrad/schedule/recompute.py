@@ -113,6 +113,8 @@ class _Pass:
 
     def is_steady(self, value: Value) -> bool:
         """Whether a value stays the same once it is written."""
+        if value.mutable:
+            return False
         return value.role in ("input", "constant") or len(self.writers.get(value, ())) == 1
 
     def operands(self, value: Value) -> set[Value]:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from srcgrad.core.settings import settings
 from srcgrad.schedule.axes import inner_programs
 from srcgrad.schedule.ir import Affine, AnyStatement, Axis, Block, Index, Loop, Program, Start, Statement, Value, walk
+from srcgrad.schedule.lower import MAX_VARIABLES
 
 
 @dataclass(slots=True)
@@ -100,7 +101,7 @@ def _collect_uses(program: Program) -> dict[Value, list[tuple[Index, ...] | None
 
 def _kept_dimensions(program: Program, outputs: set[Value]) -> dict[Value, tuple[int, ...]]:
     """The dimensions of each value that are not fixed by loops around all of its uses."""
-    common: dict[Value, tuple[Loop, ...]] = {value: () for value in outputs}
+    common: dict[Value, tuple[Loop, ...]] = dict.fromkeys(outputs, ())
 
     def visit(inner: Program, values_outside: set[Value]) -> None:
         assert inner.tree is not None
@@ -117,9 +118,7 @@ def _kept_dimensions(program: Program, outputs: set[Value]) -> dict[Value, tuple
     kept = {}
     for value, path in common.items():
         fixed = {loop.axis for loop in path}
-        kept[value] = tuple(
-            dim for dim, axis in enumerate(value.axes) if axis is not None and axis.find() not in fixed
-        )
+        kept[value] = tuple(dim for dim, axis in enumerate(value.axes) if axis is not None and axis.find() not in fixed)
     return kept
 
 
@@ -139,7 +138,9 @@ def _place(
     if value in outputs and value.shape:
         return Place("output", everything, value.shape)
     shape = tuple(value.shape[dim] for dim in kept)
-    if math.prod(shape) <= 64 and all(index is not None and all(_static(index[dim]) for dim in kept) for index in uses):
+    if math.prod(shape) <= MAX_VARIABLES and all(
+        index is not None and all(_static(index[dim]) for dim in kept) for index in uses
+    ):
         return Place("variable", kept, shape)
     if any(index is None for index in uses):
         kept, shape = everything, value.shape
@@ -154,5 +155,3 @@ def _place(
 def _static(index: Index) -> bool:
     """Whether the text knows the index: constants and unrolled axes."""
     return isinstance(index, Affine) and all(axis.find().unrolled for axis, _ in index.terms)
-
-

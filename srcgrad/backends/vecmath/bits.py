@@ -316,7 +316,7 @@ def subtract_exponent(typingctx: Any, x: Any, n: Any) -> Any:
 
 @intrinsic
 def quotient(typingctx: Any, numerator: Any, a: Any, b: Any) -> Any:
-    """`numerator / (a + b)`, `a >= b`, with little more than one rounding (a residual step after the division)."""
+    """`numerator / (a + b)` with little more than one rounding if `a >= b` (with little more than two otherwise)."""
 
     def emit(context: Any, builder: Any, working: Any, values: list[Any]) -> Any:
         top, larger, smaller = values

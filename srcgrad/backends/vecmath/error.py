@@ -2,7 +2,8 @@
 
 erf is odd: `x + x P(x**2)` up to 1, `1 - erfc(x)` beyond. erfc is `exp(-x**2) G(t) / (1 + 2 x)` with a polynomial
 `G` in `t = (x - c) / (x + c)`, which maps the half line to an interval on which the scaled function
-`(1 + 2 x) exp(x**2) erfc(x)` is smooth (Shepherd and Laframboise 1981). `exp` gets the rounding error of `x**2`.
+`(1 + 2 x) exp(x**2) erfc(x)` is smooth (Shepherd and Laframboise 1981). The exponential gets the rounding error of
+`x**2`.
 
 erfinv is a polynomial in `w = -log(1 - x**2)` near 0 and in `sqrt(w)` in the tails (Giles 2012), our own fits.
 """
@@ -17,12 +18,13 @@ from srcgrad.backends.vecmath.bits import (
     fma,
     polynomial,
     product_error,
+    scale,
     select,
     square_root,
     vector_function,
 )
 from srcgrad.backends.vecmath.constants import ONE_F32, THREE_F32, TWO_F32
-from srcgrad.backends.vecmath.exponential import exp_of_pair_f32, exp_of_pair_f64
+from srcgrad.backends.vecmath.exponential import exp_parts_f32, exp_parts_f64
 from srcgrad.backends.vecmath.logarithm import log_f32, log_f64
 
 # erf(x) / x - 1 in x**2, |x| <= 1
@@ -88,8 +90,9 @@ def erfc_tail_f64(a: Real) -> Real:
     a = clamp(a, 0.5, 27.3)
     t = (a - 4.0) / (a + 4.0)
     square = a * a
-    e = exp_of_pair_f64(-square, -product_error(a, a, square))
-    return e * (polynomial(t, ERFC_F64) / fma(a, 2.0, 1.0))
+    k, u = exp_parts_f64(-square, -product_error(a, a, square))
+    ratio = polynomial(t, ERFC_F64) / fma(a, 2.0, 1.0)
+    return scale(fma(u, ratio, ratio), k)
 
 
 @vector_function
@@ -98,8 +101,9 @@ def erfc_tail_f32(a: Real) -> Real:
     a = clamp(a, 0.5, 10.2)
     t = (a - THREE_F32) / (a + THREE_F32)
     square = a * a
-    e = exp_of_pair_f32(-square, -product_error(a, a, square))
-    return e * (polynomial(t, ERFC_F32) / fma(a, 2.0, 1.0))
+    k, u = exp_parts_f32(-square, -product_error(a, a, square))
+    ratio = polynomial(t, ERFC_F32) / fma(a, 2.0, 1.0)
+    return scale(fma(u, ratio, ratio), k)
 
 
 @vector_function
@@ -123,7 +127,7 @@ def erfc_f64(x: Real) -> Real:
     """`1 - erf(x)`, accurate in the tail."""
     tail = erfc_tail_f64(absolute(x))
     near = 1.0 - fma(x, polynomial(x * x, ERF_F64), x)
-    return select(absolute(x) < 0.65, near, select(x < 0.0, 2.0 - tail, tail))
+    return select(absolute(x) < 0.65625, near, select(x < 0.0, 2.0 - tail, tail))
 
 
 @vector_function
@@ -131,7 +135,7 @@ def erfc_f32(x: Real) -> Real:
     """`1 - erf(x)`, accurate in the tail."""
     tail = erfc_tail_f32(absolute(x))
     near = ONE_F32 - fma(x, polynomial(x * x, ERF_F32), x)
-    return select(absolute(x) < 0.65, near, select(x < 0.0, TWO_F32 - tail, tail))
+    return select(absolute(x) < 0.65625, near, select(x < 0.0, TWO_F32 - tail, tail))
 
 
 @vector_function

@@ -29,6 +29,7 @@ from srcgrad.backends.vecmath.constants import (
     LOG2_E_F32,
     ONE_F32,
     QUARTER_F32,
+    TINY_F32,
     TWO_F32,
 )
 
@@ -76,27 +77,25 @@ def exp_f32(x: Real) -> Real:
 
 
 @vector_function
-def exp_of_pair_f64(x: Real, low: Real) -> Real:
-    """`e**(x + low)` for `|low|` far below `|x|`, with one rounding less than `exp`."""
+def exp_parts_f64(x: Real, low: Real) -> tuple[Real, ...]:
+    """`(k, u)` with `e**(x + low) = 2**k (1 + u)`, for `|low|` far below `|x|`."""
     x = clamp(x, -746.0, 710.0)
     k = rint(x * LOG2_E)
     near = fma(k, -LN2_HIGH, x)
     rest = fma(k, -LN2_LOW, low)
     r = near + rest
-    tail = fma(r * r, polynomial(r, EXP_F64), (near - r) + rest)
-    return scale(1.0 + (r + tail), to_integer(k))
+    return to_integer(k), r + fma(r * r, polynomial(r, EXP_F64), (near - r) + rest)
 
 
 @vector_function
-def exp_of_pair_f32(x: Real, low: Real) -> Real:
-    """`e**(x + low)` for `|low|` far below `|x|`, with one rounding less than `exp`."""
+def exp_parts_f32(x: Real, low: Real) -> tuple[Real, ...]:
+    """`(k, u)` with `e**(x + low) = 2**k (1 + u)`, for `|low|` far below `|x|`."""
     x = clamp(x, -104.0, 89.0)
     k = rint(x * LOG2_E_F32)
     near = fma(k, -LN2_HIGH_F32, x)
     rest = fma(k, -LN2_LOW_F32, low)
     r = near + rest
-    tail = fma(r * r, polynomial(r, EXP_F32), (near - r) + rest)
-    return scale(ONE_F32 + (r + tail), to_integer(k))
+    return to_integer(k), r + fma(r * r, polynomial(r, EXP_F32), (near - r) + rest)
 
 
 @vector_function
@@ -155,4 +154,4 @@ def expm1_f64(x: Real) -> Real:
 @vector_function
 def expm1_f32(x: Real) -> Real:
     """`e**x - 1`, accurate near 0."""
-    return select(absolute(x) < 1e-30, x, FOUR_F32 * quarter_expm1_f32(x))
+    return select(absolute(x) < TINY_F32 * TINY_F32, x, FOUR_F32 * quarter_expm1_f32(x))

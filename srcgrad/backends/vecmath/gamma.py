@@ -18,13 +18,22 @@ from srcgrad.backends.vecmath.bits import (
     select,
     vector_function,
 )
-from srcgrad.backends.vecmath.constants import HALF_F32, ONE_F32, PI, PI_F32, TWO_F32, ZERO_F32
+from srcgrad.backends.vecmath.constants import (
+    HALF_F32,
+    ONE_F32,
+    PI,
+    PI_F32,
+    PI_LOW,
+    PI_LOW_F32,
+    TINY_F32,
+    TWO_F32,
+    ZERO_F32,
+)
 from srcgrad.backends.vecmath.logarithm import log_f32, log_f64
 from srcgrad.backends.vecmath.rare import rarely
 from srcgrad.backends.vecmath.trigonometric import cos_pi_f32, cos_pi_f64, sin_pi_f32, sin_pi_f64
 
 INVERSE_PI_F64 = 0.3183098861837907
-PI_SQUARE = 9.869604401089358
 # 1 - Euler's constant, log(2 pi) / 2 - 1 / 2
 GAMMALN_SLOPE = 0.42278433509846713
 STIRLING_CONSTANT = 0.4189385332046727
@@ -67,7 +76,6 @@ DIGAMMA_F32 = (
 DIGAMMA_TAIL_F32 = (0.083332926, -0.008248446)
 TRIGAMMA_TAIL_F32 = (0.16666655, -0.033307597, 0.022168001)
 INVERSE_PI_F32 = np.float32(0.31830987)
-PI_SQUARE_F32 = np.float32(9.869604)
 GAMMALN_SLOPE_F32 = np.float32(0.42278433)
 
 
@@ -106,9 +114,11 @@ def sine_over_pi_f64(x: Real) -> Real:
 
 @vector_function
 def gammaln_very_negative_f64(x: Real) -> Real:
-    """`log(|gamma(x)|)` for `x <= -7`; infinite at the integers."""
+    """`log(|gamma(x)|)` for `x <= -7`; infinite at the integers, and -inf at -inf, as in SciPy."""
     y = 1.0 - x
-    return select(rint(x) == x, np.inf, -log_f64(sine_over_pi_f64(x)) - stirling_f64(y, log_f64(y)))
+    return select(
+        rint(x) == x, select(x == -np.inf, x, np.inf), -log_f64(sine_over_pi_f64(x)) - stirling_f64(y, log_f64(y))
+    )
 
 
 @vector_function
@@ -155,14 +165,16 @@ def sine_over_pi_f32(x: Real) -> Real:
     """`|sin(pi x)| / pi`."""
     distance = absolute(x - rint(x))
     sine = select(distance > 0.25, cos_pi_f32(HALF_F32 - distance), sin_pi_f32(distance))
-    return select(distance < 1e-4, distance, sine * INVERSE_PI_F32)
+    return select(distance < TINY_F32, distance, sine * INVERSE_PI_F32)
 
 
 @vector_function
 def gammaln_very_negative_f32(x: Real) -> Real:
-    """`log(|gamma(x)|)` for `x <= -7`; infinite at the integers."""
+    """`log(|gamma(x)|)` for `x <= -7`; infinite at the integers, and -inf at -inf, as in SciPy."""
     y = ONE_F32 - x
-    return select(rint(x) == x, np.inf, -log_f32(sine_over_pi_f32(x)) - stirling_f32(y, log_f32(y)))
+    return select(
+        rint(x) == x, select(x == -np.inf, x, np.inf), -log_f32(sine_over_pi_f32(x)) - stirling_f32(y, log_f32(y))
+    )
 
 
 @vector_function
@@ -222,39 +234,47 @@ def digamma_positive_f32(x: Real) -> Real:
 
 
 @vector_function
-def digamma_f64(x: Real) -> Real:
-    """The logarithmic derivative of gamma; NaN at the negative integers."""
-    negative = x < 0.0
-    y = digamma_positive_f64(select(negative, 1.0 - x, x))
+def digamma_negative_f64(x: Real) -> Real:
+    """The logarithmic derivative of gamma for `x < 0`; NaN at the integers."""
     distance = x - rint(x)
     near = absolute(distance)
     far = near > 0.25
     g = select(far, 0.5 - near, near)
     sine, cosine = sin_pi_f64(g), cos_pi_f64(g)
     cotangent = copysign(select(far, sine, cosine) / select(far, cosine, sine), distance)
-    return select(negative, select(rint(x) == x, np.nan, y - PI * cotangent), y)
+    return select(rint(x) == x, np.nan, fma(cotangent, -PI, digamma_positive_f64(1.0 - x)))
 
 
 @vector_function
-def digamma_f32(x: Real) -> Real:
+def digamma_f64(x: Real) -> Real:
     """The logarithmic derivative of gamma; NaN at the negative integers."""
-    negative = x < 0.0
-    y = digamma_positive_f32(select(negative, ONE_F32 - x, x))
+    return rarely(x, select(x < 0.0, x, 0.0), 1e-30, digamma_positive_f64(x), digamma_negative_f64)
+
+
+@vector_function
+def digamma_negative_f32(x: Real) -> Real:
+    """The logarithmic derivative of gamma for `x < 0`; NaN at the integers."""
     distance = x - rint(x)
     near = absolute(distance)
     far = near > 0.25
     g = select(far, HALF_F32 - near, near)
     sine, cosine = sin_pi_f32(g), cos_pi_f32(g)
     cotangent = copysign(select(far, sine, cosine) / select(far, cosine, sine), distance)
-    return select(negative, select(rint(x) == x, np.nan, y - PI_F32 * cotangent), y)
+    return select(rint(x) == x, np.nan, fma(cotangent, -PI_F32, digamma_positive_f32(ONE_F32 - x)))
 
 
 @vector_function
-def trigamma_positive_f64(x: Real) -> Real:
-    """The second derivative of `log(gamma(x))` for `x >= 0`."""
+def digamma_f32(x: Real) -> Real:
+    """The logarithmic derivative of gamma; NaN at the negative integers."""
+    return rarely(x, select(x < 0.0, x, ZERO_F32), 1e-30, digamma_positive_f32(x), digamma_negative_f32)
+
+
+@vector_function
+def trigamma_upward_f64(x: Real) -> Real:
+    """The derivative of digamma for `x > -1/2`."""
     top, bottom = 0.0, 1.0
     z = x
-    for _ in range(5):
+    for _ in range(6):
         z = z + 1.0
         square = z * z
         top = fma(top, square, bottom)
@@ -268,11 +288,28 @@ def trigamma_positive_f64(x: Real) -> Real:
 
 
 @vector_function
-def trigamma_positive_f32(x: Real) -> Real:
-    """The second derivative of `log(gamma(x))` for `x >= 0`."""
+def trigamma_negative_f64(x: Real) -> Real:
+    """The derivative of digamma for `x <= -1/2`; infinite at the integers."""
+    distance = absolute(x - rint(x))
+    sine = select(distance > 0.25, cos_pi_f64(0.5 - distance), sin_pi_f64(distance))
+    root = PI / sine
+    root_low = (fma(-root, sine, PI) + PI_LOW) / sine
+    y = fma(root, root, fma(root + root, root_low, -trigamma_upward_f64(1.0 - x)))
+    return select(rint(x) == x, np.inf, y)
+
+
+@vector_function
+def polygamma1_f64(x: Real) -> Real:
+    """The derivative of digamma; infinite at 0 and the negative integers."""
+    return rarely(x, select(x < 0.0, x, 0.0), 0.5, trigamma_upward_f64(x), trigamma_negative_f64)
+
+
+@vector_function
+def trigamma_upward_f32(x: Real) -> Real:
+    """The derivative of digamma for `x > -1/2`."""
     top, bottom = ZERO_F32, ONE_F32
     z = x
-    for _ in range(5):
+    for _ in range(6):
         z = z + ONE_F32
         square = z * z
         top = fma(top, square, bottom)
@@ -286,22 +323,17 @@ def trigamma_positive_f32(x: Real) -> Real:
 
 
 @vector_function
-def polygamma1_f64(x: Real) -> Real:
-    """The derivative of digamma; infinite at 0 and the negative integers."""
-    negative = x < 0.0
-    y = trigamma_positive_f64(select(negative, 1.0 - x, x))
+def trigamma_negative_f32(x: Real) -> Real:
+    """The derivative of digamma for `x <= -1/2`; infinite at the integers."""
     distance = absolute(x - rint(x))
-    sine = select(distance > 0.25, cos_pi_f64(0.5 - distance), sin_pi_f64(distance))
-    reflected = PI_SQUARE / (sine * sine) - y
-    return select(negative, select(rint(x) == x, np.inf, reflected), y)
+    sine = select(distance > 0.25, cos_pi_f32(HALF_F32 - distance), sin_pi_f32(distance))
+    root = PI_F32 / sine
+    root_low = (fma(-root, sine, PI_F32) + PI_LOW_F32) / sine
+    y = fma(root, root, fma(root + root, root_low, -trigamma_upward_f32(ONE_F32 - x)))
+    return select(rint(x) == x, np.inf, y)
 
 
 @vector_function
 def polygamma1_f32(x: Real) -> Real:
     """The derivative of digamma; infinite at 0 and the negative integers."""
-    negative = x < 0.0
-    y = trigamma_positive_f32(select(negative, ONE_F32 - x, x))
-    distance = absolute(x - rint(x))
-    sine = select(distance > 0.25, cos_pi_f32(HALF_F32 - distance), sin_pi_f32(distance))
-    reflected = PI_SQUARE_F32 / (sine * sine) - y
-    return select(negative, select(rint(x) == x, np.inf, reflected), y)
+    return rarely(x, select(x < 0.0, x, ZERO_F32), 0.5, trigamma_upward_f32(x), trigamma_negative_f32)

@@ -13,7 +13,17 @@ from srcgrad.backends.vecmath.bits import (
     square_root,
     vector_function,
 )
-from srcgrad.backends.vecmath.constants import EIGHTH_F32, HALF_F32, LN2, LN2_F32, ONE_F32, QUARTER_F32, TWO_54, TWO_F32
+from srcgrad.backends.vecmath.constants import (
+    EIGHTH_F32,
+    HALF_F32,
+    LN2,
+    LN2_F32,
+    ONE_F32,
+    QUARTER_F32,
+    TINY_F32,
+    TWO_54,
+    TWO_F32,
+)
 from srcgrad.backends.vecmath.exponential import quarter_expm1_f32, quarter_expm1_f64
 from srcgrad.backends.vecmath.logarithm import log1p_f32, log1p_f64
 
@@ -35,7 +45,7 @@ def tanh_f32(x: Real) -> Real:
     magnitude = clamp(absolute(x), 0.0, 10.0)
     q = quarter_expm1_f32(magnitude + magnitude)
     ratio = quotient(q, 0.5, q)
-    return copysign(select(magnitude < 1e-5, magnitude, ratio), x)
+    return copysign(select(magnitude < TINY_F32, magnitude, ratio), x)
 
 
 @vector_function
@@ -53,7 +63,7 @@ def sinh_f32(x: Real) -> Real:
     magnitude = absolute(x)
     q = quarter_expm1_f32(magnitude)
     y = TWO_F32 * (q + q / fma(q, 4.0, 1.0))
-    return copysign(select(magnitude < 1e-5, magnitude, y), x)
+    return copysign(select(magnitude < TINY_F32, magnitude, y), x)
 
 
 @vector_function

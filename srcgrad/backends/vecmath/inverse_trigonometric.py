@@ -42,6 +42,8 @@ HALF_PI_F32 = np.float32(1.5707964)
 HALF_PI_LOW_F32 = np.float32(-4.371139e-08)
 QUARTER_PI_F32 = np.float32(0.7853982)
 QUARTER_PI_LOW_F32 = np.float32(-2.1855694e-08)
+HUGE_F32 = np.float32(2.0**100)
+SHRINK_F32 = np.float32(2.0**-30)
 TAN_EIGHTH_PI_F32 = np.float32(0.41421357)
 TAN_THREE_EIGHTHS_PI_F32 = np.float32(2.4142135)
 
@@ -131,10 +133,11 @@ def arctan2_f64(y: Real, x: Real) -> Real:
     steep = b > a
     large = select(steep, b, a)
     small = select(steep, a, b)
-    # Both infinite: the diagonal; both zero: the axis; both huge: scaled, so that their sum is finite.
+    # Infinite: an axis or the diagonal; both zero: the axis; huge: scaled, so that the sum is finite.
+    infinite = large == np.inf
     shrink = select(large > 1e300, 2.0**-60, 1.0)
-    large = select(large == np.inf, 1e300, select(large == 0.0, 1.0, large * shrink))
-    small = select(small == np.inf, 1e300, small * shrink)
+    small = select(infinite, select(small == np.inf, shrink, 0.0), small * shrink)
+    large = select(infinite, shrink, select(large == 0.0, 1.0, large * shrink))
     middle = small > TAN_EIGHTH_PI * large
     t = select(middle, small - large, small) / select(middle, small + large, large)
     z = t * t
@@ -152,9 +155,10 @@ def arctan2_f32(y: Real, x: Real) -> Real:
     steep = b > a
     large = select(steep, b, a)
     small = select(steep, a, b)
-    shrink = select(large > 1e30, np.float32(2.0**-30), 1.0)
-    large = select(large == np.inf, 1e30, select(large == 0.0, 1.0, large * shrink))
-    small = select(small == np.inf, 1e30, small * shrink)
+    infinite = large == np.inf
+    shrink = select(large > HUGE_F32, SHRINK_F32, 1.0)
+    small = select(infinite, select(small == np.inf, shrink, 0.0), small * shrink)
+    large = select(infinite, shrink, select(large == 0.0, 1.0, large * shrink))
     middle = small > TAN_EIGHTH_PI_F32 * large
     t = select(middle, small - large, small) / select(middle, small + large, large)
     z = t * t

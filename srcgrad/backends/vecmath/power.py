@@ -19,6 +19,7 @@ from srcgrad.backends.vecmath.bits import (
     power_of_two,
     product_error,
     rint,
+    scale,
     select,
     subtract_exponent,
     to_float,
@@ -26,7 +27,7 @@ from srcgrad.backends.vecmath.bits import (
     vector_function,
 )
 from srcgrad.backends.vecmath.constants import LN2_HIGH, LN2_LOW, LOG2_E, MIN_NORMAL, TWO_54
-from srcgrad.backends.vecmath.exponential import exp_of_pair_f64
+from srcgrad.backends.vecmath.exponential import exp_parts_f64
 
 TWO_THIRDS = 0.6666666666666666
 TWO_THIRDS_LOW = 3.700743415417188e-17
@@ -91,9 +92,9 @@ def power_f64(x: Real, y: Real) -> Real:
     high = select((a > 0.0) & (a < np.inf), high, select(a == 0.0, -np.inf, a))
     product = y * high
     rest = product_error(y, high, product) + y * low
-    product = select(a == 1.0, 0.0, product)
-    magnitude = exp_of_pair_f64(product, select(absolute(product) < 1e3, rest, 0.0))
-    return signed_power_f64(x, y, magnitude)
+    rest = select((absolute(product) < 1e3) & (a != 1.0), rest, 0.0)
+    k, u = exp_parts_f64(select(a == 1.0, 0.0, product), rest)
+    return signed_power_f64(x, y, scale(1.0 + u, k))
 
 
 @vector_function

@@ -9,6 +9,7 @@ from srcgrad.backends.vecmath.logarithm import log1p_f32, log1p_f64
 
 LN2_64 = 44.3614195558365
 LN2_32_F32 = np.float32(22.18071)
+MIN_LOGIT_F32 = np.float32(2.0**-94)
 TWO_32_F32 = np.float32(2.0**32)
 
 
@@ -59,7 +60,7 @@ def logit_f32(p: Real) -> Real:
     """`log(p / (1 - p))`, accurate near 0, 1/2 and 1; NaN outside [0, 1]."""
     low = p < 0.5
     r = select(low, p + ZERO_F32, ONE_F32 - p)
-    tiny = absolute(r) < 1e-28
+    tiny = absolute(r) < MIN_LOGIT_F32
     scaled = select(tiny, r * TWO_32_F32, r)
     y = log1p_f32((ONE_F32 - (r + r)) / scaled) + select(tiny, LN2_32_F32, 0.0)
     return select(low, -y, y)
@@ -83,11 +84,13 @@ def logaddexp_f32(a: Real, b: Real) -> Real:
 def logaddexp2_f64(a: Real, b: Real) -> Real:
     """`log2(2**a + 2**b) = max(a, b) + log2(1 + 2**-|a - b|)`."""
     largest = select(a > b, a, b)
-    return fma(LOG2_E, select(a == b, LN2, log1p_f64(exp2_f64(-absolute(a - b)))), largest)
+    more = fma(LOG2_E, log1p_f64(exp2_f64(-absolute(a - b))), largest)
+    return select(a == b, largest + 1.0, more)
 
 
 @vector_function
 def logaddexp2_f32(a: Real, b: Real) -> Real:
     """`log2(2**a + 2**b) = max(a, b) + log2(1 + 2**-|a - b|)`."""
     largest = select(a > b, a, b)
-    return fma(LOG2_E_F32, select(a == b, LN2_F32, log1p_f32(exp2_f32(-absolute(a - b)))), largest)
+    more = fma(LOG2_E_F32, log1p_f32(exp2_f32(-absolute(a - b))), largest)
+    return select(a == b, largest + ONE_F32, more)

@@ -29,7 +29,7 @@ from srcgrad.backends.vecmath.bits import (
     to_integer,
     vector_function,
 )
-from srcgrad.backends.vecmath.constants import HALF_F32, PI, PI_F32, PI_LOW, PI_LOW_F32
+from srcgrad.backends.vecmath.constants import HALF_F32, PI, PI_F32, PI_LOW, PI_LOW_F32, TINY_F32
 from srcgrad.backends.vecmath.rare import rarely
 
 # The first 1280 bits of 1 / pi after the binary point.
@@ -213,7 +213,7 @@ def sin_f32(x: Real) -> Real:
     """The sine."""
     n, r, low = quadrant_f32(x)
     y = flip_sign(select((n & 1) != 0, cosine_f32(r, low), sine_f32(r, low)), n >> 1)
-    return rarely(x, x, HUGE_F32, select(absolute(x) < 1e-4, x, y), sin_of_huge_f32)
+    return rarely(x, x, HUGE_F32, select(absolute(x) < TINY_F32, x, y), sin_of_huge_f32)
 
 
 @vector_function
@@ -249,7 +249,7 @@ def tan_f32(x: Real) -> Real:
     odd = (n & 1) != 0
     sine, cosine = sine_f32(r, low), cosine_f32(r, low)
     y = select(odd, cosine, sine) / select(odd, -sine, cosine)
-    return rarely(x, x, HUGE_F32, select(absolute(x) < 1e-4, x, y), tan_of_huge_f32)
+    return rarely(x, x, HUGE_F32, select(absolute(x) < TINY_F32, x, y), tan_of_huge_f32)
 
 
 @vector_function
@@ -299,4 +299,4 @@ def sinc_f32(x: Real) -> Real:
     f = fma(n, -0.5, modulo)
     k = to_integer(n)
     y = flip_sign(select((k & 1) != 0, cos_pi_f32(f), sin_pi_f32(f)), k >> 1)
-    return select(absolute(x) < 1e-4, 1.0, y / (PI_F32 * x))
+    return select(absolute(x) < TINY_F32, 1.0, y / (PI_F32 * x))
