@@ -1,7 +1,7 @@
 """Whole programs as users write them, with arguments to run them on.
 
-``PROGRAMS`` is the table that the tests of the interpreter, the back ends, the transforms and the eager face share. Each
-program is evaluated by a function ``evaluator(program, *arguments)``; `interpreted` is the one that needs no back end.
+``PROGRAMS`` is the table that the tests of the interpreter, the back ends, the transforms and the eager face share.
+Each program is evaluated by a function ``evaluator(program, *arguments)``; `interpreted` is the one without a back end.
 ``np`` is our namespace, as a traced function sees it; on plain arrays it is NumPy.
 """
 

@@ -87,7 +87,12 @@ np.ptp(x, 0) | np.diff(v) | np.diff(x, axis=0) | np.diff(c, 2) | np.diff(v, prep
 np.ediff1d(x) | np.trapezoid(x) | np.trapezoid(x, v) | np.convolve(v, [1, 2]) | np.convolve(v, v, "same")
 np.convolve(v[:2], v, "valid") | np.correlate(v, v[:2]) | np.correlate(v, v, "full") | np.vander(v)
 np.vander(v, 2, increasing=True) | np.polyval(v, x) | np.polyval([1, 2], x) | np.meshgrid(v, x[:, 0])
-np.meshgrid(v, v, indexing="ij") | np.isclose(x, y) | np.searchsorted(np.sort(v), x) | np.searchsorted(np.sort(v), v, side="right")
+np.cov(x) | np.cov(x, rowvar=False, ddof=0) | np.cov(v, y[0]) | np.corrcoef(x) | np.corrcoef(c[0]) | np.cov(v)
+np.block([[m, m], [x, x]]) | np.block([v, v])
+np.block([[s, v], [v, s]]) | np.delete(v, 1) | np.delete(x, [0, 2], axis=1)
+np.lib.stride_tricks.sliding_window_view(v, 2) | np.lib.stride_tricks.sliding_window_view(x, (1, 2))
+np.zeros((), np.result_type(x, 1, np.int8)) + x | x.view() | np.meshgrid(v, v, indexing="ij") | np.isclose(x, y) | np.searchsorted(np.sort(v), x)
+np.searchsorted(np.sort(v), v, side="right")
 np.array_equal(v, x) | np.allclose(x, x) | np.array_equal(x, x) | np.array_equal(x, v)
 np.nan_to_num(x) | np.real(x) | np.imag(x) | x.real | x.imag | np.add(x, y) | x - y | x * 2 | 2 - x | x / y | x // 2
 x % 3 | x ** 2 | -x | abs(x) | x > y | x == y | x != y | x <= 1 | divmod(x, 2) | +x | np.add.outer(v, x)
@@ -133,7 +138,8 @@ np.dtype(x.dtype).itemsize | np.diag([s, s]) | np.indices((2, 2))[0] | np.bitwis
 """
 
 FLOATS = """
-np.sin(x) | np.log1p(np.abs(x)) | np.arctan2(x, y) | np.hypot(x, v) | np.logaddexp(x, y) | np.tanh(s) | np.exp2(x)
+np.sinc(x) | np.sin(x) | np.log1p(np.abs(x)) | np.arctan2(x, y)
+np.hypot(x, v) | np.logaddexp(x, y) | np.tanh(s) | np.exp2(x)
 np.cbrt(x) | np.rint(x * 3) | np.nansum(n) | np.nanmean(n, axis=0) | np.nanmax(n, 1) | np.nanmin(n) | np.nanstd(n)
 np.nanvar(n, 0) | np.nanprod(n) | np.nan_to_num(n) | np.nan_to_num(n, nan=3.0) | np.interp(x, v.cumsum() ** 2, y[0])
 np.interp(v, [0.0, 1.0], [2.0, 3.0], left=-1, right=9) | np.gradient(v) | np.gradient(v, 0.5, edge_order=2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import operator
 from collections.abc import Sequence
 from itertools import pairwise
@@ -105,6 +106,44 @@ def append(arr: Any, values: Any, axis: int | None = None) -> Any:
     return concatenate((arr, values) if axis is not None else (as_array(arr), as_array(values)), axis)
 
 
+@implements
+def block(arrays: Any) -> Any:
+    """As `numpy.block`."""
+    if not isinstance(arrays, list):
+        return as_array(arrays)
+    return _blocked(arrays, _depth(arrays), builtins.max(_ranks(arrays), default=0))
+
+
+def _depth(arrays: Any) -> int:
+    return 1 + _depth(arrays[0]) if isinstance(arrays, list) else 0
+
+
+def _ranks(arrays: Any) -> list[int]:
+    if isinstance(arrays, list):
+        return [rank for one in arrays for rank in _ranks(one)]
+    return [len(type_of(arrays).shape)]
+
+
+def _blocked(arrays: Any, depth: int, rank: int) -> Any:
+    """Nested lists joined: the innermost along the last axis, each level further out along the axis before."""
+    if not isinstance(arrays, list):
+        made = as_array(arrays)
+        return with_axes(made, range(builtins.max(depth, rank) - len(made.shape)))
+    return _join(_arrays([_blocked(one, depth, rank) for one in arrays]), builtins.max(depth, rank) - _depth(arrays))
+
+
+@implements
+def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
+    """As `numpy.delete`; what is deleted must be known while tracing."""
+    arr = as_array(arr)
+    if axis is None:
+        arr, axis = with_shape(arr, (arr.size,)), 0
+    known = static_of(obj) if is_face(obj) else obj
+    if known is None:
+        raise error(TraceError, "delete: what decides the length of the result is not known while tracing", COUNT)
+    return take(arr, np.delete(np.arange(arr.shape[one_axis(axis, len(arr.shape))]), known), axis=axis)
+
+
 # taking apart
 
 
@@ -181,7 +220,7 @@ def tile(A: Any, reps: Any) -> Any:
     """As `numpy.tile`."""
     a = as_array(A)
     counts = [operator.index(reps)] if np.ndim(reps) == 0 else [operator.index(one) for one in reps]
-    rank = max(len(counts), len(a.shape))
+    rank = builtins.max(len(counts), len(a.shape))
     a = with_shape(a, (*[1] * (rank - len(a.shape)), *a.shape))
     return _blocks(a, [*[1] * (rank - len(counts)), *counts])
 
@@ -211,7 +250,9 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Any:
         return with_shape(_rolled(with_shape(a, (a.size,)), shift, 0), a.shape)
     axes = tuple(axis) if isinstance(axis, Sequence) else (axis,)
     shifts = tuple(shift) if isinstance(shift, Sequence) else (shift,)
-    axes, shifts = (group if len(group) > 1 else group * max(len(axes), len(shifts)) for group in (axes, shifts))
+    axes, shifts = (
+        group if len(group) > 1 else group * builtins.max(len(axes), len(shifts)) for group in (axes, shifts)
+    )
     for one, by in zip(axes, shifts, strict=True):
         a = _rolled(a, by, one_axis(one, len(a.shape)))
     return a

@@ -14,7 +14,7 @@ from srcgrad.numpy.creation import eye
 from srcgrad.numpy.indexing import diagonal as _diagonal
 from srcgrad.numpy.indexing import trace as _trace
 from srcgrad.numpy.messages import error
-from srcgrad.numpy.protocols import FUNCTIONS, implements_linalg, plain_function, unsupported
+from srcgrad.numpy.protocols import FUNCTIONS, implements_as, plain_function, unsupported
 from srcgrad.numpy.reductions import max, min, sum
 from srcgrad.numpy.shaping import as_array, one_axis, some_axes
 from srcgrad.numpy.shaping import matrix_transpose as _matrix_transpose
@@ -27,7 +27,7 @@ def _float(x: Any) -> Any:
     return x if x.dtype.kind in "fc" else convert(x, np.dtype(float))
 
 
-@implements_linalg
+@implements_as("linalg.norm")
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """As `numpy.linalg.norm`, without the orders that need singular values. The 2-norm of zeros has no derivative."""
     x = _float(x)
@@ -78,7 +78,7 @@ def _matrix_norm(x: Any, order: Any, axes: tuple[int, ...]) -> Any:
     return pick(totals, rest - (summed < rest))
 
 
-@implements_linalg
+@implements_as("linalg.vector_norm")
 def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
     """As `numpy.linalg.vector_norm`."""
     x = _float(x)
@@ -98,13 +98,13 @@ def _size(x: Any, axes: tuple[int, ...]) -> int:
     return size
 
 
-@implements_linalg
+@implements_as("linalg.matrix_norm")
 def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
     """As `numpy.linalg.matrix_norm`."""
     return norm(x, ord, (-2, -1), keepdims)
 
 
-@implements_linalg
+@implements_as("linalg.multi_dot")
 def multi_dot(arrays: Any, *, out: Any = None) -> Any:
     """As `numpy.linalg.multi_dot`: in the cheapest order."""
     from srcgrad.numpy.contraction import einsum
@@ -119,7 +119,7 @@ def multi_dot(arrays: Any, *, out: Any = None) -> Any:
     return einsum(",".join(terms) + "->" + ends, *arrays, out=out, optimize="optimal" if len(shapes) < 9 else "greedy")
 
 
-@implements_linalg
+@implements_as("linalg.matrix_power")
 def matrix_power(a: Any, n: int) -> Any:
     """As `numpy.linalg.matrix_power`, for powers that are not negative."""
     power = operator.index(n)
@@ -137,49 +137,49 @@ def matrix_power(a: Any, n: int) -> Any:
     return apply("broadcast_to", eye(square.shape[-1], dtype=square.dtype), shape=square.shape)
 
 
-@implements_linalg
+@implements_as("linalg.matmul")
 def matmul(x1: Any, x2: Any, /) -> Any:
     """As `numpy.linalg.matmul`."""
     return products.matmul(x1, x2)
 
 
-@implements_linalg
+@implements_as("linalg.outer")
 def outer(x1: Any, x2: Any, /) -> Any:
     """As `numpy.linalg.outer`."""
     return products.outer(x1, x2)
 
 
-@implements_linalg
+@implements_as("linalg.tensordot")
 def tensordot(x1: Any, x2: Any, /, *, axes: Any = 2) -> Any:
     """As `numpy.linalg.tensordot`."""
     return products.tensordot(x1, x2, axes)
 
 
-@implements_linalg
+@implements_as("linalg.vecdot")
 def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     """As `numpy.linalg.vecdot`."""
     return products.vecdot(x1, x2, axis=axis)
 
 
-@implements_linalg
+@implements_as("linalg.cross")
 def cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     """As `numpy.linalg.cross`."""
     return products.cross(x1, x2, axis=one_axis(axis, len(as_array(x1).shape)))
 
 
-@implements_linalg
+@implements_as("linalg.diagonal")
 def diagonal(x: Any, /, *, offset: int = 0) -> Any:
     """As `numpy.linalg.diagonal`."""
     return _diagonal(x, offset, -2, -1)
 
 
-@implements_linalg
+@implements_as("linalg.trace")
 def trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
     """As `numpy.linalg.trace`."""
     return _trace(x, offset, -2, -1, dtype)
 
 
-@implements_linalg
+@implements_as("linalg.matrix_transpose")
 def matrix_transpose(x: Any, /) -> Any:
     """As `numpy.linalg.matrix_transpose`."""
     return _matrix_transpose(x)

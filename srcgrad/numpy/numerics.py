@@ -11,16 +11,16 @@ import numpy as np
 from srcgrad.core.errors import TraceShapeError, UnsupportedError
 from srcgrad.core.op import apply
 from srcgrad.core.types import type_of
-from srcgrad.numpy.creation import array
+from srcgrad.numpy.creation import array, shape_sizes
 from srcgrad.numpy.geometry import Span, reshaped
-from srcgrad.numpy.indexing import take, where
+from srcgrad.numpy.indexing import diagonal, take, where
 from srcgrad.numpy.joining import concatenate, pad
 from srcgrad.numpy.messages import error
 from srcgrad.numpy.products import contracted, operands
-from srcgrad.numpy.protocols import implements, is_face
+from srcgrad.numpy.protocols import implements, implements_as, is_face
 from srcgrad.numpy.reductions import all, any, max, mean, min, prod, sort, std, sum, var
-from srcgrad.numpy.shaping import as_array, broadcast_arrays, one_axis
-from srcgrad.numpy.special import nan_to_num
+from srcgrad.numpy.shaping import as_array, broadcast_arrays, moveaxis, one_axis, squeeze
+from srcgrad.numpy.special import clip, nan_to_num
 from srcgrad.numpy.views import part, with_shape
 from srcgrad.ops.families import BOOL, convert
 
@@ -201,6 +201,58 @@ def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
     """As `numpy.searchsorted`: counts the elements before, so it costs their number for each value."""
     a, v = operands(a if sorter is None else take(a, sorter), v)
     return sum(apply("less" if side == "left" else "less_equal", a, v[..., None]), axis=-1)
+
+
+@implements_as("lib.stride_tricks.sliding_window_view")
+def sliding_window_view(x: Any, window_shape: Any, axis: Any = None, **_: Any) -> Any:
+    """As `numpy.lib.stride_tricks.sliding_window_view`, as a copy."""
+    x = as_array(x)
+    rank = len(x.shape)
+    sizes = shape_sizes(window_shape)
+    axes = range(rank) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    for one, size in zip([one_axis(k, rank) for k in axes], sizes, strict=True):
+        count = x.shape[one] - size + 1
+        if count < 1:
+            raise error(TraceShapeError, "window shape cannot be larger than input array shape")
+        place = np.arange(count)[:, None] + np.arange(size)
+        x = moveaxis(take(x, place, axis=one), one + 1, -1)
+    return x
+
+
+# statistics of several variables
+
+
+@implements
+def cov(
+    m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: int | None = None, dtype: Any = None
+) -> Any:
+    """As `numpy.cov`, without weights."""
+    x = _variables(m, rowvar)
+    if y is not None:
+        x = concatenate([x, _variables(y, rowvar)], axis=0)
+    x = x if dtype is None else convert(x, np.dtype(dtype))
+    free = ddof if ddof is not None else 0 if bias else 1
+    deviation = x - mean(x, axis=1, keepdims=True)
+    found = contracted(deviation, "ik", deviation, "jk", "ij") / builtins.max(x.shape[1] - free, 0)
+    return squeeze(found)
+
+
+def _variables(m: Any, rowvar: bool) -> Any:
+    """One variable a row, as floats: in float64 unless wider, as NumPy has it."""
+    m = as_array(m)
+    m = convert(m, np.result_type(m.dtype, np.float64))
+    m = m[None] if len(m.shape) < 2 else m
+    return m if rowvar or m.shape[0] == 1 else m.T
+
+
+@implements
+def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -> Any:
+    """As `numpy.corrcoef`."""
+    found = cov(x, y, rowvar, dtype=dtype)
+    if not found.shape:
+        return found / found
+    scale = apply("sqrt", diagonal(found))
+    return clip(found / scale[:, None] / scale[None, :], -1, 1)
 
 
 # comparison

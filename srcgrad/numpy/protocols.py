@@ -49,9 +49,9 @@ def creates(function: F) -> F:
     return _enter(function, function.__name__, lambda args, kwargs: is_tracing() or _any_face(args, kwargs))
 
 
-def implements_linalg(function: F) -> F:
-    """As `implements`, for `numpy.linalg`."""
-    return _enter(function, f"linalg.{function.__name__}", lambda args, kwargs: _any_face(args, kwargs))
+def implements_as(name: str) -> Callable[[F], F]:
+    """As `implements`, under a qualified NumPy name."""
+    return lambda function: _enter(function, name, lambda args, kwargs: _any_face(args, kwargs))
 
 
 def _any_face(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
@@ -130,7 +130,11 @@ def call_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
     """What `__array_function__` of a traced array does."""
     module = getattr(function, "__module__", "numpy").removeprefix("numpy").removeprefix(".")
     name = f"{module}.{function.__name__}" if module else function.__name__
-    found = FUNCTIONS.get(name) or FUNCTIONS.get(function.__name__)
+    from srcgrad.numpy.elementwise import ufunc
+
+    found: Any = FUNCTIONS.get(name)
+    if found is None and not module:
+        found = ufunc(name)
     if found is not None:
         return found(*args, **kwargs)
     known = known_arguments(args, kwargs)

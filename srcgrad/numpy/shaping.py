@@ -297,6 +297,15 @@ def imag(val: Any) -> Any:
 
 
 @implements
+def result_type(*arrays_and_dtypes: Any) -> Any:
+    """As `numpy.result_type`."""
+    types = [type_of(one) for one in arrays_and_dtypes if is_face(one)]
+    weak = [type_.dtype.type(0).item() for type_ in types if type_.weak]
+    strong = [type_.dtype for type_ in types if not type_.weak]
+    return np.result_type(*weak, *strong, *[one for one in arrays_and_dtypes if not is_face(one)])
+
+
+@implements
 def iscomplexobj(x: Any) -> bool:
     """As `numpy.iscomplexobj`."""
     return bool(as_array(x).dtype.kind == "c")

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.core.errors import OutOfBoundsError, SrcgradError, TraceError, TraceShapeError
+from srcgrad.core.errors import OutOfBoundsError, SrcgradError, TraceError, TraceShapeError, UnsupportedError
 from srcgrad.core.op import apply
 from srcgrad.core.operators import is_operand
 from srcgrad.core.types import type_of
@@ -35,12 +35,13 @@ from srcgrad.numpy.static import static_value
 class Array(Methods, Tracer):
     """A handle on an array of the program being recorded, with the interface of `numpy.ndarray`."""
 
-    __slots__ = ("_is_zero_d", "_strides", "_window")
+    __slots__ = ("_is_zero_d", "_last_read", "_strides", "_window")
 
     def __init__(self, node: Node) -> None:
         super().__init__(node)
         self._window: Window | None = None
         self._strides: Ints | None = None
+        self._last_read: tuple[Node, Node] | None = None
         self._is_zero_d = False
 
     @classmethod
@@ -51,6 +52,22 @@ class Array(Methods, Tracer):
         return made
 
     # views
+
+    @property
+    def __sg_node__(self) -> Node:
+        if self._base is None or self._read is None:
+            return super().__sg_node__
+        base = self._base.__sg_node__
+        if self._last_read is None or self._last_read[0] is not base:
+            self._last_read = (base, self._read(base))
+        return self._last_read[1]
+
+    def view(self, dtype: Any = None, type: Any = None) -> Array:
+        """As `numpy.ndarray.view` without arguments: another name for the same data."""
+        if dtype is not None or type is not None:
+            what = "the bytes of a traced array cannot be viewed as another dtype"
+            raise error(UnsupportedError, what, "Use x.astype(dtype)")
+        return self.through(lambda window: window)
 
     @property
     def is_scalar(self) -> bool:
@@ -67,7 +84,7 @@ class Array(Methods, Tracer):
         base = Array.new(self.__sg_node__) if self.is_scalar else self
         made = object.__new__(type(self))
         made._node, made._base, made._read, made._write = None, base, read, write
-        made._window, made._strides, made._is_zero_d = None, strides, True
+        made._window, made._strides, made._is_zero_d, made._last_read = None, strides, True, None
         return made
 
     def through(self, change: Callable[[Window], Window | None]) -> Array:
