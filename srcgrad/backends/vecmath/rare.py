@@ -15,8 +15,11 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-_RARE_TYPE = {types.float32: (ir.FloatType(), "f32"), types.float64: (ir.DoubleType(), "f64")}
-_RARE_LANES = (2, 4, 8, 16)
+# Numba type -> LLVM type, its name, the lanes of vectors of 128 to 512 bits (float32 also next to float64)
+_RARE_TYPE = {
+    types.float32: (ir.FloatType(), "f32", (2, 4, 8, 16)),
+    types.float64: (ir.DoubleType(), "f64", (2, 4, 8)),
+}
 
 
 @intrinsic
@@ -36,15 +39,15 @@ def rarely(typingctx: Any, x: Any, key: Any, limit: Any, usual: Any, slow: Any) 
         name = f"rarely.{compiled.fndesc.mangled_name}"
         function = module.globals.get(name)
         if function is None:
-            scalar, suffix = _RARE_TYPE[x]
+            scalar, suffix, widths = _RARE_TYPE[x]
             function = _declare_pure(module, name, scalar)
             slow_function = context.declare_function(module, compiled.fndesc)
             context.add_linking_libs([compiled.library])
             _define_scalar(function, suffix, slow_function)
-            vectors = [_define_vector(function, scalar, suffix, lanes) for lanes in _RARE_LANES]
+            vectors = [_define_vector(function, scalar, suffix, lanes) for lanes in widths]
             variants = ",".join(
                 f"_ZGV_LLVM_N{lanes}vvvv_{name}({vector.name})"
-                for lanes, vector in zip(_RARE_LANES, vectors, strict=True)
+                for lanes, vector in zip(widths, vectors, strict=True)
             )
             set.add(function.attributes, f'"vector-function-abi-variant"="{variants}"')
             _keep(module, [function, *vectors])
