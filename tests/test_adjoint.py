@@ -226,6 +226,22 @@ def test_cheap_values_are_computed_again() -> None:
     assert saved_per_iteration(forward) == 3  # c alone
 
 
+def test_a_branch_in_a_loop_saves_what_it_reads_and_not_the_array() -> None:
+    def chain(x: Any) -> Any:
+        def body(i: Any, a: Any) -> Any:
+            new = sg.cond(a[i] > 1.0, lambda: np.sin(a[i]) * a[i + 1], lambda: a[i + 1] * a[i + 1])
+            a[i + 1] = new
+            return a
+
+        return sg.fori_loop(0, 99, body, x).sum()
+
+    x = np.linspace(0.9, 1.1, 100)
+    forward, backward = loops_in(gradient_of(chain, x))
+    assert saved_per_iteration(forward) <= 5
+    assert saved_per_iteration(backward) == 0
+    check_derivatives(graph_of(chain, x), [x], order=1)
+
+
 def test_inputs_and_constants_are_not_saved() -> None:
     def body(c: Any, x: Any) -> Any:
         return c + x * x * x, None

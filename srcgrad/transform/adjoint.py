@@ -197,7 +197,9 @@ class _Sweep:
 
     def _contributions(self, node: Node, cotangent: Any, wanted: list[bool]) -> list[Any]:
         if node.op is COND:
-            return pullback_of_cond(node, cotangent, wanted, run_sweep)
+            result = pullback_of_cond(node, cotangent, wanted, run_sweep)
+            self.replacements.update(result.replacements)
+            return result.cotangents
         if node.op is WHILE:
             raise UnsupportedError(
                 f"{_place(node)}a while loop runs an unknown number of times, and its reverse pass would need all of "

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from srcgrad.core.types import ArrayType, TupleType, Type
+from srcgrad.core.types import TupleType, Type
 from srcgrad.graph.node import Graph, Node, make_node
+from srcgrad.transform.rewrite import strong
 from srcgrad.transform.simplify import simplify
 from srcgrad.transform.stop import stop_gradient
 
@@ -36,10 +37,8 @@ def _plain_node(node: Node, operands: list[Node]) -> Node:
     }
     if "weak" in params:
         params["weak"] = False
-    return make_node(node.op, tuple(operands), params, _strong(node.type), node.location)
+    return make_node(node.op, tuple(operands), params, _plain_type(node.type), node.location)
 
 
-def _strong(type_: Type) -> Type:
-    if isinstance(type_, TupleType):
-        return TupleType(tuple(ArrayType(element.shape, element.dtype) for element in type_.elements))
-    return ArrayType(type_.shape, type_.dtype)
+def _plain_type(type_: Type) -> Type:
+    return TupleType(tuple(map(strong, type_.elements))) if isinstance(type_, TupleType) else strong(type_)

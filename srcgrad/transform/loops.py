@@ -28,8 +28,8 @@ from srcgrad.core.types import ArrayType
 from srcgrad.graph.node import Graph, Node, substitute, topological_until
 from srcgrad.graph.structure import items, loop, new_input
 from srcgrad.transform.activity import differentiable_dependents, differentiable_origins, has_derivative_type
-from srcgrad.transform.partition import residuals
-from srcgrad.transform.rewrite import dependents, redirect, zeros
+from srcgrad.transform.partition import reads_of, residuals
+from srcgrad.transform.rewrite import redirect, strong, zeros
 from srcgrad.transform.simplify import simplify
 
 
@@ -99,7 +99,7 @@ def pullback_of_loop(
     ys = [k for k in range(parts.n_carries, len(cotangents)) if cotangents[k] is not None]
     wrt = [p for p in sorted(varied) if p not in parts.carries or p - parts.n_consts in active]
     back = _sweep_body(parts, active, ys, wrt, run_sweep)
-    saved = residuals(back.reads(), _given(parts), back.forward_outputs)
+    saved = residuals(reads_of(back.roots, back.cotangent_inputs), _given(parts), back.forward_outputs)
     if saved and parts.length is None:
         raise UnsupportedError(
             f"{_place(node)}the trip count of this loop is known only when it runs, and its reverse pass needs values "
@@ -162,13 +162,6 @@ class _BackwardBody:
     def cotangent_inputs(self) -> list[Node]:
         return [*self.ct_carries, *self.ct_ys, *(before for before, _ in self.sums.values())]
 
-    def reads(self) -> list[Node]:
-        """The forward values that the pullback reads."""
-        order = topological_until(self.roots, set())
-        backward = dependents(order, self.cotangent_inputs)
-        operands = [operand for node in order if node in backward for operand in node.inputs]
-        return [node for node in dict.fromkeys([*operands, *self.roots]) if node not in backward]
-
     def run(
         self,
         parts: LoopParts,
@@ -214,9 +207,9 @@ def _sweep_body(
     parts: LoopParts, active: list[int], ys: list[int], wrt: list[int], run_sweep: Callable[..., Any]
 ) -> _BackwardBody:
     outputs = [parts.body.outputs[k] for k in (*active, *ys)]
-    seeds = [new_input(_strong(output.array_type), f"ct{n}") for n, output in enumerate(outputs)]
+    seeds = [new_input(strong(output.array_type), f"ct{n}") for n, output in enumerate(outputs)]
     consts = [p for p in wrt if p < parts.n_consts]
-    sums = {p: new_input(_strong(parts.inner[p].array_type), f"sum{p}") for p in consts}
+    sums = {p: new_input(strong(parts.inner[p].array_type), f"sum{p}") for p in consts}
     start = {parts.inner[p]: total for p, total in sums.items()}
     swept = run_sweep(outputs, seeds, [parts.inner[p] for p in wrt], start)
     cotangents = dict(zip(wrt, swept.cotangents, strict=True))
@@ -263,10 +256,6 @@ def _saving(parts: LoopParts, outputs: list[Node], saved: Sequence[Node]) -> tup
 
 def _or_zeros(cotangent: Node | None, type_: ArrayType) -> Node:
     return zeros(type_) if cotangent is None else cotangent
-
-
-def _strong(type_: ArrayType) -> ArrayType:
-    return ArrayType(type_.shape, type_.dtype)
 
 
 def _place(node: Node) -> str:

@@ -41,12 +41,23 @@ from srcgrad.core.lowering import (
 from srcgrad.core.types import ArrayType, TupleType
 from srcgrad.graph.node import Node, topological_until
 from srcgrad.graph.structure import INPUT
+from srcgrad.transform.rewrite import dependents
 
 
-def residuals(needed: Iterable[Node], free: Iterable[Node], outputs: Iterable[Node]) -> list[Node]:
+def reads_of(roots: Sequence[Node], cotangent_inputs: Iterable[Node]) -> list[Node]:
+    """The forward values that cotangents read: what does not depend on their inputs, but is an operand of what does."""
+    order = topological_until(roots, set())
+    backward = dependents(order, cotangent_inputs)
+    operands = [operand for node in order if node in backward for operand in node.inputs]
+    return [node for node in dict.fromkeys([*operands, *roots]) if node not in backward]
+
+
+def residuals(
+    needed: Iterable[Node], free: Iterable[Node], outputs: Iterable[Node], at_hand: Iterable[Node] = ()
+) -> list[Node]:
     """Which values to save so that the needed ones are available, given the free ones; in topological order.
 
-    ``outputs`` are what the forward pass computes in any case.
+    ``outputs`` are what the forward pass computes in any case. Of two equal choices a value ``at_hand`` is saved.
     """
     needed, free = list(needed), set(free)
     order = [node for node in topological_until(needed, free) if not _costs_nothing(node, free)]
@@ -55,12 +66,13 @@ def residuals(needed: Iterable[Node], free: Iterable[Node], outputs: Iterable[No
     if not needed:
         return []
     computed = set(topological_until(outputs, free))
+    preferred = set(at_hand)
     network = _Network(2 * len(order) + 2)
     source, sink = 2 * len(order), 2 * len(order) + 1
     position = {node: 2 * k for k, node in enumerate(order)}
     for node, into in position.items():
         network.connect(source, into, _recompute_price(node, node in computed))
-        network.connect(into, into + 1, _save_price(node))
+        network.connect(into, into + 1, _save_price(node) * (0.5 if node in preferred else 1.0))
         for operand in set(node.inputs):
             if operand in position:
                 network.connect(position[operand] + 1, into, math.inf)

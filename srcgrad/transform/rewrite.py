@@ -16,6 +16,11 @@ from srcgrad.graph.structure import CONSTANT, constant, new_input
 _SCALAR = ArrayType((), np.dtype(np.float64))
 
 
+def strong(type_: ArrayType) -> ArrayType:
+    """The type of the same values without weakness."""
+    return ArrayType(type_.shape, type_.dtype)
+
+
 def filled(type_: ArrayType, value: float) -> Node:
     """An array of this shape and dtype with one value everywhere; never weak."""
     scalar = constant(np.asarray(value, type_.dtype))
