@@ -12,7 +12,9 @@ No instruction carries fast-math flags. The arithmetic relies on it: `(x + magic
 integer only as long as nobody reassociates it, whatever the flags of the loop it is inlined into.
 """
 
+import functools
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from llvmlite import ir
@@ -22,12 +24,32 @@ from numba.extending import intrinsic
 
 Real = Any  # a float64 or float32 in compiled code
 
-CACHE = True
-
 # `forceinline` has LLVM inline these into the calling loop; Numba does not, so the caller's flags stay outside.
 # `fastmath=False` must be said: a function that does not say it inherits the flags of the first caller that
 # happens to compile it, and caches that.
-vector_function = njit(cache=CACHE, error_model="numpy", fastmath=False, forceinline=True)
+OPTIONS = {"error_model": "numpy", "fastmath": False, "forceinline": True}
+
+
+@functools.cache
+def _package_stamp() -> tuple[tuple[str, float, int], ...]:
+    """Changes whenever a file of the vector math does."""
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    return tuple((file.name, file.stat().st_mtime, file.stat().st_size) for file in files)
+
+
+def vector_function(function: Callable[..., Any]) -> Any:
+    """Compile `function` when it is first called, and keep the result on disk where Numba finds a place for it.
+
+    Numba compiles anew when the file of a function has changed; here also when another has that it may use.
+    """
+    try:
+        dispatcher = njit(cache=True, **OPTIONS)(function)
+    except RuntimeError:  # no directory for the cache that one may write to
+        return njit(**OPTIONS)(function)
+    file = dispatcher._cache._cache_file
+    file._source_stamp = (file._source_stamp, _package_stamp())
+    return dispatcher
+
 
 _NAME = {types.float32: "f32", types.float64: "f64"}
 _LLVM = {types.float32: ir.FloatType(), types.float64: ir.DoubleType()}

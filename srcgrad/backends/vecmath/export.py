@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from types import ModuleType
 
 from srcgrad.backends.vecmath import FUNCTIONS
+from srcgrad.backends.vecmath.bits import OPTIONS
 
 _PACKAGE = __name__.rpartition(".")[0]
 
@@ -35,8 +36,9 @@ class _Collector:
     """Definitions and imports, in the order in which they are to be executed."""
 
     def __init__(self, cache: bool) -> None:
-        self.imports: set[str] = set()
-        self.definitions: dict[str, str] = {"CACHE": f"CACHE = {cache}"}
+        options = "".join(f", {key}={value!r}" for key, value in OPTIONS.items())
+        self.imports: set[str] = {"from numba import njit"}
+        self.definitions: dict[str, str] = {"vector_function": f"vector_function = njit(cache={cache}{options})"}
         self.seen: set[str] = set(self.definitions)
 
     def collect(self, module: ModuleType, name: str) -> None:

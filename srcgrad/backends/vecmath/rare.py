@@ -46,8 +46,7 @@ def rarely(typingctx: Any, x: Any, key: Any, limit: Any, usual: Any, slow: Any) 
             _define_scalar(function, suffix, slow_function)
             vectors = [_define_vector(function, scalar, suffix, lanes) for lanes in widths]
             variants = ",".join(
-                f"_ZGV_LLVM_N{lanes}vvvv_{name}({vector.name})"
-                for lanes, vector in zip(widths, vectors, strict=True)
+                f"_ZGV_LLVM_N{lanes}vvvv_{name}({vector.name})" for lanes, vector in zip(widths, vectors, strict=True)
             )
             set.add(function.attributes, f'"vector-function-abi-variant"="{variants}"')
             _keep(module, [function, *vectors])
