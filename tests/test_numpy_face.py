@@ -91,7 +91,8 @@ np.cov(x) | np.cov(x, rowvar=False, ddof=0) | np.cov(v, y[0]) | np.corrcoef(x) |
 np.block([[m, m], [x, x]]) | np.block([v, v])
 np.block([[s, v], [v, s]]) | np.delete(v, 1) | np.delete(x, [0, 2], axis=1)
 np.lib.stride_tricks.sliding_window_view(v, 2) | np.lib.stride_tricks.sliding_window_view(x, (1, 2))
-np.zeros((), np.result_type(x, 1, np.int8)) + x | x.view() | np.meshgrid(v, v, indexing="ij") | np.isclose(x, y) | np.searchsorted(np.sort(v), x)
+np.zeros((), np.result_type(x, 1, np.int8)) + x | x.view()
+np.meshgrid(v, v, indexing="ij") | np.isclose(x, y) | np.searchsorted(np.sort(v), x)
 np.searchsorted(np.sort(v), v, side="right")
 np.array_equal(v, x) | np.allclose(x, x) | np.array_equal(x, x) | np.array_equal(x, v)
 np.nan_to_num(x) | np.real(x) | np.imag(x) | x.real | x.imag | np.add(x, y) | x - y | x * 2 | 2 - x | x / y | x // 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
 from functools import partial
@@ -12,6 +13,7 @@ import pytest
 
 import srcgrad.numpy as snp
 from srcgrad.graph.trace import is_tracing
+from srcgrad.numpy import python_math
 from tests.programs import interpreted
 
 
@@ -386,3 +388,33 @@ def test_random_programs(block: int) -> None:
         for one, other in zip([*found, *traced], [*expected, *plain], strict=True):
             np.testing.assert_allclose(one, other, err_msg=f"seed {seed}")
     assert completed > 3
+
+
+# the math module
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_the_math_module_on_traced_scalars(dtype: str) -> None:
+    def build(math: Any, x: Any) -> Any:
+        a, b = x[0], x[1]
+        return (
+            math.sin(a) * x,
+            math.hypot(a, b, 1.0) + math.dist([a, b], [b, a]) + math.fsum([a, b, 1]) + math.prod([a, b]),
+            math.floor(b * 10) + math.ceil(a),
+            math.log(b, 2) + math.log(b) + math.pow(a, 2) + math.atan2(a, b) + math.degrees(a) + math.lgamma(b),
+            x[: 3 if math.sqrt(4.0) > 1 else 0] * math.pi,
+            math.isnan(a),
+        )
+
+    x = np.array([0.25, 1.75, 3.0], dtype)
+    for found, expected in zip(interpreted(lambda x: build(python_math, x), x), build(math, x), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+        assert np.asarray(found).dtype == np.asarray(expected).dtype
+
+
+def test_the_math_module_refuses_what_it_cannot() -> None:
+    with pytest.raises(TypeError, match=r"math.comb is not supported"):
+        interpreted(lambda n: python_math.comb(n, 2), 5)
+    with pytest.raises(ValueError, match="take scalars"):
+        interpreted(lambda x: python_math.sin(x), np.ones(2))
+    assert python_math.comb(5, 2) == 10

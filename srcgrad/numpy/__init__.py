@@ -20,6 +20,7 @@ from srcgrad.numpy import (
     numerics,
     products,
     reductions,
+    rounding,
     shaping,
     special,
 )
@@ -27,7 +28,19 @@ from srcgrad.numpy.protocols import FUNCTIONS
 from srcgrad.numpy.traced import Array
 from srcgrad.ops.indexing import dynamic_slice, dynamic_update
 
-_ROOMS = (contraction, creation, elementwise, indexing, joining, numerics, products, reductions, shaping, special)
+_ROOMS = (
+    contraction,
+    creation,
+    elementwise,
+    indexing,
+    joining,
+    numerics,
+    products,
+    reductions,
+    rounding,
+    shaping,
+    special,
+)
 
 
 class _NdarrayMeta(type):

@@ -19,8 +19,8 @@ from srcgrad.numpy.messages import error
 from srcgrad.numpy.products import contracted, operands
 from srcgrad.numpy.protocols import implements, implements_as, is_face
 from srcgrad.numpy.reductions import all, any, max, mean, min, prod, sort, std, sum, var
+from srcgrad.numpy.rounding import clip, nan_to_num
 from srcgrad.numpy.shaping import as_array, broadcast_arrays, moveaxis, one_axis, squeeze
-from srcgrad.numpy.special import clip, nan_to_num
 from srcgrad.numpy.views import part, with_shape
 from srcgrad.ops.families import BOOL, convert
 

@@ -26,7 +26,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
 
 #: Plain functions of scipy.special that this namespace has under the same name.
-SCIPY_FUNCTIONS = ("log_softmax", "logsumexp", "softmax")
+SCIPY_FUNCTIONS = ("log_softmax", "logsumexp", "polygamma", "softmax")
 
 
 def is_face(value: Any) -> bool:

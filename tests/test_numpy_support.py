@@ -1,0 +1,75 @@
+"""docs/numpy_support.md lists what there is: its tables are those that the namespace gives."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.special
+
+import srcgrad.numpy as snp
+from srcgrad.numpy import special
+from srcgrad.numpy.elementwise import ufunc_names
+from srcgrad.numpy.methods import Methods
+from srcgrad.numpy.protocols import FUNCTIONS, SCIPY_FUNCTIONS
+
+DOCUMENT = Path(__file__).parents[1] / "docs" / "numpy_support.md"
+TITLES = {
+    "creation": "New arrays",
+    "shaping": "Shapes",
+    "joining": "Joining, splitting, repeating, shifting",
+    "indexing": "Indexing and selection",
+    "reductions": "Reductions, sorting",
+    "products": "Products",
+    "contraction": "Einstein summation",
+    "linalg": "`numpy.linalg`",
+    "rounding": "Rounding and clipping",
+    "special": "Functions of `scipy.special`",
+    "numerics": "Numerics, statistics, comparison",
+}
+
+
+def tables() -> dict[str, list[str]]:
+    """The names of every section, as the namespace has them."""
+    found: dict[str, list[str]] = {title: [] for title in TITLES.values()}
+    for name, function in FUNCTIONS.items():
+        found[TITLES[function.__module__.rpartition(".")[2]]].append(name)
+    ufuncs = list(ufunc_names())
+    found["Ufuncs of NumPy"] = [name for name in ufuncs if hasattr(np, name)]
+    found["Ufuncs of `scipy.special`"] = [name for name in ufuncs if name in scipy_names()]
+    found["Methods and properties"] = [name for name in vars(Methods) if not name.startswith("_")]
+    return {title: sorted(names, key=str.lower) for title, names in found.items()}
+
+
+def scipy_names() -> set[str]:
+    return {name for name in ufunc_names() if not hasattr(np, name) and hasattr(scipy.special, name)}
+
+
+@pytest.mark.parametrize("title", list(tables()))
+def test_the_document_lists_what_there_is(title: str) -> None:
+    text = DOCUMENT.read_text(encoding="utf-8")
+    section = re.search(rf"^\| {re.escape(title)} \| (.*) \|$", text, re.MULTILINE)
+    expected = ", ".join(f"`{name}`" for name in tables()[title])
+    assert section is not None, f"no row for {title}"
+    assert section[1] == expected, f"the row should be\n| {title} | {expected} |"
+
+
+def test_every_function_has_a_docstring() -> None:
+    assert [name for name, function in FUNCTIONS.items() if not function.__doc__] == []
+
+
+def test_the_functions_of_scipy_special_are_there() -> None:
+    assert all(hasattr(special, name) and hasattr(scipy.special, name) for name in SCIPY_FUNCTIONS)
+    assert special.erf.__name__ == "erf"
+    assert special.jv is scipy.special.jv
+
+
+def test_other_names_are_those_of_numpy() -> None:
+    assert snp.float32 is np.float32
+    assert snp.pi == np.pi
+    assert snp.errstate is np.errstate
+    assert snp.abs is snp.absolute or snp.abs.__name__ == "absolute"
+    with pytest.raises(AttributeError, match="nonsense"):
+        _ = snp.nonsense
