@@ -23,6 +23,7 @@ from srcgrad.transform.finish import finish
 from srcgrad.transform.rewrite import filled
 from srcgrad.transform.simplify import simplify
 from tests.derivatives import check_derivatives, gradient_graph
+from tests.programs import PROGRAMS, Maker, Program
 from tests.random_programs import INPUTS, programs
 
 
@@ -153,6 +154,23 @@ def test_simplifying_changes_no_value(function: Callable[..., Any]) -> None:
     simple = finish(graph)
     verify(simple)
     np.testing.assert_allclose(interpret(simple, [W, X, V]), interpret(graph, [W, X, V]), rtol=1e-13)
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.function.__name__)
+def test_whole_programs_simplified(program: Program) -> None:
+    leaves = tree.leaves(program.make(Maker("f8")))
+    graph = graph_of(program.function, *program.make(Maker("f8")))
+    np.testing.assert_equal([x.shape for x in graph.outputs], [x.shape for x in finish(graph).outputs])
+    gradient, positions = gradient_graph(graph)
+    seeds = [np.ones(output.shape) for output in graph.outputs if output.dtype.kind == "f"]
+    simple = finish(gradient)
+    verify(simple)
+    assert len(simple.nodes()) <= len(gradient.nodes())
+    for found, expected in zip(interpret(simple, [*leaves, *seeds]), interpret(gradient, [*leaves, *seeds])):
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+    if program.smooth:
+        assert positions
+        check_derivatives(finish(graph), leaves)
 
 
 @settings(max_examples=60, deadline=None)

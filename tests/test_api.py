@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import enum
 import functools
 import pickle
@@ -417,6 +418,22 @@ def test_an_error_while_tracing_leaves_nothing_behind() -> None:
     fail = False
     assert f(1.0) == 2.0
     assert snp.zeros(2).tolist() == [0, 0]  # no trace is active any more
+
+
+@sg.jit
+def tripled(x: Any) -> Any:
+    return x * 3.0
+
+
+def cubed(x: Any) -> Any:
+    return x * x * x
+
+
+def test_transformed_functions_can_be_sent_to_other_processes() -> None:
+    assert pickle.loads(pickle.dumps(tripled)) is tripled
+    slope = pickle.loads(pickle.dumps(sg.grad(cubed)))
+    assert slope(2.0) == 12.0
+    assert copy.copy(slope)(2.0) == 12.0
 
 
 def test_looking_inside() -> None:

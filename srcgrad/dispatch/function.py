@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 import threading
 import types
 from collections.abc import Callable, Hashable, Sequence
@@ -65,7 +66,7 @@ class Function:
     def __init__(self, function: Callable[..., Any], options: Options) -> None:
         if not callable(function):
             raise ArgumentError(f"{type(self).__name__.lower()} takes a function, not {function!r}")
-        functools.update_wrapper(self, function)
+        functools.update_wrapper(self, function, updated=())
         self.function = function
         self.options = options
         self.parameters = Parameters(function, options.static_argnums, options.static_argnames)
@@ -86,6 +87,18 @@ class Function:
 
     def __repr__(self) -> str:
         return f"<srcgrad.{type(self).__name__.lower()} of {getattr(self, '__qualname__', self.function)}>"
+
+    def __reduce__(self) -> Any:
+        """By name where it is a module's attribute, as functions are; otherwise by what it was made from."""
+        path: str = getattr(self, "__qualname__", "")
+        found: Any = sys.modules.get(self.__module__)
+        for name in path.split("."):
+            found = getattr(found, name, None)
+        return path if found is self else (type(self), self.made_from())
+
+    def made_from(self) -> tuple[Any, ...]:
+        """The arguments of the constructor."""
+        return self.function, self.options
 
     # what a transform defines
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -21,8 +21,6 @@ from srcgrad.graph.trace import Tracer, is_tracing
 from srcgrad.transform.adjoint import adjoint
 from srcgrad.transform.rewrite import zeros
 from srcgrad.transform.simplify import simplify
-
-_compiled: WeakKeyDictionary[Callable[..., Any], tuple[Jit, Jit]] = WeakKeyDictionary()
 
 
 def vjp(function: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
@@ -48,16 +46,14 @@ def vjp(function: Callable[..., Any], *primals: Any, has_aux: bool = False) -> t
     return (value, pullback, aux) if has_aux else (value, pullback)
 
 
+@lru_cache(maxsize=256)
 def _compiled_pair(function: Callable[..., Any], has_aux: bool) -> tuple[Jit, Jit]:
-    known = _compiled.get(function)
-    if known is None:
+    """The compiled function, and its pullback as a function of the cotangent and the primals."""
 
-        def transposed(cotangent: Any, *primals: Any) -> Any:
-            return vjp(function, *primals, has_aux=has_aux)[1](cotangent)
+    def transposed(cotangent: Any, *primals: Any) -> Any:
+        return vjp(function, *primals, has_aux=has_aux)[1](cotangent)
 
-        known = Jit(function, Options()), Jit(transposed, Options())
-        _compiled[function] = known
-    return known
+    return Jit(function, Options()), Jit(transposed, Options())
 
 
 def _traced_vjp(

@@ -60,6 +60,9 @@ class Grad(Function):
         kept = [*values, *outputs[1:], *grads] if self.with_value else [*grads, *outputs[1:]]
         return Recorded(Graph(graph.inputs, tuple(kept), f"grad_{graph.name}"), self._result(value, aux, structure))
 
+    def made_from(self) -> tuple[Any, ...]:
+        return self.function, self.argnums, self.has_aux, self.with_value, self.options
+
     def _split(self, structure: tree.Structure) -> tuple[tree.Structure, tree.Structure | None]:
         if not self.has_aux:
             return structure, None

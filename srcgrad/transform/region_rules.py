@@ -3,6 +3,7 @@
 * A constant operand moves into the region, where it can be folded.
 * Two operands that are the same value become one.
 * A per-iteration input that is the same in every iteration becomes a constant of the loop.
+* A constant that is a repeated value is repeated inside.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def _simplify_loop(node: Node, simplify: Simplify) -> Node:
             slot = new_input(inner.array_type, inner.params["name"])
             consts.append((same, slot))
             inside[inner] = slot
-    consts = _fewer(consts, inside)
+    consts = _fewer(_repeated_inside(consts, inside), inside)
     xs = _distinct(xs, inside)
     outputs = redirect(body.outputs, inside)
     kept = [body.inputs[0], *(inner for _, inner in (*consts, *carries, *xs))]
@@ -104,6 +105,20 @@ def _distinct(pairs: list[tuple[Node, Node]], inside: dict[Node, Node]) -> list[
         if first.setdefault(outer, inner) is not inner:
             inside[inner] = first[outer]
     return list(first.items())
+
+
+def _repeated_inside(pairs: list[tuple[Node, Node]], inside: dict[Node, Node]) -> list[tuple[Node, Node]]:
+    """The constants of a loop with the broadcasts moved into the body."""
+    moved = []
+    for outer, inner in pairs:
+        if outer.op.name == "broadcast_to" and outer.inputs[0].size < outer.size:
+            source = outer.inputs[0]
+            slot = new_input(source.array_type, inner.params["name"])
+            inside[inner] = apply("broadcast_to", slot, shape=outer.shape)
+            moved.append((source, slot))
+        else:
+            moved.append((outer, inner))
+    return moved
 
 
 def _small_constant(node: Node) -> Node | None:

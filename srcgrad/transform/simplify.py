@@ -136,7 +136,8 @@ def _folded(node: Node) -> Node:
     with np.errstate(all="ignore"):
         value = node.op.reference(*(operand.params["value"].value for operand in node.inputs), **node.params)
     literal = Literal(np.asarray(value, node.dtype))
-    return make_node(CONSTANT, (), {"value": literal, "weak": node.array_type.weak}, node.type, node.location)
+    folded = make_node(CONSTANT, (), {"value": literal, "weak": node.array_type.weak}, node.type, node.location)
+    return _uniform(folded) or folded
 
 
 @cache
