@@ -1,0 +1,339 @@
+"""Elementwise functions under PyTorch's names.
+
+Where PyTorch chooses another derivative than NumPy's table at a point where there are several, the row is taken with that choice
+(`dataclasses.replace`); the compiled face then makes the same choice for functions written with tensors.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from srcgrad.core.op import TABLE, apply
+from srcgrad.core.partial import Where
+from srcgrad.eager.composite import composite
+from srcgrad.eager.operands import same_dtype
+from srcgrad.eager.pointwise import binary, comparison, unary
+from srcgrad.eager.rows import bind
+from srcgrad.eager.tensor import Tensor
+
+Function = Callable[..., Any]
+
+
+def _row(name: str, *partials: Any) -> Any:
+    """A row, with other partial derivatives where they are given."""
+    return dataclasses.replace(TABLE[name], partials=partials) if partials else TABLE[name]
+
+
+def _inexact(name: str, torch_name: str, node: str) -> Function:
+    return unary(_row(name), torch_name, node + "Backward0", inexact=True)
+
+
+def _flat(name: str, torch_name: str, node: str) -> Function:
+    """A step function: its gradient is zero everywhere, but it is one."""
+    return unary(_row(name, lambda out, x: Where(np.False_)), torch_name, node + "Backward0")
+
+
+# Functions of one operand
+
+sin, cos, tan = _inexact("sin", "sin", "Sin"), _inexact("cos", "cos", "Cos"), _inexact("tan", "tan", "Tan")
+asin, acos, atan = (
+    _inexact("arcsin", "asin", "Asin"),
+    _inexact("arccos", "acos", "Acos"),
+    _inexact("arctan", "atan", "Atan"),
+)
+sinh, cosh, tanh = _inexact("sinh", "sinh", "Sinh"), _inexact("cosh", "cosh", "Cosh"), _inexact("tanh", "tanh", "Tanh")
+asinh, acosh = _inexact("arcsinh", "asinh", "Asinh"), _inexact("arccosh", "acosh", "Acosh")
+atanh = _inexact("arctanh", "atanh", "Atanh")
+exp, exp2, expm1 = _inexact("exp", "exp", "Exp"), _inexact("exp2", "exp2", "Exp2"), _inexact("expm1", "expm1", "Expm1")
+log, log2 = _inexact("log", "log", "Log"), _inexact("log2", "log2", "Log2")
+log10, log1p = _inexact("log10", "log10", "Log10"), _inexact("log1p", "log1p", "Log1p")
+sqrt = _inexact("sqrt", "sqrt", "Sqrt")
+sigmoid = _inexact("expit", "sigmoid", "Sigmoid")
+log_sigmoid = _inexact("log_expit", "logsigmoid", "LogSigmoid")
+erf, erfc, erfinv = (
+    _inexact("erf", "erf", "Erf"),
+    _inexact("erfc", "erfc", "Erfc"),
+    _inexact("erfinv", "erfinv", "Erfinv"),
+)
+lgamma, digamma = _inexact("gammaln", "lgamma", "Lgamma"), _inexact("digamma", "digamma", "Digamma")
+sinc = _inexact("sinc", "sinc", "Sinc")
+square = unary(_row("square"), "square", "PowBackward0")
+neg = unary(_row("negative"), "neg", "NegBackward0")
+absolute = unary(_row("absolute"), "abs", "AbsBackward0")
+sign, floor, ceil = _flat("sign", "sign", "Sign"), _flat("floor", "floor", "Floor"), _flat("ceil", "ceil", "Ceil")
+trunc = _flat("trunc", "trunc", "Trunc")
+_rint = _flat("rint", "round", "Round")
+
+
+def _one_over(x: Any) -> Any:
+    return np.divide(np.asarray(1, x.dtype), x)
+
+
+reciprocal = unary(
+    dataclasses.replace(TABLE["reciprocal"], reference=_one_over), "reciprocal", "ReciprocalBackward0", inexact=True
+)
+
+
+@composite("RsqrtBackward0")
+def rsqrt(input: Any) -> Any:
+    """One over the square root."""
+    return reciprocal(sqrt(input))
+
+
+def round(input: Any, *, decimals: int = 0) -> Any:  # noqa: A001
+    """The nearest whole number, halves to even; or with decimals."""
+    if decimals == 0:
+        return input if input.dtype.kind in "iub" else _rint(input)
+    scale = 10.0**decimals
+    return div(_rint(mul(input, scale)), scale)
+
+
+def frac(input: Any) -> Any:
+    """What is behind the point."""
+    return sub(input, trunc(input).detach() if isinstance(input, Tensor) else trunc(input))
+
+
+@composite("LogitBackward0")
+def logit(input: Any, eps: float | None = None) -> Any:
+    """``log(x / (1 - x))``, of x clamped to ``eps .. 1 - eps`` where eps is given."""
+    x = input if eps is None else clamp(input, eps, 1 - eps)
+    return log(div(x, sub(1, x)))
+
+
+# Arithmetic
+
+_add = binary(_row("add"), "add", "AddBackward0")
+_sub = binary(_row("subtract"), "sub", "SubBackward0")
+mul = binary(_row("multiply"), "mul", "MulBackward0")
+true_divide = binary(_row("divide"), "div", "DivBackward0", inexact=True)
+add_operands, sub_operands = _add, _sub
+_rsub = binary(_row("subtract"), "sub", "RsubBackward1")
+
+
+def add(input: Any, other: Any, *, alpha: Any = 1) -> Any:
+    """``input + alpha * other``."""
+    return _add(input, other) if alpha == 1 else _add(input, mul(other, alpha))
+
+
+def sub(input: Any, other: Any, *, alpha: Any = 1) -> Any:
+    """``input - alpha * other``."""
+    return _sub(input, other) if alpha == 1 else _sub(input, mul(other, alpha))
+
+
+def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Any:
+    """``other - alpha * input``."""
+    return _rsub(other, input if alpha == 1 else mul(input, alpha))
+
+
+def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
+    """The quotient; rounded to zero ("trunc") or down ("floor")."""
+    if rounding_mode is None:
+        return true_divide(input, other)
+    if rounding_mode == "floor":
+        return floor_divide(input, other)
+    if rounding_mode != "trunc":
+        raise RuntimeError(
+            f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'"
+        )
+    x, y = same_dtype(input, other)
+    return trunc(true_divide(x, y)) if x.dtype.kind == "f" else trunc(true_divide(x.double(), y)).to(x.dtype)
+
+
+def _no_zero_divisor(function: Function) -> Function:
+    """Integers divided by zero are an error, as in PyTorch."""
+
+    def checked(input: Any, other: Any) -> Any:
+        x, y = (getattr(value, "_array", value) for value in (input, other))
+        if isinstance(input, Tensor | int) and getattr(x, "dtype", np.dtype(int)).kind in "iu":
+            divisor = np.asarray(y)
+            if divisor.dtype.kind in "iub" and not divisor.all():
+                raise RuntimeError("ZeroDivisionError")
+        return function(input, other)
+
+    checked.__name__, checked.__doc__ = function.__name__, function.__doc__
+    return checked
+
+
+floor_divide = _no_zero_divisor(binary(_row("floor_divide"), "floor_divide", "FloorDivideBackward0"))
+remainder = _no_zero_divisor(binary(_row("remainder"), "remainder", "RemainderBackward0"))
+fmod = _no_zero_divisor(binary(_row("fmod"), "fmod", "FmodBackward0"))
+
+
+# Powers
+
+
+def _power_by_exponent(out: Any, x: Any, y: Any) -> Where:
+    """``x**y * log(x)``, zero for ``0**y``; of a negative base NaN, as its logarithm is."""
+    zero = apply("equal", x, 0) & apply("greater_equal", y, 0)
+    return Where(~zero, out * apply("log", apply("where", zero, 1, x)))
+
+
+_power = _row("power", TABLE["power"].partials[0], _power_by_exponent)  # type: ignore[index]
+_pow_by_number = binary(_power, "pow", "PowBackward0")
+_pow_by_tensor = binary(_power, "pow", "PowBackward1")
+
+
+def pow(input: Any, exponent: Any) -> Any:  # noqa: A001
+    """The power, of or by a number or a tensor."""
+    kind = type(exponent)
+    if kind is not int and kind is not float:
+        return _pow_by_tensor(input, exponent)
+    if exponent == 2 and isinstance(input, Tensor) and input._array.dtype.kind in "fiu":
+        return square(input)
+    if kind is int and exponent < 0 and isinstance(input, Tensor) and input._array.dtype.kind in "iu":
+        raise RuntimeError("Integers to negative integer powers are not allowed.")
+    return _pow_by_number(input, exponent)
+
+
+# Extrema. At a tie both operands get half.
+
+
+def _share(first: str) -> tuple[Any, Any]:
+    def of_first(out: Any, x: Any, y: Any) -> Where:
+        return Where(apply(first, x, y), _half_if_tied(x, y))
+
+    def of_second(out: Any, x: Any, y: Any) -> Where:
+        return Where(apply(first, y, x), _half_if_tied(x, y))
+
+    return of_first, of_second
+
+
+def _half_if_tied(x: Any, y: Any) -> Any:
+    return apply("where", apply("equal", x, y), apply("astype", 0.5, dtype=x.dtype), 1)
+
+
+maximum = binary(_row("maximum", *_share("greater_equal")), "maximum", "MaximumBackward0")
+minimum = binary(_row("minimum", *_share("less_equal")), "minimum", "MinimumBackward0")
+fmax = binary(_row("fmax"), "fmax", "FmaxBackward0")
+fmin = binary(_row("fmin"), "fmin", "FminBackward0")
+
+# Clamping. Within the bounds and at them the gradient passes.
+
+_clamp = {
+    (name, node): binary(_row(name), "clamp", node)
+    for name in ("maximum", "minimum")
+    for node in ("ClampBackward0", "ClampBackward1", "ClampMinBackward0", "ClampMaxBackward0")
+}
+
+
+def clamp(input: Any, min: Any = None, max: Any = None) -> Any:  # noqa: A002
+    """Within bounds, numbers or tensors; None is no bound."""
+    node = "ClampBackward1"
+    if min is None and max is None:
+        raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
+    if isinstance(min, Tensor) or isinstance(max, Tensor):
+        node = "ClampBackward0"
+    if max is None:
+        return _clamp["maximum", node](input, min)
+    if min is None:
+        return _clamp["minimum", node](input, max)
+    return _clamp_both(input, min, max)
+
+
+@composite("ClampBackward1")
+def _clamp_both(input: Any, low: Any, high: Any) -> Any:
+    return _clamp["minimum", "ClampBackward1"](_clamp["maximum", "ClampBackward1"](input, low), high)
+
+
+def clamp_min(input: Any, min: Any) -> Any:  # noqa: A002
+    """No less than a bound."""
+    return _clamp["maximum", "ClampMinBackward0"](input, min)
+
+
+def clamp_max(input: Any, max: Any) -> Any:  # noqa: A002
+    """No more than a bound."""
+    return _clamp["minimum", "ClampMaxBackward0"](input, max)
+
+
+_relu = binary(_row("maximum", lambda out, x, y: Where(apply("greater", out, 0)), None), "relu", "ReluBackward0")
+
+
+def relu(input: Any) -> Any:
+    """The value where it is positive, else 0."""
+    return _relu(input, 0)
+
+
+# Two operands
+
+atan2 = binary(_row("arctan2"), "atan2", "Atan2Backward0", inexact=True)
+hypot = binary(_row("hypot"), "hypot", "HypotBackward0", inexact=True)
+copysign = binary(_row("copysign"), "copysign", "CopysignBackward0", inexact=True)
+logaddexp = binary(_row("logaddexp"), "logaddexp", "LogaddexpBackward0", inexact=True)
+logaddexp2 = binary(_row("logaddexp2"), "logaddexp2", "Logaddexp2Backward0", inexact=True)
+xlogy = binary(_row("xlogy"), "xlogy", "XlogyBackward0", inexact=True)
+heaviside = binary(_row("heaviside"), "heaviside", "HeavisideBackward0")
+
+
+@composite("LerpBackward0")
+def lerp(input: Any, end: Any, weight: Any) -> Any:
+    """``input + weight * (end - input)``."""
+    return _add(input, mul(sub(end, input), weight))
+
+
+@composite("AddcmulBackward0")
+def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
+    """``input + value * tensor1 * tensor2``."""
+    product = mul(tensor1, tensor2)
+    return _add(input, product if value == 1 else mul(product, value))
+
+
+@composite("AddcdivBackward0")
+def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Any:
+    """``input + value * tensor1 / tensor2``."""
+    quotient = true_divide(tensor1, tensor2)
+    return _add(input, quotient if value == 1 else mul(quotient, value))
+
+
+# Comparison and logic
+
+eq, ne = comparison(_row("equal"), "eq"), comparison(_row("not_equal"), "ne")
+lt, le = comparison(_row("less"), "lt"), comparison(_row("less_equal"), "le")
+gt, ge = comparison(_row("greater"), "gt"), comparison(_row("greater_equal"), "ge")
+logical_and, logical_or = comparison(_row("logical_and"), "logical_and"), comparison(_row("logical_or"), "logical_or")
+logical_xor = comparison(_row("logical_xor"), "logical_xor")
+logical_not = unary(_row("logical_not"), "logical_not", "")
+isnan, isinf, isfinite = (unary(_row(name), name, "") for name in ("isnan", "isinf", "isfinite"))
+signbit = unary(_row("signbit"), "signbit", "")
+bitwise_and = binary(_row("bitwise_and"), "bitwise_and", "")
+bitwise_or = binary(_row("bitwise_or"), "bitwise_or", "")
+bitwise_xor = binary(_row("bitwise_xor"), "bitwise_xor", "")
+bitwise_not = unary(_row("invert"), "bitwise_not", "")
+bitwise_left_shift = binary(_row("left_shift"), "bitwise_left_shift", "")
+bitwise_right_shift = binary(_row("right_shift"), "bitwise_right_shift", "")
+
+
+def where(condition: Any, input: Any = None, other: Any = None) -> Any:
+    """The input's elements where the condition holds, else the other's; with the condition alone, where it holds."""
+    if input is None and other is None:
+        return condition.nonzero(as_tuple=True)
+    x, y = same_dtype(input, other)
+    return (
+        bind(TABLE["where"], (condition, x, y), {}, "WhereBackward0")
+        if _is_eager(condition, x, y)
+        else TABLE["where"](condition, x, y)
+    )
+
+
+def _is_eager(*values: Any) -> bool:
+    return all(isinstance(value, Tensor) for value in values)
+
+
+def isclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Any:
+    """Whether elements differ by no more than ``atol + rtol * |other|``."""
+    near = le(absolute(sub(input, other)), add(mul(absolute(other), rtol), atol))
+    found = logical_or(eq(input, other), logical_and(near, isfinite(other)))
+    return logical_or(found, logical_and(isnan(input), isnan(other))) if equal_nan else found
+
+
+def allclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
+    """Whether all elements are close; see `isclose`."""
+    return bool(isclose(input, other, rtol, atol, equal_nan)._array.all())
+
+
+def equal(input: Any, other: Any) -> bool:
+    """Whether two tensors have the same shape and elements."""
+    return input._array.shape == other._array.shape and bool((input._array == other._array).all())

@@ -1,0 +1,96 @@
+"""Every name of ``srcgrad.eager``: PyTorch's, where PyTorch has it, for the same thing."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from typing import Any
+
+from srcgrad.eager import (
+    autograd,
+    conversion,
+    creation,
+    dtypes,
+    einsums,
+    elementwise,
+    hooks,
+    indexing,
+    linear,
+    methods,
+    modes,
+    printing,
+    random,
+    shaping,
+)
+from srcgrad.eager.storage import Size
+from srcgrad.eager.tensor import Tensor
+
+
+def _take(module: Any, names: str) -> dict[str, Any]:
+    return {name: getattr(module, name) for name in names.split()}
+
+
+_METHODS_ONLY = ("float", "int", "bool", "double", "half", "long", "short", "byte", "char", "contiguous", "to", "type", "view", "expand")
+_DTYPE_ALIASES = {
+    "float": dtypes.float32,
+    "double": dtypes.float64,
+    "half": dtypes.float16,
+    "int": dtypes.int32,
+    "long": dtypes.int64,
+    "short": dtypes.int16,
+    "bool": dtypes.bool_,
+    "cfloat": dtypes.complex64,
+    "cdouble": dtypes.complex128,
+}
+
+NAMES: dict[str, Any] = {
+    "Tensor": Tensor,
+    "Size": Size,
+    "autograd": autograd,
+    **{name: function for name, function in methods.SHARED.items() if name not in _METHODS_ONLY},
+    **_take(
+        creation,
+        "tensor as_tensor asarray from_numpy scalar_tensor zeros ones empty full eye arange linspace logspace zeros_like ones_like "
+        "empty_like full_like",
+    ),
+    **_take(
+        random,
+        "Generator default_generator manual_seed seed initial_seed get_rng_state set_rng_state rand randn randint randperm rand_like "
+        "randn_like randint_like normal bernoulli multinomial",
+    ),
+    **_take(shaping, "cat stack hstack vstack meshgrid"),
+    **_take(elementwise, "rsub where"),
+    **_take(indexing, "argwhere"),
+    **_take(linear, "tensordot"),
+    **_take(einsums, "einsum"),
+    **_take(modes, "no_grad enable_grad set_grad_enabled inference_mode is_grad_enabled is_inference_mode_enabled"),
+    **_take(printing, "set_printoptions get_printoptions printoptions"),
+    **_take(dtypes, "dtype get_default_dtype set_default_dtype"),
+    **{one.name: one for one in dtypes.ALL},
+    **_DTYPE_ALIASES,
+    **_take(math, "pi inf nan e"),
+    "concat": shaping.cat,
+    "concatenate": shaping.cat,
+    "clone": conversion.clone,
+    "RemovableHandle": hooks.RemovableHandle,
+}
+
+
+def is_tensor(obj: Any) -> bool:
+    """Whether an object is a tensor."""
+    return isinstance(obj, Tensor)
+
+
+def numel(input: Tensor) -> int:
+    """The number of elements."""
+    return input.numel()
+
+
+NAMES.update({"is_tensor": is_tensor, "numel": numel})
+
+
+def missing(name: str) -> str:
+    """What to say of a name that does not exist: the nearest that does."""
+    near = difflib.get_close_matches(name, NAMES, n=1, cutoff=0.5)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"module 'srcgrad.eager' has no attribute {name!r}{hint}"

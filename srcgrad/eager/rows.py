@@ -1,0 +1,171 @@
+"""Any row of the table on tensors: evaluated by its reference, recorded with its rule.
+
+This is the general way. Functions that are called all the time have a faster one in ``pointwise`` and ``linear``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from srcgrad.core.op import Op
+from srcgrad.eager.anomaly import annotate
+from srcgrad.eager.function import FREED, Edges, Node, Parts, Port, modified, sequence
+from srcgrad.eager.modes import ANOMALY, OFF, state
+from srcgrad.eager.reads import adjoint_reads, partial_reads
+from srcgrad.eager.storage import Version
+from srcgrad.eager.tensor import Tensor, lift, wrap
+from srcgrad.transform.adjoint import pullback_of_row
+
+_NONE: frozenset[int] = frozenset()
+
+
+class Spec:
+    """Stands for an operand of which a rule needs no more than shape and dtype."""
+
+    __slots__ = ("dtype", "shape")
+
+    def __init__(self, shape: tuple[int, ...], dtype: Any) -> None:
+        self.shape, self.dtype = shape, dtype
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+
+class Saved:
+    """A tensor that a rule reads, with the version that it had."""
+
+    __slots__ = ("tensor", "version")
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor, self.version = tensor, tensor._version
+
+    def get(self) -> Tensor:
+        """The tensor; raises where it was freed or overwritten."""
+        tensor = self.tensor
+        counter = tensor._counter
+        if (0 if counter is None else counter.count) != self.version:
+            raise modified(tensor, self.version)
+        return tensor
+
+
+class RowNode(Node):
+    """An application of a row. ``saved`` holds the result and the operands: what the rule does not read as `Spec`."""
+
+    __slots__ = ("op", "params", "saved")
+    op: Op
+    params: dict[str, Any]
+    saved: list[Any]
+
+    def _values(self) -> list[Any]:
+        values = [part.get() if type(part) is Saved else part for part in self.saved]
+        if type(values[0]) is Tensor:
+            values[0] = wrap(values[0]._array)
+            values[0]._node, values[0]._counter = self, self.saved[0].tensor._counter
+        return values
+
+    def _apply(self, cotangent: Any, edges: Edges, values: list[Any]) -> Sequence[Any]:
+        wanted = [edge is not None for edge in edges]
+        if isinstance(cotangent, Parts):
+            cotangent = tuple(cotangent.as_list(len(values[0])))
+        found = pullback_of_row(self.op, cotangent, values[0], values[1:], self.params, wanted)
+        if self.op.partials is None:
+            return found
+        return [_fit(part, value.shape) for part, value in zip(found, values[1:], strict=True)]
+
+    def pull(self, cotangent: Any, edges: Edges) -> Sequence[Any]:
+        return self._apply(cotangent, edges, [_array_of(value) for value in self._values()])
+
+    def pull_recorded(self, cotangent: Any, edges: Edges) -> Sequence[Any]:
+        return self._apply(cotangent, edges, self._values())
+
+    def adopt(self, array: Any, counter: Any) -> None:
+        out = self.saved[0]
+        if type(out) is Saved:
+            out.tensor._array, out.tensor._counter, out.version = array, counter, counter.count
+
+    def release(self) -> None:
+        for part in self.saved:
+            if type(part) is Saved:
+                part.tensor = FREED
+
+
+def _array_of(value: Any) -> Any:
+    return (
+        value._array if isinstance(value, Tensor) else tuple(map(_array_of, value)) if type(value) is tuple else value
+    )
+
+
+def _fit(contribution: Any, shape: tuple[int, ...]) -> Any:
+    from srcgrad.eager.operands import sum_to
+
+    return None if contribution is None else sum_to(contribution, shape)
+
+
+def node_name(op: Op) -> str:
+    """``ReduceSumBackward0`` for ``reduce_sum``."""
+    return "".join(part.capitalize() for part in op.name.split("_")) + "Backward0"
+
+
+_kinds: dict[str, type[RowNode]] = {}
+
+
+def node_kind(name: str) -> type[RowNode]:
+    """The class of row nodes of that name."""
+    kind = _kinds.get(name)
+    if kind is None:
+        kind = _kinds[name] = type(name, (RowNode,), {"__slots__": (), "__module__": __name__})
+    return kind
+
+
+def bind(op: Op, args: Sequence[Any], params: dict[str, Any], name: str | None = None) -> Any:
+    """Apply a row to tensors (and arrays and numbers): no promotion, one node."""
+    operands = [lift(arg) for arg in args]
+    result = state.run(_evaluate, op, [operand._array for operand in operands], params)
+    several = isinstance(result, tuple)
+    made = [wrap(np.asarray(part)) for part in result] if several else [wrap(np.asarray(result))]
+    mode = state.mode
+    edges = tuple(operand._node for operand in operands)
+    differentiable = op.partials is not None or op.adjoint is not None
+    if mode != OFF and differentiable and any(edge is not None for edge in edges):
+        node = node_kind(name or node_name(op))()
+        node.edges, node.seq, node.extra = edges, next(sequence), None
+        node.op, node.params = op, params
+        node.saved = _save(op, operands, made, edges)
+        for number, tensor in enumerate(made):
+            if tensor._array.dtype.kind in "fc":
+                tensor._node = Port(node, number) if several else node
+        if mode == ANOMALY:
+            annotate(node)
+    elif state.inference:
+        for tensor in made:
+            tensor.more().inference = True
+    return tuple(made) if several else made[0]
+
+
+def _evaluate(op: Op, arrays: list[Any], params: dict[str, Any]) -> Any:
+    return op.reference(*arrays, **params)
+
+
+def _save(op: Op, operands: list[Tensor], made: list[Tensor], edges: Edges) -> list[Any]:
+    reads = partial_reads(op) if op.partials is not None else adjoint_reads(op, len(operands))
+    needed = _NONE.union(*(found or _NONE for found, edge in zip(reads, edges, strict=True) if edge is not None))
+    saved: list[Any] = [Spec(tensor._array.shape, tensor._array.dtype) for tensor in (made[0], *operands)]
+    if len(made) > 1:
+        saved[0] = tuple(Saved(_detached(tensor)) for tensor in made)
+    elif 0 in needed:
+        saved[0] = Saved(_detached(made[0]))
+    for position, operand in enumerate(operands, start=1):
+        if position in needed:
+            saved[position] = Saved(operand)
+    return saved
+
+
+def _detached(result: Tensor) -> Tensor:
+    """A result without the node that is to hold it, sharing its version."""
+    copy = wrap(result._array)
+    copy._counter = result._counter = Version()
+    return copy

@@ -1,0 +1,460 @@
+"""Shapes: views of the same memory, and functions that put tensors together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from srcgrad.core.op import TABLE, Op, apply
+from srcgrad.eager.anomaly import annotate
+from srcgrad.eager.function import Edges, Node, Port, sequence
+from srcgrad.eager.modes import ANOMALY, OFF, state
+from srcgrad.eager.operands import is_traced, to_dtype
+from srcgrad.eager.promotion import result_dtype
+from srcgrad.eager.rows import Spec, bind
+from srcgrad.eager.tensor import Tensor
+from srcgrad.eager.views import make_view
+
+RESHAPE, TRANSPOSE, BROADCAST = TABLE["reshape"], TABLE["transpose"], TABLE["broadcast_to"]
+
+
+class ViewNode(Node):
+    """A row that moves elements: its rule reads nothing but the operand's shape."""
+
+    __slots__ = ("params", "spec")
+    op: Op
+    params: dict[str, Any]
+    spec: Spec
+
+    def pull(self, cotangent: Any, edges: Edges) -> Sequence[Any]:
+        assert self.op.adjoint is not None
+        return self.op.adjoint(cotangent, None, self.spec, **self.params)
+
+    pull_recorded = pull
+
+
+def _kind(op: Op, name: str) -> type[ViewNode]:
+    return type(name, (ViewNode,), {"__slots__": (), "op": op, "__module__": __name__})
+
+
+_VIEW, _UNSQUEEZE, _SQUEEZE = (
+    _kind(RESHAPE, "ViewBackward0"),
+    _kind(RESHAPE, "UnsqueezeBackward0"),
+    _kind(RESHAPE, "SqueezeBackward1"),
+)
+_T, _TRANSPOSE, _PERMUTE = (
+    _kind(TRANSPOSE, "TBackward0"),
+    _kind(TRANSPOSE, "TransposeBackward0"),
+    _kind(TRANSPOSE, "PermuteBackward0"),
+)
+_EXPAND, _SQUEEZE_ALL = _kind(BROADCAST, "ExpandBackward0"), _kind(RESHAPE, "SqueezeBackward0")
+
+
+def record_view(
+    kind: type[ViewNode], tensor: Tensor, array: Any, replay: Callable[[Any], Any], **params: Any
+) -> Tensor:
+    """The view of a tensor that the array is."""
+    node = None
+    if tensor._node is not None and state.mode != OFF:
+        node = kind()
+        node.edges, node.seq, node.extra = (tensor._node,), next(sequence), None
+        node.params, node.spec = params, Spec(tensor._array.shape, tensor._array.dtype)
+        if state.mode == ANOMALY:
+            annotate(node)
+    return make_view(tensor, array, replay, node)
+
+
+# The same elements in another shape
+
+
+def view(input: Any, *shape: Any) -> Any:
+    """The same memory in another shape; or, given a dtype, its bytes as another type."""
+    target = resolve_shape(input, shape)
+    if is_traced(input):
+        return input.as_shape(target)
+    array = input._array.reshape(target)
+    if not input._array.flags.c_contiguous and not np.may_share_memory(array, input._array):
+        raise RuntimeError(
+            "view size is not compatible with input tensor's size and stride (at least one dimension spans across two contiguous "
+            "subspaces). Use .reshape(...) instead."
+        )
+    return record_view(_VIEW, input, array, lambda base: view(base, target), shape=target)
+
+
+def reshape(input: Any, *shape: Any) -> Any:
+    """The same elements in another shape: a view where the memory allows it."""
+    target = resolve_shape(input, shape)
+    if is_traced(input):
+        return input.as_shape(target)
+    array = input._array
+    if array.flags.c_contiguous or np.may_share_memory(array.reshape(target), array):
+        return view(input, target)
+    return bind(RESHAPE, (input,), {"shape": target}, "UnsafeViewBackward0")
+
+
+def resolve_shape(input: Any, shape: Sequence[Any]) -> tuple[int, ...]:
+    """The shape that the arguments of `view` name, with one -1 filled in."""
+    if len(shape) == 1 and not isinstance(shape[0], int):
+        shape = shape[0] if isinstance(shape[0], tuple | list) else (int(shape[0]),)
+    target = [int(extent) for extent in shape]
+    size = math.prod(input.shape)
+    if target.count(-1) == 1:
+        rest = -math.prod(target)
+        if rest and size % rest == 0:
+            target[target.index(-1)] = size // rest
+    if math.prod(target) != size or any(extent < 0 for extent in target):
+        raise RuntimeError(f"shape '{[int(extent) for extent in shape]}' is invalid for input of size {size}")
+    return tuple(target)
+
+
+def view_as(input: Any, other: Any) -> Any:
+    """A view in the shape of another."""
+    return view(input, tuple(other.shape))
+
+
+def reshape_as(input: Any, other: Any) -> Any:
+    """The same elements in the shape of another."""
+    return reshape(input, tuple(other.shape))
+
+
+def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
+    """Some dimensions, by default all, as one."""
+    ndim = len(input.shape)
+    if ndim == 0:
+        return reshape(input, (1,))
+    first, last = dim_of(start_dim, ndim), dim_of(end_dim, ndim)
+    if first == last:
+        return input
+    if first > last:
+        raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
+    return reshape(input, (*input.shape[:first], math.prod(input.shape[first : last + 1]), *input.shape[last + 1 :]))
+
+
+def unflatten(input: Any, dim: int, sizes: Sequence[int]) -> Any:
+    """One dimension as several."""
+    place = dim_of(dim, len(input.shape))
+    inner = list(sizes)
+    if -1 in inner:
+        inner[inner.index(-1)] = input.shape[place] // -math.prod(inner)
+    return view(input, (*input.shape[:place], *inner, *input.shape[place + 1 :]))
+
+
+def ravel(input: Any) -> Any:
+    """All elements in one dimension."""
+    return reshape(input, (-1,))
+
+
+def unsqueeze(input: Any, dim: int) -> Any:
+    """With a dimension of one element put in."""
+    place = dim_of(dim, len(input.shape) + 1)
+    target = (*input.shape[:place], 1, *input.shape[place:])
+    if is_traced(input):
+        return input.as_shape(target)
+    return record_view(
+        _UNSQUEEZE, input, np.expand_dims(input._array, place), lambda base: unsqueeze(base, place), shape=target
+    )
+
+
+def squeeze(input: Any, dim: Any = None) -> Any:
+    """Without dimensions of one element: all, or those that are named."""
+    shape = input.shape
+    places = range(len(shape)) if dim is None else dims_of(dim, len(shape))
+    gone = tuple(place for place in places if shape[place] == 1) if shape else ()
+    target = tuple(extent for place, extent in enumerate(shape) if place not in gone)
+    if is_traced(input):
+        return input.as_shape(target)
+    kind = _SQUEEZE_ALL if dim is None else _SQUEEZE
+    return record_view(kind, input, input._array.squeeze(gone), lambda base: squeeze(base, gone), shape=target)
+
+
+# Dimensions in another order
+
+
+def permute(input: Any, *dims: Any) -> Any:
+    """The dimensions in another order."""
+    order = dims_of(dims[0] if len(dims) == 1 and not isinstance(dims[0], int) else dims, len(input.shape))
+    if len(order) != len(input.shape):
+        raise RuntimeError(
+            "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired ordering of "
+            f"dimensions i.e. input.dim() = {len(input.shape)} is not equal to len(dims) = {len(order)}"
+        )
+    return _transposed(_PERMUTE, input, order)
+
+
+def transpose(input: Any, dim0: int, dim1: int) -> Any:
+    """Two dimensions in each other's place."""
+    ndim = len(input.shape)
+    order = list(range(ndim))
+    first, second = dim_of(dim0, ndim), dim_of(dim1, ndim)
+    if ndim:
+        order[first], order[second] = second, first
+    return _transposed(_TRANSPOSE, input, tuple(order))
+
+
+def t(input: Any) -> Any:
+    """The transpose of a matrix; vectors as they are."""
+    ndim = len(input.shape)
+    if ndim > 2:
+        raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {ndim}D")
+    return _transposed(_T, input, (1, 0)) if ndim == 2 else input
+
+
+def movedim(input: Any, source: Any, destination: Any) -> Any:
+    """Some dimensions at other places, the others in order."""
+    ndim = len(input.shape)
+    sources, targets = dims_of(source, ndim), dims_of(destination, ndim)
+    rest = iter([dim for dim in range(ndim) if dim not in sources])
+    placed = dict(zip(targets, sources, strict=True))
+    return _transposed(_PERMUTE, input, tuple(placed[k] if k in placed else next(rest) for k in range(ndim)))
+
+
+def _transposed(kind: type[ViewNode], input: Any, order: tuple[int, ...]) -> Any:
+    if is_traced(input):
+        return input.as_order(order)
+    array = input._array.transpose(order)
+    return record_view(kind, input, array, lambda base: _transposed(kind, base, order), axes=order)
+
+
+# The same elements again
+
+
+def expand(input: Any, *sizes: Any) -> Any:
+    """Dimensions of one element repeated, without a copy; -1 leaves a dimension as it is."""
+    given = sizes[0] if len(sizes) == 1 and not isinstance(sizes[0], int) else sizes
+    lead = len(given) - len(input.shape)
+    target = tuple(input.shape[k - lead] if extent == -1 and k >= lead else extent for k, extent in enumerate(given))
+    if lead < 0:
+        raise RuntimeError(
+            f"expand({input.type() if isinstance(input, Tensor) else 'Tensor'}{{{list(input.shape)}}}, size={list(given)}): the number of "
+            f"sizes provided ({len(given)}) must be greater or equal to the number of dimensions in the tensor ({len(input.shape)})"
+        )
+    for k, extent in enumerate(input.shape):
+        if extent not in (1, target[k + lead]):
+            raise RuntimeError(
+                f"The expanded size of the tensor ({target[k + lead]}) must match the existing size ({extent}) at non-singleton dimension "
+                f"{k + lead}.  Target sizes: {list(given)}.  Tensor sizes: {list(input.shape)}"
+            )
+    if is_traced(input):
+        return apply("broadcast_to", input, shape=target)
+    array = np.broadcast_to(input._array, target)
+    return record_view(_EXPAND, input, array, lambda base: expand(base, target), shape=target)
+
+
+def expand_as(input: Any, other: Any) -> Any:
+    """Expanded to the shape of another."""
+    return expand(input, tuple(other.shape))
+
+
+broadcast_to = expand
+
+
+def repeat(input: Any, *sizes: Any) -> Any:
+    """Copies side by side, as often as each dimension says."""
+    counts = tuple(sizes[0] if len(sizes) == 1 and not isinstance(sizes[0], int) else sizes)
+    if len(counts) < len(input.shape):
+        raise RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
+    shape = (1,) * (len(counts) - len(input.shape)) + tuple(input.shape)
+    tiles = [extent for pair in zip(counts, shape, strict=True) for extent in pair]
+    ones = [extent for own in shape for extent in (1, own)]
+    return reshape(expand(reshape(input, ones), tiles), [n * own for n, own in zip(counts, shape, strict=True)])
+
+
+def tile(input: Any, *dims: Any) -> Any:
+    """As `repeat`; missing counts are 1."""
+    counts = tuple(dims[0] if len(dims) == 1 and not isinstance(dims[0], int) else dims)
+    return repeat(input, (1,) * (len(input.shape) - len(counts)) + counts)
+
+
+# Several tensors as one
+
+
+def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
+    """Tensors one after the other along a dimension."""
+    if not tensors:
+        raise RuntimeError("torch.cat(): expected a non-empty list of Tensors")
+    parts = [part for part in tensors if tuple(part.shape) != (0,)] or list(
+        tensors[:1]
+    )  # PyTorch leaves out what is empty
+    place = dim_of(dim, len(parts[0].shape))
+    for number, part in enumerate(parts):
+        for k, (a, b) in enumerate(zip(parts[0].shape, part.shape, strict=False)):
+            if (a != b and k != place) or len(part.shape) != len(parts[0].shape):
+                raise RuntimeError(
+                    f"Sizes of tensors must match except in dimension {place}. Expected size {a} but got size {b} for tensor number "
+                    f"{number} in the list."
+                )
+    return _joined(parts, place, "CatBackward0")
+
+
+def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
+    """Tensors of one shape along a new dimension."""
+    if not tensors:
+        raise RuntimeError("stack expects a non-empty TensorList")
+    shape = tuple(tensors[0].shape)
+    for number, tensor in enumerate(tensors):
+        if tuple(tensor.shape) != shape:
+            raise RuntimeError(
+                f"stack expects each tensor to be equal size, but got {list(shape)} at entry 0 and {list(tensor.shape)} at entry {number}"
+            )
+    place = dim_of(dim, len(shape) + 1)
+    start = next(sequence)
+    made = _joined([unsqueeze(tensor, place) for tensor in tensors], place, "StackBackward0")
+    if isinstance(made, Tensor) and made._node is not None:
+        from srcgrad.eager.composite import show_as
+
+        show_as(made._node, start, "StackBackward0")
+    return made
+
+
+def _joined(parts: Sequence[Any], place: int, name: str) -> Any:
+    dtype = result_dtype(parts)
+    operands = [to_dtype(part, dtype) for part in parts]
+    if any(is_traced(part) for part in operands):
+        return TABLE["concatenate"](*operands, axis=place)
+    return bind(TABLE["concatenate"], operands, {"axis": place}, name)
+
+
+def hstack(tensors: Sequence[Any]) -> Any:
+    """Vectors end to end, other tensors along the second dimension."""
+    return cat(tensors, 0 if len(tensors[0].shape) <= 1 else 1)
+
+
+def vstack(tensors: Sequence[Any]) -> Any:
+    """Rows (vectors are rows) one below the other."""
+    return cat([unsqueeze(tensor, 0) if len(tensor.shape) == 1 else tensor for tensor in tensors], 0)
+
+
+# One tensor as several
+
+
+def narrow(input: Any, dim: int, start: int, length: int) -> Any:
+    """A view of ``length`` elements of a dimension from ``start``."""
+    place = dim_of(dim, len(input.shape))
+    extent = input.shape[place]
+    begin = start + extent if start < 0 else start
+    if begin + length > extent:
+        raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({extent}).")
+    return input[(slice(None),) * place + (slice(begin, begin + length),)]
+
+
+def select(input: Any, dim: int, index: int) -> Any:
+    """A view of one slice of a dimension."""
+    return input[(slice(None),) * dim_of(dim, len(input.shape)) + (index,)]
+
+
+def unbind(input: Any, dim: int = 0) -> tuple[Any, ...]:
+    """All slices of a dimension."""
+    place = dim_of(dim, len(input.shape))
+    return _several([select(input, place, k) for k in range(input.shape[place])], "UnbindBackward0")
+
+
+def split(tensor: Any, split_size: int | Sequence[int], dim: int = 0) -> tuple[Any, ...]:
+    """Parts of a dimension, of one size (the last may be smaller) or of these sizes."""
+    place = dim_of(dim, len(tensor.shape))
+    extent = tensor.shape[place]
+    if isinstance(split_size, int):
+        sizes = [min(split_size, extent - start) for start in range(0, extent, split_size)] or [0]
+    else:
+        sizes = list(split_size)
+        if sum(sizes) != extent:
+            raise RuntimeError(
+                f"split_with_sizes expects split_sizes to sum exactly to {extent} (input tensor's size at dimension {place}), but got "
+                f"split_sizes={sizes}"
+            )
+    starts = np.cumsum([0, *sizes]).tolist()
+    parts = [narrow(tensor, place, start, size) for start, size in zip(starts, sizes, strict=False)]
+    return _several(parts, "SplitBackward0" if isinstance(split_size, int) else "SplitWithSizesBackward0")
+
+
+def chunk(input: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:
+    """At most so many parts of equal size, but for the last."""
+    extent = input.shape[dim]
+    return split(input, max(1, -(-extent // chunks)), dim)
+
+
+def _several(views: Sequence[Any], name: str) -> tuple[Any, ...]:
+    """Views that were made by one call: they cannot be changed in place."""
+    for made in views:
+        if isinstance(made, Tensor):
+            made._meta.made = made._meta.made or "multiple"  # type: ignore[union-attr]
+            if made._node is not None and not isinstance(made._node, Port):
+                from srcgrad.eager.function import rename
+
+                rename(made._node, name)
+    return tuple(views)
+
+
+# Elements in another order
+
+
+def flip(input: Any, *dims: Any) -> Any:
+    """Some dimensions backwards."""
+    places = dims_of(dims[0] if len(dims) == 1 and not isinstance(dims[0], int) else dims, len(input.shape))
+    shape = tuple(input.shape)
+    starts = tuple(max(extent - 1, 0) if k in places else 0 for k, extent in enumerate(shape))
+    steps = tuple(-1 if k in places else 1 for k in range(len(shape)))
+    params: dict[str, Any] = {"starts": starts, "shape": shape, "steps": steps}
+    return (
+        TABLE["slice"](input, **params) if is_traced(input) else bind(TABLE["slice"], (input,), params, "FlipBackward0")
+    )
+
+
+def roll(input: Any, shifts: Any, dims: Any = None) -> Any:
+    """Elements moved along dimensions; what leaves at the end comes back at the front."""
+    if dims is None:
+        return reshape(roll(reshape(input, (-1,)), shifts, 0), tuple(input.shape))
+    pairs = [(shifts, dims)] if isinstance(shifts, int) else zip(shifts, dims, strict=True)
+    for shift, dim in pairs:
+        place = dim_of(dim, len(input.shape))
+        extent = input.shape[place]
+        cut = -shift % extent if extent else 0
+        if cut:
+            input = cat([narrow(input, place, cut, extent - cut), narrow(input, place, 0, cut)], place)
+    return input
+
+
+def repeat_interleave(input: Any, repeats: int, dim: int | None = None) -> Any:
+    """Each element several times in a row."""
+    if dim is None:
+        input, dim = reshape(input, (-1,)), 0
+    place = dim_of(dim, len(input.shape))
+    shape = tuple(input.shape)
+    wide = expand(unsqueeze(input, place + 1), (*shape[: place + 1], repeats, *shape[place + 1 :]))
+    return reshape(wide, (*shape[:place], shape[place] * repeats, *shape[place + 1 :]))
+
+
+def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Any, ...]:
+    """Coordinates on a grid, from those along its axes."""
+    parts = list(tensors[0]) if len(tensors) == 1 and isinstance(tensors[0], tuple | list) else list(tensors)
+    if indexing == "xy" and len(parts) > 1:
+        return tuple(transpose(grid, 0, 1) for grid in meshgrid(*parts))
+    shape = tuple(part.shape[0] if part.shape else 1 for part in parts)
+    return tuple(
+        expand(reshape(part, [-1 if k == axis else 1 for k in range(len(parts))]), shape)
+        for axis, part in enumerate(parts)
+    )
+
+
+# Dimensions by number
+
+
+def dim_of(dim: int, ndim: int) -> int:
+    """A dimension's number, counted from the front."""
+    limit = max(ndim, 1)
+    if not -limit <= dim < limit:
+        raise IndexError(f"Dimension out of range (expected to be in range of [{-limit}, {limit - 1}], but got {dim})")
+    return dim % limit
+
+
+def dims_of(dims: Any, ndim: int) -> tuple[int, ...]:
+    """Dimensions' numbers, counted from the front, in the order given; all where None is given."""
+    if dims is None:
+        return tuple(range(ndim))
+    found = tuple(dim_of(dim, ndim) for dim in ((dims,) if isinstance(dims, int) else dims))
+    if len(set(found)) != len(found):
+        twice = next(dim for dim in found if found.count(dim) > 1)
+        raise RuntimeError(f"dim {twice} appears multiple times in the list of dims")
+    return found if ndim else ()

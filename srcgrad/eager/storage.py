@@ -1,0 +1,72 @@
+"""What tensors are made of besides their array: shapes, version counters, and what not every tensor has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+from weakref import ref
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from srcgrad.eager.tensor import Tensor
+
+Replay = Callable[[Any], Any]
+
+
+class Size(tuple[int, ...]):
+    """The shape of a tensor."""
+
+    __slots__ = ()
+
+    def numel(self) -> int:
+        """The number of elements."""
+        return int(np.prod(self)) if self else 1
+
+    def __repr__(self) -> str:
+        return f"torch.Size([{', '.join(map(str, self))}])"
+
+    def __getitem__(self, key: Any) -> Any:
+        found = super().__getitem__(key)
+        return Size(found) if isinstance(key, slice) else found
+
+    def __add__(self, other: Any) -> Size:
+        return Size((*self, *other))
+
+
+class Version:
+    """How often the data were modified in place; one for all tensors that share them, of which ``views`` knows the views."""
+
+    __slots__ = ("count", "most", "views")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.views: list[ref[Tensor]] = []
+        self.most = 8
+
+    def add_view(self, view: Tensor) -> None:
+        """Know a view for as long as it lives."""
+        self.views.append(ref(view))
+        if len(self.views) > self.most:
+            self.views = [known for known in self.views if known() is not None]
+            self.most = max(8, 2 * len(self.views))
+
+
+class Meta:
+    """What not every tensor has: a gradient, a base of which it is a view, flags.
+
+    Attributes:
+        grad: the accumulated gradient.
+        retains: whether the gradient of a result is kept.
+        base: the tensor of which it is a view, and which is not a view itself.
+        replay: the functions that make the view from the base.
+        made: how the view was made, where in-place changes are therefore forbidden ("no_grad", "multiple").
+        inference: made in inference mode.
+    """
+
+    grad: Tensor | None = None
+    retains: bool = False
+    base: Tensor | None = None
+    replay: tuple[Replay, ...] = ()
+    made: str | None = None
+    inference: bool = False
