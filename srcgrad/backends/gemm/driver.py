@@ -1,0 +1,191 @@
+"""The driver around the micro-kernel: blocks for the caches, panels packed where strides would hurt.
+
+    for columns of C in panels of COLS        the panel of B (depth x COLS) stays in L1
+        for rows of C in tiles of ROWS        the rows of A come from L2
+
+The sum is cut in pieces of DEPTH, so that a panel of B fits in L1. B is packed into panels where its columns are not adjacent, or where its rows lie so far
+apart that the panel would take too many pages; A where it does not fit in L2.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
+
+from srcgrad.backends.gemm.micro import TILES, part, whole
+
+DEPTH = 256
+BLOCK_ROWS = 192
+#: rows of B further apart than these bytes are packed
+FAR = 2048
+#: an A of up to these bytes is read where it is
+NEAR = 262144
+
+
+@intrinsic
+def _shifted(typingctx: Any, pointer: Any, offset: Any) -> Any:
+    """``pointer + offset``, in elements."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.gep(args[0], [args[1]])
+
+    return pointer(pointer, types.int64), codegen
+
+
+@intrinsic
+def _like(typingctx: Any, pointer: Any, array: Any) -> Any:
+    """The address of an array of bytes, as a pointer to elements."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        from numba.np import arrayobj
+
+        data = arrayobj.make_array(array)(context, builder, args[1]).data
+        return builder.bitcast(data, context.get_value_type(pointer))
+
+    return pointer(pointer, array), codegen
+
+
+def _of_tile(name: str, number: Any) -> Any:
+    def of_tile(typingctx: Any, pointer: Any) -> Any:
+        value = number(TILES[pointer.dtype])
+
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            return ir.Constant(ir.IntType(64), value)
+
+        return types.int64(pointer), codegen
+
+    of_tile.__name__ = of_tile.__qualname__ = name
+    of_tile.__doc__ = "A number of the register tile for the elements that the pointer points to."
+    return intrinsic(of_tile)
+
+
+_rows = _of_tile("_rows", lambda tile: tile.rows)
+_cols = _of_tile("_cols", lambda tile: tile.cols)
+_itemsize = _of_tile("_itemsize", lambda tile: tile.itemsize)
+
+
+@njit(error_model="numpy")
+def _pack_b(b: Any, b_row: int, b_col: int, k: int, n: int, out: Any) -> None:
+    """Panels of COLS columns, each k x COLS, filled up with zeros."""
+    cols = _cols(b)
+    for j in range(0, n, cols):
+        width = min(cols, n - j)
+        panel = _shifted(out, j * k)
+        source = _shifted(b, j * b_col)
+        if width == cols and b_col == 1:
+            for p in range(k):
+                for q in range(cols):
+                    panel[p * cols + q] = source[p * b_row + q]
+        elif width == cols and b_row == 1:
+            for q in range(cols):
+                for p in range(k):
+                    panel[p * cols + q] = source[p + q * b_col]
+        else:
+            for p in range(k):
+                for q in range(cols):
+                    panel[p * cols + q] = source[p * b_row + q * b_col] if q < width else 0
+
+
+@njit(error_model="numpy")
+def _pack_a(a: Any, a_row: int, a_col: int, m: int, k: int, out: Any) -> None:
+    """Panels of ROWS rows, each k x ROWS; rows that are missing are never read."""
+    rows = _rows(a)
+    for i in range(0, m, rows):
+        height = min(rows, m - i)
+        panel = _shifted(out, i * k)
+        if a_row == 1 and height == rows:
+            for p in range(k):
+                for r in range(rows):
+                    panel[p * rows + r] = a[p * a_col + i + r]
+            continue
+        for r in range(height):
+            source = _shifted(a, (i + r) * a_row)
+            for p in range(k):
+                panel[p * rows + r] = source[p * a_col]
+
+
+@njit(error_model="numpy")
+def _tiles(
+    m: int,
+    n: int,
+    k: int,
+    a: Any,
+    a_row: int,
+    a_col: int,
+    a_tile: int,
+    b: Any,
+    b_row: int,
+    b_tile: int,
+    c: Any,
+    c_row: int,
+    accumulate: bool,
+) -> None:
+    """All tiles of one block; ``a_tile`` and ``b_tile`` step from one panel to the next."""
+    rows, cols = _rows(a), _cols(a)
+    for j in range(0, n, cols):
+        width = min(cols, n - j)
+        panel = _shifted(b, (j // cols) * b_tile)
+        for i in range(0, m, rows):
+            height = min(rows, m - i)
+            own = _shifted(a, (i // rows) * a_tile)
+            target = _shifted(c, i * c_row + j)
+            if height == rows and width == cols:
+                whole(own, a_row, a_col, panel, b_row, target, c_row, k, height, width, accumulate)
+            else:
+                part(own, a_row, a_col, panel, b_row, target, c_row, k, height, width, accumulate)
+
+
+@njit(error_model="numpy")
+def gemm(
+    m: int,
+    n: int,
+    k: int,
+    a: Any,
+    a_row: int,
+    a_col: int,
+    b: Any,
+    b_row: int,
+    b_col: int,
+    c: Any,
+    c_row: int,
+    accumulate: bool,
+) -> None:
+    """C (+)= A B: element (i, p) of A at ``a[i * a_row + p * a_col]``, likewise B; the columns of C are adjacent."""
+    if m == 0 or n == 0:
+        return
+    if k == 0 and not accumulate:
+        for i in range(m):
+            for j in range(n):
+                c[i * c_row + j] = 0
+    rows, cols, itemsize = _rows(a), _cols(a), _itemsize(a)
+    direct_b = b_col == 1 and (b_row * itemsize <= FAR or m <= 2 * rows)
+    direct_a = m * k * itemsize <= NEAR or n <= 4 * cols
+    wide = (n + cols - 1) // cols * cols
+    tall = (min(m, BLOCK_ROWS) + rows - 1) // rows * rows
+    depth_max = min(k, DEPTH)
+    block = m if direct_a else BLOCK_ROWS
+    room_b = np.empty(0 if direct_b else (wide * depth_max + 16) * itemsize, np.uint8)
+    room_a = np.empty(0 if direct_a else (tall * depth_max + 16) * itemsize, np.uint8)
+    packed_b, packed_a = _like(b, room_b), _like(a, room_a)
+    for p in range(0, k, DEPTH):
+        depth = min(DEPTH, k - p)
+        add = accumulate or p > 0
+        b_part, b_step, b_tile = _shifted(b, p * b_row), b_row, cols
+        if not direct_b:
+            _pack_b(b_part, b_row, b_col, depth, n, packed_b)
+            b_part, b_step, b_tile = packed_b, cols, cols * depth
+        a_part = _shifted(a, p * a_col)
+        for i in range(0, m, block):
+            height = min(block, m - i)
+            own = _shifted(a_part, i * a_row)
+            a_rows, a_cols, a_tile = a_row, a_col, rows * a_row
+            if not direct_a:
+                _pack_a(own, a_row, a_col, height, depth, packed_a)
+                own = packed_a
+                a_rows, a_cols, a_tile = 1, rows, rows * depth
+            target = _shifted(c, i * c_row)
+            _tiles(height, n, depth, own, a_rows, a_cols, a_tile, b_part, b_step, b_tile, target, c_row, add)

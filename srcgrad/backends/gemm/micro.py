@@ -1,0 +1,243 @@
+"""The micro-kernel: one tile of a matrix product, held in vector registers for the whole sum.
+
+    C[0:rows, 0:cols] (+)= sum over p < depth of A[0:rows, p] B[p, 0:cols]          rows <= ROWS, cols <= COLS
+
+A is read through two strides, one scalar at a time, and broadcast; B through a row stride, its columns adjacent. For each p the tile takes ROWS scalars, COLS / lanes
+vectors, and ROWS * COLS / lanes fused multiply-adds: with 8 rows of two vectors, 10 loads for 16 multiply-adds, which is what a core with two vector units
+and two load ports sustains. The tile is chosen for the vector registers of the CPU at hand (Goto and van de Geijn, "Anatomy of high-performance
+matrix multiplication", 2008, for the scheme around it).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from llvmlite import binding, ir
+from numba.core import types
+from numba.extending import intrinsic
+
+INDEX = ir.IntType(64)
+
+
+@dataclass(frozen=True)
+class Tile:
+    """The shape of the register tile: ``rows`` by ``vectors`` vectors of ``lanes`` elements."""
+
+    rows: int
+    vectors: int
+    lanes: int
+
+    itemsize: int
+
+    @property
+    def cols(self) -> int:
+        return self.vectors * self.lanes
+
+
+def cpu_features() -> set[str]:
+    """The features of the CPU that code is compiled for (NUMBA_CPU_FEATURES where it is set)."""
+    from numba.core import config
+
+    text = config.CPU_FEATURES
+    if text is None:
+        return {name for name, present in binding.get_host_cpu_features().items() if present}
+    return {part[1:] for part in text.split(",") if part.startswith("+")}
+
+
+def choose_tile(itemsize: int) -> Tile:
+    """The tile for elements of this size: 32, 16 or 16 vector registers of 64, 32 or 16 bytes."""
+    features = cpu_features()
+    if "avx512f" in features:
+        return Tile(8, 2, 64 // itemsize, itemsize)
+    if "avx2" in features or "avx" in features:
+        return Tile(4, 2, 32 // itemsize, itemsize)
+    return Tile(4, 2, 16 // itemsize, itemsize)
+
+
+#: by Numba's type of the elements
+TILES = {types.float32: choose_tile(4), types.float64: choose_tile(8)}
+
+
+def _make_micro(name: str, *, partial: bool) -> Any:
+    """The intrinsic ``micro(a, a_row, a_col, b, b_row, c, c_row, depth, rows, cols, accumulate)`` on raw pointers.
+
+    ``partial`` tiles read no column of B and write no element of C outside rows and cols; the others write a whole tile.
+    """
+    def micro(
+        typingctx: Any,
+        a: Any,
+        a_row: Any,
+        a_col: Any,
+        b: Any,
+        b_row: Any,
+        c: Any,
+        c_row: Any,
+        depth: Any,
+        rows: Any,
+        cols: Any,
+        accumulate: Any,
+    ) -> Any:
+        element = ir.FloatType() if a.dtype == types.float32 else ir.DoubleType()
+
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            _Tile(builder, TILES[a.dtype], element, partial).emit(*args)
+            return context.get_dummy_value()
+
+        index = types.int64
+        return types.void(a, index, index, b, index, c, index, index, index, index, types.boolean), codegen
+
+    micro.__name__ = micro.__qualname__ = name
+    return intrinsic(micro)
+
+
+class _Tile:
+    """Writes the instructions of one tile."""
+
+    def __init__(self, builder: Any, tile: Tile, element: ir.Type, partial: bool) -> None:
+        self.builder = builder
+        self.tile = tile
+        self.element = element
+        self.partial = partial
+        self.vector = ir.VectorType(element, tile.lanes)
+        self.bytes = tile.lanes * (4 if isinstance(element, ir.FloatType) else 8)
+
+    def constant(self, value: int) -> Any:
+        return ir.Constant(INDEX, value)
+
+    def emit(
+        self,
+        a: Any,
+        a_row: Any,
+        a_col: Any,
+        b: Any,
+        b_row: Any,
+        c: Any,
+        c_row: Any,
+        depth: Any,
+        rows: Any,
+        cols: Any,
+        accumulate: Any,
+    ) -> None:
+        builder, tile = self.builder, self.tile
+        masks = [self.mask(cols, v) for v in range(tile.vectors)] if self.partial else []
+        offsets = []
+        for r in range(tile.rows):
+            row = self.constant(r)
+            if self.partial:
+                last = builder.sub(rows, self.constant(1))
+                row = builder.select(builder.icmp_signed("<", row, last), row, last)
+            offsets.append(builder.mul(row, a_row))
+        entry = builder.block
+        head = builder.append_basic_block("gemm.head")
+        body = builder.append_basic_block("gemm.body")
+        done = builder.append_basic_block("gemm.done")
+        builder.branch(head)
+        builder.position_at_end(head)
+        zero = ir.Constant(self.vector, None)
+        p = builder.phi(INDEX)
+        p.add_incoming(self.constant(0), entry)
+        sums = []
+        for _ in range(tile.rows * tile.vectors):
+            phi = builder.phi(self.vector)
+            phi.add_incoming(zero, entry)
+            sums.append(phi)
+        builder.cbranch(builder.icmp_signed("<", p, depth), body, done)
+
+        builder.position_at_end(body)
+        row_of_b = builder.gep(b, [builder.mul(p, b_row)])
+        vectors = [self.load(row_of_b, v, masks) for v in range(tile.vectors)]
+        column_of_a = builder.mul(p, a_col)
+        new = []
+        for r in range(tile.rows):
+            scalar = builder.load(builder.gep(a, [builder.add(offsets[r], column_of_a)]))
+            splat = self.splat(scalar)
+            for v in range(tile.vectors):
+                new.append(self.multiply_add(splat, vectors[v], sums[r * tile.vectors + v]))
+        following = builder.add(p, self.constant(1))
+        builder.branch(head)
+        p.add_incoming(following, body)
+        for phi, value in zip(sums, new, strict=True):
+            phi.add_incoming(value, body)
+
+        builder.position_at_end(done)
+        for r in range(tile.rows):
+            if self.partial:
+                with builder.if_then(builder.icmp_signed("<", self.constant(r), rows)):
+                    self.store_row(c, c_row, r, sums, masks, accumulate)
+            else:
+                self.store_row(c, c_row, r, sums, masks, accumulate)
+
+    def store_row(self, c: Any, c_row: Any, r: int, sums: list[Any], masks: list[Any], accumulate: Any) -> None:
+        builder, tile = self.builder, self.tile
+        row = builder.gep(c, [builder.mul(self.constant(r), c_row)])
+        values = sums[r * tile.vectors : (r + 1) * tile.vectors]
+        with builder.if_else(accumulate) as (add, overwrite):
+            with add:
+                for v, value in enumerate(values):
+                    self.store(builder.fadd(value, self.load(row, v, masks)), row, v, masks)
+            with overwrite:
+                for v, value in enumerate(values):
+                    self.store(value, row, v, masks)
+
+    def mask(self, cols: Any, v: int) -> Any:
+        """Which lanes of vector v are columns of the tile."""
+        builder, lanes = self.builder, self.tile.lanes
+        numbers = ir.VectorType(INDEX, lanes)
+        first = v * lanes
+        lane_numbers = ir.Constant(numbers, [first + lane for lane in range(lanes)])
+        limit = builder.insert_element(ir.Constant(numbers, ir.Undefined), cols, ir.Constant(ir.IntType(32), 0))
+        zeros = ir.Constant(ir.VectorType(ir.IntType(32), lanes), None)
+        limits = builder.shuffle_vector(limit, ir.Constant(numbers, ir.Undefined), zeros)
+        return builder.icmp_signed("<", lane_numbers, limits)
+
+    def splat(self, scalar: Any) -> Any:
+        builder = self.builder
+        single = builder.insert_element(ir.Constant(self.vector, ir.Undefined), scalar, ir.Constant(ir.IntType(32), 0))
+        zeros = ir.Constant(ir.VectorType(ir.IntType(32), self.tile.lanes), None)
+        return builder.shuffle_vector(single, ir.Constant(self.vector, ir.Undefined), zeros)
+
+    def multiply_add(self, x: Any, y: Any, z: Any) -> Any:
+        kind = ir.FunctionType(self.vector, [self.vector] * 3)
+        name = f"llvm.fmuladd.v{self.tile.lanes}f{32 if isinstance(self.element, ir.FloatType) else 64}"
+        return self.builder.call(self.declare(name, kind), [x, y, z])
+
+    def declare(self, name: str, kind: ir.FunctionType) -> Any:
+        module = self.builder.module
+        return module.globals.get(name) or ir.Function(module, kind, name)
+
+    def vector_address(self, row: Any, v: int) -> Any:
+        builder = self.builder
+        address = builder.gep(row, [self.constant(v * self.tile.lanes)])
+        return builder.bitcast(address, self.vector.as_pointer())
+
+    def load(self, row: Any, v: int, masks: list[Any]) -> Any:
+        builder = self.builder
+        address = self.vector_address(row, v)
+        alignment = 4 if isinstance(self.element, ir.FloatType) else 8
+        if not masks:
+            loaded = builder.load(address)
+            loaded.align = alignment
+            return loaded
+        kind = ir.FunctionType(self.vector, [address.type, ir.IntType(32), masks[v].type, self.vector])
+        function = self.declare(f"llvm.masked.load.{self.suffix()}.p0", kind)
+        arguments = [address, ir.Constant(ir.IntType(32), alignment), masks[v], ir.Constant(self.vector, None)]
+        return builder.call(function, arguments)
+
+    def store(self, value: Any, row: Any, v: int, masks: list[Any]) -> None:
+        builder = self.builder
+        address = self.vector_address(row, v)
+        alignment = 4 if isinstance(self.element, ir.FloatType) else 8
+        if not masks:
+            builder.store(value, address).align = alignment
+            return
+        kind = ir.FunctionType(ir.VoidType(), [self.vector, address.type, ir.IntType(32), masks[v].type])
+        function = self.declare(f"llvm.masked.store.{self.suffix()}.p0", kind)
+        builder.call(function, [value, address, ir.Constant(ir.IntType(32), alignment), masks[v]])
+
+    def suffix(self) -> str:
+        return f"v{self.tile.lanes}f{32 if isinstance(self.element, ir.FloatType) else 64}"
+
+
+whole = _make_micro("whole", partial=False)
+part = _make_micro("part", partial=True)
