@@ -159,12 +159,31 @@ np.maximum(x > 0, y > 0) | (x > 0) @ (m > 0) | np.where(x > 0, x, 0.5) | np.var(
 """
 
 
+SPECIAL = """
+special.logsumexp(x) | special.logsumexp(c, axis=(0, 2))
+special.logsumexp(x, axis=1, keepdims=True) | special.logsumexp(s)
+special.logsumexp(x * 1e4, axis=0) | special.logsumexp(x - 1e30) | special.logsumexp(i) | special.logsumexp(i, axis=1)
+special.logsumexp(x, b=np.abs(y)) | special.logsumexp(x, axis=1, b=y, return_sign=True) | special.logsumexp(x, b=p)
+special.softmax(x) | special.softmax(c, axis=-1)
+special.softmax(x * 1e4, axis=(0, 1)) | special.softmax(i[1:], axis=1)
+special.log_softmax(x) | special.log_softmax(x * 1e4, axis=1)
+special.log_softmax(i[1:], axis=1) | special.log_softmax(c, axis=(1, 2))
+special.expit(x * 30) | special.logit(special.expit(x)) | special.erf(x)
+special.gammaln(v) | special.psi(v) | special.digamma(v)
+special.erfc(x) | special.xlogy(np.abs(x), np.abs(y))
+special.log_expit(x * 30) | special.erfinv(np.tanh(x)) | special.xlog1py(x, np.abs(y))
+"""
+
+
 def calls(*texts: str) -> list[str]:
     return [call.strip() for text in texts for line in text.strip().splitlines() for call in line.split(" | ")]
 
 
 def arrays(dtype: str) -> dict[str, Any]:
-    """x, y, n (2, 3), n with NaN; c (2, 3, 4); v (3,); m (3, 3); s; e (0, 3); indices k (2,), q (2, 3), t; mask p."""
+    """x, y (2, 3), n with NaN; i (3, 3) with infinities; c (2, 3, 4); v (3,); m (3, 3); s (); e (0, 3).
+
+    Indices k (2,), q (2, 3), t (); mask p (2, 3).
+    """
     rng = np.random.default_rng(3)
 
     def draw(*shape: int) -> Any:
@@ -176,6 +195,7 @@ def arrays(dtype: str) -> dict[str, Any]:
     made["p"] = np.array([[True, False, True], [False, True, True]])
     if dtype[0] == "f":
         made["n"] = np.where(made["p"], made["x"], np.nan)
+        made["i"] = np.array([[-np.inf] * 3, [1, -np.inf, 2], [np.inf, 0, 1]], dtype)
     return made
 
 
@@ -184,7 +204,8 @@ STATIC = {"a": np.arange(6).reshape(2, 3)}
 
 
 def evaluate(call: str, module: Any, named: dict[str, Any]) -> Any:
-    return eval(call, {"np": module, "special": scipy.special, **STATIC, **named})
+    special = module.special if module is snp else scipy.special
+    return eval(call, {"np": module, "special": special, **STATIC, **named})
 
 
 def check(call: str, dtype: str, module: Any) -> None:
@@ -224,6 +245,12 @@ def test_what_only_the_namespace_can_dispatch(call: str) -> None:
 def test_floats(call: str) -> None:
     for dtype in ("f8", "f4"):
         check(call, dtype, np)
+        check(call, dtype, snp)
+
+
+@pytest.mark.parametrize("call", calls(SPECIAL))
+def test_functions_of_scipy_special(call: str) -> None:
+    for dtype in ("f8", "f4"):
         check(call, dtype, snp)
 
 

@@ -25,13 +25,15 @@ def _as_float(a: Any) -> Any:
     return a if type_of(a).dtype.kind in "fc" else convert(a, np.dtype(float))
 
 
-def _shift(a: Any, axis: Any) -> Any:
-    """The largest element, or zero where that is not finite: inf - inf is NaN.
+def _largest(a: Any, axis: Any) -> Any:
+    """The largest element. Its derivative cancels from every formula that shifts by it, so it has none."""
+    return apply("stop_gradient", max(a, axis, keepdims=True))
 
-    Its derivative cancels from every formula that shifts by it, so it has none.
-    """
-    largest = max(a, axis, keepdims=True)
-    return apply("stop_gradient", where(apply("isfinite", largest), largest, np.zeros((), type_of(a).dtype)))
+
+def _shift(a: Any, axis: Any) -> Any:
+    """The largest element, or zero where that is not finite: inf - inf is NaN."""
+    largest = _largest(a, axis)
+    return where(apply("isfinite", largest), largest, np.zeros((), type_of(a).dtype))
 
 
 @implements
@@ -62,7 +64,7 @@ def _scalar(value: Any) -> Any:
 def softmax(x: Any, axis: Any = None) -> Any:
     """As `scipy.special.softmax`."""
     x = _as_float(x)
-    terms = apply("exp", apply("subtract", x, _shift(x, axis)))
+    terms = apply("exp", apply("subtract", x, _largest(x, axis)))
     return apply("divide", terms, sum(terms, axis, keepdims=True))
 
 
