@@ -241,8 +241,10 @@ def digamma_negative_f64(x: Real) -> Real:
     far = near > 0.25
     g = select(far, 0.5 - near, near)
     sine, cosine = sin_pi_f64(g), cos_pi_f64(g)
-    cotangent = copysign(select(far, sine, cosine) / select(far, cosine, sine), distance)
-    return select(rint(x) == x, np.nan, fma(cotangent, -PI, digamma_positive_f64(1.0 - x)))
+    top, bottom = copysign(select(far, sine, cosine), distance), select(far, cosine, sine)
+    cotangent = top / bottom
+    low = fma(fma(-cotangent, bottom, top) / bottom, PI, cotangent * PI_LOW)
+    return select(rint(x) == x, np.nan, fma(cotangent, -PI, digamma_positive_f64(1.0 - x) - low))
 
 
 @vector_function
@@ -259,8 +261,10 @@ def digamma_negative_f32(x: Real) -> Real:
     far = near > 0.25
     g = select(far, HALF_F32 - near, near)
     sine, cosine = sin_pi_f32(g), cos_pi_f32(g)
-    cotangent = copysign(select(far, sine, cosine) / select(far, cosine, sine), distance)
-    return select(rint(x) == x, np.nan, fma(cotangent, -PI_F32, digamma_positive_f32(ONE_F32 - x)))
+    top, bottom = copysign(select(far, sine, cosine), distance), select(far, cosine, sine)
+    cotangent = top / bottom
+    low = fma(fma(-cotangent, bottom, top) / bottom, PI_F32, cotangent * PI_LOW_F32)
+    return select(rint(x) == x, np.nan, fma(cotangent, -PI_F32, digamma_positive_f32(ONE_F32 - x) - low))
 
 
 @vector_function
