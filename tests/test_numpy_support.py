@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import scipy
 import scipy.special
 
 import srcgrad.numpy as snp
-from srcgrad.numpy import special
+from srcgrad.numpy import python_math, special
 from srcgrad.numpy.elementwise import ufunc_names
 from srcgrad.numpy.methods import Methods
 from srcgrad.numpy.protocols import FUNCTIONS, SCIPY_FUNCTIONS
+from srcgrad.numpy.stand_ins import stand_in
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "numpy_support.md"
 TITLES = {
@@ -73,3 +77,38 @@ def test_other_names_are_those_of_numpy() -> None:
     assert snp.abs is snp.absolute or snp.abs.__name__ == "absolute"
     with pytest.raises(AttributeError, match="nonsense"):
         _ = snp.nonsense
+
+
+# what a traced function sees in place of the modules that its globals hold
+
+
+@pytest.mark.parametrize(
+    ("original", "expected"),
+    [
+        (np, snp),
+        (np.linalg, snp.linalg),
+        (math, python_math),
+        (scipy.special, special),
+        (np.zeros, snp.zeros),
+        (np.concatenate, snp.concatenate),
+        (np.linalg.norm, snp.linalg.norm),
+        (np.sin, snp.sin),
+        (np.ndarray, snp.ndarray),
+        (math.sin, python_math.sin),
+        (scipy.special.expit, special.expit),
+        (scipy.special.logsumexp, special.logsumexp),
+        (np.float64, np.float64),
+        (np.random, np.random),
+        (np.pi, np.pi),
+        (len, len),
+        (scipy.special.jv, scipy.special.jv),
+    ],
+    ids=lambda value: getattr(value, "__name__", str(value)),
+)
+def test_stand_ins(original: Any, expected: Any) -> None:
+    assert stand_in(original) is expected
+
+
+def test_the_stand_in_of_scipy_has_a_stand_in_of_special() -> None:
+    assert stand_in(scipy).special is special
+    assert stand_in(scipy).__version__ == scipy.__version__

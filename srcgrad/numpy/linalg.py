@@ -14,7 +14,7 @@ from srcgrad.numpy.creation import eye
 from srcgrad.numpy.indexing import diagonal as _diagonal
 from srcgrad.numpy.indexing import trace as _trace
 from srcgrad.numpy.messages import error
-from srcgrad.numpy.protocols import FUNCTIONS, implements_as, plain_function, unsupported
+from srcgrad.numpy.protocols import implements_as
 from srcgrad.numpy.reductions import max, min, sum
 from srcgrad.numpy.shaping import as_array, one_axis, some_axes
 from srcgrad.numpy.shaping import matrix_transpose as _matrix_transpose
@@ -186,10 +186,7 @@ def matrix_transpose(x: Any, /) -> Any:
 
 
 def __getattr__(name: str) -> Any:
+    """NumPy's own attribute."""
     if name.startswith("_"):
         raise AttributeError(name)
-    if f"linalg.{name}" in FUNCTIONS:
-        return FUNCTIONS[f"linalg.{name}"]
-    if not hasattr(np.linalg, name):
-        raise unsupported(f"linalg.{name}")
-    return plain_function(f"linalg.{name}")
+    return getattr(np.linalg, name)
