@@ -227,6 +227,18 @@ def test_writes_at_traced_indices(function: Callable[..., Any]) -> None:
     same_as_numpy(function, matrix(), 1)
 
 
+@pytest.mark.parametrize("shape", [(1, 4), (2, 2), (3, 4), (3, 1), (0, 2)])
+def test_parts_whose_place_is_traced(shape: tuple[int, int]) -> None:
+    def move(x, i, j):
+        part = snp.dynamic_slice(x, i, j, shape=shape)
+        part += 1
+        return part, snp.dynamic_update(x, part * 2, i, j), snp.dynamic_slice(x, 0, j, shape=(3, shape[1])), x
+
+    for i in range(4 - shape[0]):
+        for j in range(5 - shape[1]):
+            same_as_numpy(move, matrix(), i, j)
+
+
 # new arrays take traced values
 
 

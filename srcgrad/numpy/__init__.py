@@ -26,8 +26,9 @@ from srcgrad.numpy import (
 )
 from srcgrad.numpy.protocols import FUNCTIONS
 from srcgrad.numpy.traced import Array
-from srcgrad.ops.indexing import dynamic_slice, dynamic_update
+from srcgrad.numpy.views import dynamic_slice, dynamic_update
 
+#: Importing a room enters its functions.
 _ROOMS = (
     contraction,
     creation,
@@ -57,11 +58,14 @@ def isscalar(element: Any) -> bool:
     return element.is_scalar if isinstance(element, Array) else _numpy.isscalar(element)
 
 
+globals().update({name: function for name, function in FUNCTIONS.items() if "." not in name})
+
+
 def __getattr__(name: str) -> Any:
-    """A function of the namespace, a ufunc of the table, or NumPy's own attribute."""
+    """A ufunc of the table, or NumPy's own attribute."""
     if name.startswith("__"):
         raise AttributeError(name)
-    found = FUNCTIONS.get(name) or elementwise.ufunc(name)
+    found = elementwise.ufunc(name)
     if found is None:
         if not hasattr(_numpy, name):
             raise AttributeError(f"neither srcgrad.numpy nor numpy has {name!r}")
@@ -71,7 +75,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *FUNCTIONS, *elementwise.ufunc_names()})
+    return sorted({*globals(), *elementwise.ufunc_names()})
 
 
 __all__ = ["Array", "dynamic_slice", "dynamic_update", "isscalar", "linalg", "ndarray"]

@@ -18,7 +18,7 @@ from srcgrad.numpy.protocols import implements_as
 from srcgrad.numpy.reductions import max, min, sum
 from srcgrad.numpy.shaping import as_array, one_axis, some_axes
 from srcgrad.numpy.shaping import matrix_transpose as _matrix_transpose
-from srcgrad.numpy.views import with_axes, with_shape
+from srcgrad.numpy.views import with_axes
 from srcgrad.ops.families import convert
 
 
@@ -33,7 +33,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     x = _float(x)
     rank = len(x.shape)
     if axis is None and (ord is None or (ord in ("f", "fro") and rank == 2) or (ord == 2 and rank == 1)):
-        found = _two_norm(with_shape(x, (x.size,)), 0)
+        found = _two_norm(x, None)
         return with_axes(found, range(rank)) if keepdims else found
     axes = tuple(range(rank)) if axis is None else some_axes(axis, rank)
     if len(axes) == 1:

@@ -183,7 +183,12 @@ def inner(a: Any, b: Any, /) -> Any:
 def vdot(a: Any, b: Any, /) -> Any:
     """As `numpy.vdot` of real arrays."""
     a, b = operands(a, b)
-    return dot(_flat(a), _flat(b))
+    if a.shape != b.shape:
+        a, b = _flat(a), _flat(b)
+        if a.shape != b.shape:
+            raise _mismatch("vdot", a, b, "the sizes")
+    labels = LETTERS[: len(a.shape)]
+    return contracted(a, labels, b, labels, "")
 
 
 @implements

@@ -9,6 +9,7 @@ from srcgrad.core.op import apply
 from srcgrad.core.types import Shape
 from srcgrad.numpy.geometry import Ints, Span, Window, reshaped, reshaped_strides
 from srcgrad.numpy.traced import Array
+from srcgrad.ops import indexing
 
 
 def windowed(x: Any, change: Callable[[Window], Window | None]) -> Any:
@@ -72,3 +73,30 @@ def repeated(x: Any, shape: Shape) -> Any:
         return base if base.shape == shape else apply("broadcast_to", base, shape=shape)
 
     return x.derive(read, None, strides)
+
+
+# parts whose place is traced, as copies
+
+
+def dynamic_slice(x: Any, *starts: Any, shape: Shape) -> Any:
+    """The part of this shape that begins at the starts, one integer per dimension, which may be traced; a copy.
+
+    The part must lie within the array. ``x[i : i + k]`` says the same, as a view.
+
+    >>> import numpy as np
+    >>> dynamic_slice(np.arange(6).reshape(2, 3), 1, 0, shape=(1, 2))
+    array([[3, 4]])
+    """
+    made = indexing.dynamic_slice(x, *starts, shape=tuple(shape))
+    return +x if made is x else made
+
+
+def dynamic_update(x: Any, update: Any, *starts: Any) -> Any:
+    """A copy of the array with ``update`` written over the part that begins at the starts.
+
+    >>> import numpy as np
+    >>> dynamic_update(np.zeros(4), np.ones(2), 1)
+    array([0., 1., 1., 0.])
+    """
+    made = indexing.dynamic_update(x, update, *starts)
+    return +update if made is update else made
