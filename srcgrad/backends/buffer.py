@@ -10,13 +10,11 @@ from __future__ import annotations
 import operator
 from typing import Any
 
-import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.datamodel import models
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, register_model
-from numba.np import numpy_support
 
 
 class Buffer(types.Type):
@@ -159,12 +157,15 @@ def local(typingctx: Any, dtype: Any, shape: Any) -> Any:
 def part(typingctx: Any, workspace: Any, offset: Any, dtype: Any, shape: Any) -> Any:
     """``part(workspace, offset, float32, (n, m))``: a buffer at a byte offset of the workspace, an array of bytes."""
     extents, start = _literals(shape), getattr(offset, "literal_value", None)
-    if extents is None or start is None:
+    if extents is None or start is None or not isinstance(workspace, types.Array):
         return None
     result = Buffer(dtype.dtype, extents)
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        address = builder.gep(args[0], [ir.Constant(ir.IntType(64), start)], inbounds=True)
+        from numba.np import arrayobj
+
+        data = arrayobj.make_array(workspace)(context, builder, args[0]).data
+        address = builder.gep(data, [ir.Constant(ir.IntType(64), start)], inbounds=True)
         return builder.bitcast(address, context.get_value_type(result))
 
     return result(workspace, offset, dtype, shape), codegen
@@ -181,16 +182,13 @@ def reshaped(typingctx: Any, buffer: Any, shape: Any) -> Any:
 
 
 @intrinsic
-def where(typingctx: Any, condition: Any, x: Any, y: Any) -> Any:
-    """``x`` where the condition holds, else ``y``: an LLVM select, never a branch."""
-    if not isinstance(condition, types.Boolean) or x != y:
+def at(typingctx: Any, buffer: Any, offset: Any) -> Any:
+    """The address of the element at a row-major offset, as a pointer for native functions."""
+    if not isinstance(buffer, Buffer):
         return None
+    result = types.CPointer(buffer.dtype)
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return builder.select(args[0], args[1], args[2])
+        return builder.gep(args[0], [context.cast(builder, args[1], sig.args[1], types.int64)])
 
-    return x(condition, x, y), codegen
-
-
-def from_dtype(dtype: np.dtype[Any]) -> types.Type:
-    return numpy_support.from_dtype(dtype)
+    return result(buffer, types.int64), codegen

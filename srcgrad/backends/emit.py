@@ -16,6 +16,7 @@ from srcgrad.schedule.axes import inner_programs
 from srcgrad.schedule.ir import (
     Affine,
     AnyStatement,
+    Apply,
     Axis,
     Block,
     BranchRegion,
@@ -57,13 +58,13 @@ class Emitter:
         self.held: dict[tuple[Value, str], str] = {}
         #: element of an array that the loop at hand accumulates in a variable
         self.accumulators: dict[tuple[Value, str], str] = {}
-        #: single-use values whose expression stands in for them
-        self.pending: dict[tuple[Value, tuple[int, ...]], str] = {}
+        #: single-use values whose expression stands in for them, and the values that it reads
+        self.pending: dict[tuple[Value, tuple[int, ...]], tuple[str, set[Value]]] = {}
         #: variables that need no assignment: another variable, or a number, stands for them
         self.copies: dict[tuple[Value, tuple[int, ...]], str] = {}
         #: names that may be assigned again
         self.unsteady: set[str] = set()
-        self.uses, self.region_written = _count_uses(program)
+        self.uses, self.region_written, self.added_onto = _count_uses(program)
         self.last_location: Location | None = None
 
     # names and places
@@ -116,7 +117,7 @@ class Emitter:
         if place.kind == "variable" or not value.shape:
             key = self.variable_key(value, load.index)
             if key in self.pending:
-                return self.pending.pop(key)
+                return self.pending.pop(key)[0]
             return self.copies.get(key) or self.variable(value, load.index)
         text = self.element(value, load.index)
         return self.held.get((value, text), text)
@@ -257,6 +258,10 @@ class Emitter:
         if statement.key is not None:
             self.arg_update(statement)
             return
+        if statement.product is not None:
+            self.product(statement)
+            return
+        reads = self.reads(statement)
         text = self.expressions.text(statement.expr)
         if statement.combine:
             self.combine(statement, text)
@@ -265,8 +270,8 @@ class Emitter:
         if place.kind == "variable" or not value.shape:
             key = self.variable_key(value, statement.index)
             self.copies.pop(key, None)
-            if len(text) <= WIDTH and self.single_use_ahead(statement, block, position):
-                self.pending[key] = text
+            if len(text) <= WIDTH and self.single_use_ahead(statement, reads, block, position):
+                self.pending[key] = text, reads
             elif self.is_copy(value, text):
                 self.copies[key] = text
             else:
@@ -281,9 +286,18 @@ class Emitter:
             text = name
         self.out.line(f"{element} = {text}", self.comment(statement.location))
 
+    def reads(self, statement: Statement) -> set[Value]:
+        """The values that the statement's text reads, also by expressions that stand in for others."""
+        found = set()
+        for load in loads(statement.expr):
+            found.add(load.value)
+            if self.place(load.value).kind == "variable" or not load.value.shape:
+                found |= self.pending.get(self.variable_key(load.value, load.index), ("", set()))[1]
+        return found
+
     def is_copy(self, value: Value, text: str) -> bool:
         """Whether a value is just another name of a number, or of a variable that stays as it is."""
-        if value.mutable or value in self.region_written or value in self.program.outputs:
+        if value.mutable or value in self.region_written | self.added_onto or value in self.program.outputs:
             return False
         return bool(_NUMBER.fullmatch(text)) or (text.isidentifier() and text not in self.unsteady)
 
@@ -326,12 +340,11 @@ class Emitter:
             self.assign(statement.key_value, statement.index, key)
             self.assign(statement.target, statement.index, self.expressions.text(statement.expr))
 
-    def single_use_ahead(self, statement: Statement, block: Block, position: int) -> bool:
+    def single_use_ahead(self, statement: Statement, reads: set[Value], block: Block, position: int) -> bool:
         """Whether the value's one reader comes later in this block, before anything that it reads is written."""
         value = statement.target
         if self.uses[value] != 1 or value in self.program.outputs or len(statement.index) != len(value.shape):
             return False
-        reads = {load.value for load in loads(statement.expr)}
         for entry in block.items[position + 1 :]:
             if not isinstance(entry, Statement):
                 return False
@@ -353,8 +366,47 @@ class Emitter:
 
     # calls and regions
 
+    def product(self, statement: Statement) -> None:
+        """A matrix product: addresses and strides for the micro-kernel."""
+        assert statement.product is not None
+        assert isinstance(statement.expr, Apply)
+        rows, cols, depth = (axis.find() for axis in statement.product)
+        left, right = statement.expr.args
+        assert isinstance(left, Load)
+        assert isinstance(right, Load)
+        a, a_strides = self.address(left.value, left.index, (rows, depth))
+        b, b_strides = self.address(right.value, right.index, (depth, cols))
+        c, (c_row, c_col) = self.address(statement.target, statement.index, (rows, cols))
+        assert c_col == 1
+        function = f"gemm_{statement.target.dtype.name}"
+        self.expressions.functions[statement.target.dtype.name, "product"] = function
+        accumulate = bool(statement.reduced_classes - statement.product_classes)
+        numbers = [rows.extent, cols.extent, depth.extent, a, *a_strides, b, *b_strides, c, c_row, accumulate]
+        self.out.line(f"{function}({', '.join(map(str, numbers))})", self.comment(statement.location))
+        self.forget(statement.target)
+
+    def address(self, value: Value, index: tuple[Index, ...], axes: tuple[Axis, Axis]) -> tuple[str, tuple[int, int]]:
+        """Where a product's operand starts, and its strides along two axes."""
+        place = self.place(value)
+        stride = 1
+        strides = dict.fromkeys(axes, 0)
+        start = Affine()
+        for dim, extent in zip(reversed(place.kept), reversed(place.shape), strict=True):
+            part = index[dim]
+            assert isinstance(part, Affine)
+            fixed = []
+            for axis, coefficient in part.terms:
+                if axis.find() in strides:
+                    strides[axis.find()] += coefficient * stride
+                else:
+                    fixed.append((axis, coefficient))
+            start = start.plus(Affine(tuple(fixed), part.const).scaled(stride))
+            stride *= extent
+        text = f"at({self.name(value)}, {self.expressions.affine(start)})"
+        return text, (strides[axes[0]], strides[axes[1]])
+
     def library(self, call: LibraryCall) -> None:
-        self.expressions.functions[call.function, "library"] = call.function
+        function = self.expressions.library_function(call.function)
         axis = call.params["axis"]
         arguments = []
         for value in (*call.targets, *call.operands):
@@ -362,7 +414,7 @@ class Emitter:
             extents = (math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :]))
             arguments.append(self.alias(value, extents))
         arguments += map(str, extents)
-        self.out.line(f"{call.function}({', '.join(arguments)})", self.comment(call.location))
+        self.out.line(f"{function}({', '.join(arguments)})", self.comment(call.location))
         self.held.clear()
 
     def alias(self, value: Value, shape: tuple[int, ...]) -> str:
@@ -402,16 +454,19 @@ class Emitter:
         self.held.clear()
 
 
-def _count_uses(program: Program) -> tuple[Counter[Value], set[Value]]:
-    """How many loads of each value the expressions hold, and which values regions write."""
+def _count_uses(program: Program) -> tuple[Counter[Value], set[Value], set[Value]]:
+    """How many loads of each value the expressions hold, which values regions write, and which are accumulated onto."""
     counts: Counter[Value] = Counter()
     written: set[Value] = set()
+    added_onto: set[Value] = set()
 
     def visit(inner: Program) -> None:
         assert inner.tree is not None
         for entry, _ in walk(inner.tree):
             for load in entry.reads():
                 counts[load.value] += 1
+            if isinstance(entry, Statement) and entry.onto:
+                added_onto.add(entry.target)
             if isinstance(entry, WhileRegion):
                 counts.update(load.value for load in loads(entry.predicate))
             if not isinstance(entry, Start):
@@ -420,7 +475,7 @@ def _count_uses(program: Program) -> tuple[Counter[Value], set[Value]]:
                     visit(nested)
 
     visit(program)
-    return counts, written
+    return counts, written, added_onto
 
 
 def _digit_run(indices: list[Index], shape: tuple[int, ...]) -> int:

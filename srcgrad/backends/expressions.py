@@ -84,7 +84,15 @@ class Expressions:
         """The name, in the module, of a scalar function for operands of a dtype."""
         key = (name, dtype.name)
         if key not in self.functions:
-            self.functions[key] = name if dtype == np.dtype(np.float64) else f"{name}_{dtype.kind}{8 * dtype.itemsize}"
+            wish = name if dtype == np.dtype(np.float64) else f"{name}_{dtype.kind}{8 * dtype.itemsize}"
+            self.functions[key] = self.names.fresh(wish)
+        return self.functions[key]
+
+    def library_function(self, name: str) -> str:
+        """The name, in the module, of a function that works on whole values."""
+        key = (name, "library")
+        if key not in self.functions:
+            self.functions[key] = self.names.fresh(name)
         return self.functions[key]
 
     def constant(self, value: Any, dtype: np.dtype[Any]) -> str:

@@ -13,6 +13,14 @@ from srcgrad.schedule.ir import Program, Value
 from srcgrad.schedule.storage import Storage
 
 
+_TYPES = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64")
+#: names that the frame of a module uses
+_RESERVED = (
+    *("np", "view", "local", "part", "reshaped", "at", "product", "kernel", "entry", "workspace", "inf", "nan"),
+    *(*_TYPES, "complex64", "complex128", "boolean"),
+)
+
+
 @dataclass(frozen=True)
 class Module:
     """Source text and what a caller has to know of it: the entry's arguments are inputs, then constants."""
@@ -29,20 +37,7 @@ def emit_module(program: Program, storage: Storage, name: str, *, fast_math: boo
     """The module of a scheduled program."""
     name = name if name.isidentifier() else "f"
     emitter = Emitter(program, storage)
-    for reserved in (
-        name,
-        f"{name}_kernel",
-        "np",
-        "view",
-        "local",
-        "part",
-        "reshaped",
-        "kernel",
-        "entry",
-        "workspace",
-        "inf",
-        "nan",
-    ):
+    for reserved in (name, f"{name}_kernel", *_RESERVED):
         emitter.names.reserve(reserved)
     for value in (*program.inputs, *program.outputs):
         emitter.name(value)
@@ -88,11 +83,14 @@ def _imports(out: Writer, emitter: Emitter) -> None:
 
     casts: set[str] = set()
     imported: dict[str, set[str]] = {}
+    products: list[tuple[str, str]] = []
     for (function, dtype), name in emitter.expressions.functions.items():
         if function.startswith("cast "):
             casts.add(name)
+        elif dtype == "product":
+            products.append((name, function))
         elif dtype == "library":
-            imported.setdefault("srcgrad.backends.library", set()).add(name)
+            _import(imported, "srcgrad.backends.library", function, name)
         elif function in INSTRUCTIONS:
             _import(imported, "srcgrad.backends.scalars", function, name)
         elif function in BY_KIND:
@@ -108,11 +106,15 @@ def _imports(out: Writer, emitter: Emitter) -> None:
     numba_types = sorted(casts | {_numba_name(d) for d in dtypes})
     if numba_types:
         out.line(f"from numba import {', '.join(numba_types)}")
-    out.line("from srcgrad.backends.buffer import local, part, reshaped, view")
+    out.line("from srcgrad.backends.buffer import at, local, part, reshaped, view")
+    if products:
+        out.line("from srcgrad.backends.gemm.native import product")
     out.line("from srcgrad.backends.runtime import entry, kernel")
     for module, found in sorted(imported.items()):
         out.line(f"from {module} import {', '.join(sorted(found))}")
     out.line("")
+    for name, dtype in products:
+        out.line(f'{name} = product("{dtype}")')
     for (dtype, text), name in emitter.expressions.constants.items():
         value = f'float("{text}")' if text in ("inf", "-inf", "nan") else text
         out.line(f"{name} = np.{dtype}({value})")
@@ -151,7 +153,7 @@ def _entry(
             arguments.append(_viewed(emitter.name(value), value))
     if storage.workspace_bytes:
         out.line(f"workspace = np.empty({storage.workspace_bytes}, np.uint8)")
-        arguments.append(f"view(workspace, ({storage.workspace_bytes},))")
+        arguments.append("workspace")
     scalars = [emitter.name(v) for v in program.outputs if not v.shape]
     call = f"{kernel}({', '.join(arguments)})"
     out.line(f"{', '.join(scalars)} = {call}" if scalars else call)

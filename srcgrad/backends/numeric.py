@@ -19,7 +19,7 @@ from srcgrad.backends.vecmath.gamma import digamma_f64
 
 
 def _scalar(function: Callable[..., Any]) -> Any:
-    return njit(error_model="numpy")(function)
+    return njit(error_model="numpy", fastmath=False)(function)
 
 
 def _constant_like(name: str, number: int) -> Any:

@@ -25,6 +25,8 @@ class Settings:
     unroll_budget: int = 1200
     #: temporaries up to this many bytes live on the stack
     stack_bytes: int = 16384
+    #: contractions of at least this many multiplications go to the matrix product's micro-kernel
+    product_size: int = 16384
     #: graphs up to this many statements have their axis orders searched exactly
     exact_search: int = 400
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 
 from srcgrad.schedule.dependence import Dependences
+from srcgrad.schedule.product import product_cost
 from srcgrad.schedule.ir import Affine, AnyStatement, Apply, Axis, Expr, Index, Statement, Value, children, cost_of
 
 VECTOR_BYTES = 64
@@ -24,6 +25,9 @@ def leaf_cost(statement: AnyStatement, innermost: Axis | None, fixed: frozenset[
     """One turn of a statement whose innermost loop is ``innermost`` (None: not in an innermost loop)."""
     if not isinstance(statement, Statement):
         return 0.0
+    if statement.product is not None:
+        rows, cols, depth = (axis.extent for axis in statement.product)
+        return product_cost(rows, cols, depth, statement.target.dtype.itemsize)
     copies = 1
     for axis in statement.classes:
         if axis.unrolled and axis not in fixed:

@@ -99,6 +99,8 @@ def through_reshape(source: Element, shape: tuple[int, ...]) -> Element | None:
 
 def _groups(source: tuple[int, ...], target: tuple[int, ...]) -> list[tuple[list[int], list[int]]]:
     """Ranges of dimensions on both sides with the same number of elements, as small as possible; ones join the group before."""
+    if 0 in source:
+        return [(list(range(len(source))), list(range(len(target))))]
     groups: list[tuple[list[int], list[int]]] = []
     i = j = 0
     while i < len(source) or j < len(target):

@@ -268,11 +268,17 @@ class Statement:
     #: for the index of an extremum: the value that is compared, and its companion accumulator
     key: Expr | None = None
     key_value: Value | None = None
-    #: the classes of the axes, once they are final
+    #: of a matrix product: its rows, columns and depth, which are no loops of the tree
+    product: tuple[Axis, Axis, Axis] | None = None
+    #: the classes of the axes that are loops of the tree, once they are final
     classes: frozenset[Axis] = frozenset()
 
     def settle(self) -> None:
-        self.classes = frozenset(axis.find() for axis in self.axes)
+        self.classes = frozenset(axis.find() for axis in self.axes) - self.product_classes
+
+    @property
+    def product_classes(self) -> frozenset[Axis]:
+        return frozenset(axis.find() for axis in self.product or ())
 
     @property
     def reduced_classes(self) -> frozenset[Axis]:
@@ -368,6 +374,16 @@ class BranchRegion(Region):
 
 
 AnyStatement = Statement | LibraryCall | LoopRegion | WhileRegion | BranchRegion
+
+
+def control_of(statement: AnyStatement) -> Expr | None:
+    """What decides how often, or which of, a region's programs run; None for what is no region."""
+    match statement:
+        case LoopRegion():
+            return statement.trip_count
+        case WhileRegion() | BranchRegion():
+            return statement.predicate
+    return None
 
 
 @dataclass(eq=False, slots=True)

@@ -18,7 +18,8 @@ from srcgrad.core.location import Location
 from srcgrad.core.types import ArrayType, TupleType
 from srcgrad.graph.node import Graph, Node
 from srcgrad.graph.structure import CONSTANT, INPUT, ITEM
-from srcgrad.schedule.element import Element, element_of, fresh_axes, identity, through_reshape, through_view
+from srcgrad.schedule.element import Element, digit, element_of, fresh_axes, identity, through_reshape, through_view
+from srcgrad.schedule.product import choose_product
 from srcgrad.schedule.ir import (
     Affine,
     AnyStatement,
@@ -215,12 +216,13 @@ class _Lowering:
         self.accumulate(target, expr, reduced, kind.combine, node)
         return element_of(target)
 
-    def accumulate(self, target: Value, expr: Expr, reduced: Sequence[Axis], combine: str, node: Node) -> None:
+    def accumulate(self, target: Value, expr: Expr, reduced: Sequence[Axis], combine: str, node: Node) -> Statement:
         axes = (*_axes(target.axes), *reduced)
         statement = Statement(
             target, identity(target.axes), axes, expr, tuple(reduced), combine, location=node.location
         )
         self.statements.append(statement)
+        return statement
 
     def arg_reduce(self, node: Node, kind: kinds.ArgReduce) -> Element:
         (operand,) = node.inputs
@@ -259,18 +261,34 @@ class _Lowering:
                     index_of[label] = Affine.of(axis)
                     if extent != 1:
                         reduced.append(axis)
+        spec = tuple(operands.split(","))
+        extents = {label: e for labels, x in zip(spec, node.inputs, strict=True) for label, e in zip(labels, x.shape, strict=True)}
+        product = choose_product(*spec, out, extents, node.dtype)
+        if product is not None:
+            for operand in node.inputs:
+                self.make_addressable(operand)
         args = tuple(
             self.read(operand, tuple(index_of[label] for label in labels))
-            for labels, operand in zip(operands.split(","), node.inputs, strict=True)
+            for labels, operand in zip(spec, node.inputs, strict=True)
         )
+        if product is not None and product.swapped:
+            args = args[::-1]
         expr = Apply("{0} * {1}", args, node.dtype, 1.0)
         if reduced:
-            self.accumulate(target, expr, reduced, "add", node)
+            statement = self.accumulate(target, expr, reduced, "add", node)
+            if product is not None:
+                statement.product = tuple(_axis_of(index_of[label]) for label in product.labels)  # type: ignore[assignment]
         else:
             self.statements.append(
                 Statement(target, identity(target.axes), _axes(target.axes), expr, location=node.location)
             )
         return element_of(target)
+
+    def make_addressable(self, operand: Node) -> None:
+        """Store an operand of a product unless its elements lie at constant strides in a value."""
+        expr = self.env[operand].expr
+        if not (isinstance(expr, Load) and all(isinstance(index, Affine) for index in expr.index)):
+            self.env[operand] = element_of(self.store(self.env[operand], operand))
 
     def assemble(self, node: Node, kind: kinds.Assemble) -> Element:
         target = self.value(node.array_type, node)
@@ -297,13 +315,13 @@ class _Lowering:
     # data-dependent indices
 
     def gather_index(
-        self, node: Node, shape: tuple[int, ...], operands: Sequence[Node], axes: tuple[Axis | None, ...]
+        self, node: Node, shape: tuple[int, ...], operands: Sequence[Node], places: tuple[Index, ...]
     ) -> list[Index]:
-        """The index into each dimension of the source, where ``axes`` are those of the gathered result."""
+        """The index into each dimension of the source, for one place in the gathered result."""
         gathered, position = node.params["axes"], node.params["position"]
         count = operands[0].ndim
-        inner = identity(axes[position : position + count])
-        rest = iter(identity((*axes[:position], *axes[position + count :])))
+        inner = places[position : position + count]
+        rest = iter((*places[:position], *places[position + count :]))
         indices: list[Index] = []
         for dim, extent in enumerate(shape):
             if dim not in gathered:
@@ -316,7 +334,7 @@ class _Lowering:
     def gather(self, node: Node) -> Element:
         source, *operands = node.inputs
         target = self.value(node.array_type, node)
-        indices = self.gather_index(node, source.shape, operands, target.axes)
+        indices = self.gather_index(node, source.shape, operands, identity(target.axes))
         expr = self.read(source, tuple(indices))
         self.statements.append(
             Statement(target, identity(target.axes), _axes(target.axes), expr, location=node.location)
@@ -327,12 +345,13 @@ class _Lowering:
         base, update, *operands = node.inputs
         target = self.store(self.env[base], node)
         if update.size:
-            axes = fresh_axes(update.shape)
-            index = self.gather_index(node, base.shape, operands, axes)
-            expr = self.read(update, identity(axes))
             combine = "add" if kind.combine == "add" else None
+            in_order = combine is None and not node.params.get("unique")
+            axes, places = _scatter_axes(update.shape, node.params["position"], operands[0].ndim, in_order)
+            index = self.gather_index(node, base.shape, operands, places)
+            expr = self.read(update, places)
             self.statements.append(
-                Statement(target, tuple(index), _axes(axes), expr, combine=combine, onto=True, location=node.location)
+                Statement(target, tuple(index), axes, expr, combine=combine, onto=True, location=node.location)
             )
         return element_of(target)
 
@@ -486,6 +505,28 @@ class _Lowering:
         region.outer_reads = tuple(value for value in read if value.serial < mark and value.role == "temporary")
         region.outer_writes = tuple(value for value in written if value.serial < mark)
         self.statements.append(region)
+
+
+def _scatter_axes(
+    shape: tuple[int, ...], position: int, count: int, in_order: bool
+) -> tuple[tuple[Axis, ...], tuple[Index, ...]]:
+    """The axes over an update and the place in it.
+
+    ``in_order``: the ``count`` index dimensions become one axis, as the last of several writes to an element has to stay.
+    """
+    axes = fresh_axes(shape)
+    if not in_order or count < 2:
+        return _axes(axes), identity(axes)
+    extents = shape[position : position + count]
+    flat = Axis(math.prod(extents))
+    digits = tuple(digit(Affine.of(flat), extents, k) for k in range(count))
+    before, after = axes[:position], axes[position + count :]
+    return (*_axes(before), flat, *_axes(after)), (*identity(before), *digits, *identity(after))
+
+
+def _axis_of(index: Index) -> Axis:
+    assert isinstance(index, Affine)
+    return index.terms[0][0]
 
 
 def _axes(axes: Sequence[Axis | None]) -> tuple[Axis, ...]:

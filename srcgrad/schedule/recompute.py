@@ -128,7 +128,7 @@ class _Pass:
         assert isinstance(writer, Statement)
         changed = False
         for reader in self.readers[value]:
-            if isinstance(reader, Statement) and self.is_outside(reader, writer):
+            if isinstance(reader, Statement) and reader.product is None and self.is_outside(reader, writer):
                 expr = _replace_loads(reader.expr, value, writer)
                 if expr is not None and expr is not reader.expr:
                     reader.expr = expr

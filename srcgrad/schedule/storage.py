@@ -16,9 +16,11 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from srcgrad.core.settings import settings
 from srcgrad.schedule.axes import inner_programs
-from srcgrad.schedule.ir import Affine, AnyStatement, Axis, Block, Index, Loop, Program, Start, Statement, Value, walk
+from srcgrad.schedule.ir import Affine, AnyStatement, Axis, Block, Const, Dynamic, Index, Loop, Program, Start, Statement, Value, WhileRegion, control_of, index_axes, loads, walk
 from srcgrad.schedule.lower import MAX_VARIABLES
 
 
@@ -90,13 +92,25 @@ def _collect_uses(program: Program) -> dict[Value, list[tuple[Index, ...] | None
     for inner in _programs(program):
         for statement in inner.statements:
             indexed = isinstance(statement, Statement)
-            if inner_programs(statement):
+            control = control_of(statement)
+            if control is not None:
+                for load in loads(control):
+                    uses.setdefault(load.value, []).append(load.index)
                 continue
             for load in statement.reads():
-                uses.setdefault(load.value, []).append(load.index if indexed else None)
+                uses.setdefault(load.value, []).append(_seen(statement, load.index) if indexed else None)
             for value in statement.writes():
-                uses.setdefault(value, []).append(statement.index if isinstance(statement, Statement) else None)
+                index = _seen(statement, statement.index) if isinstance(statement, Statement) else None
+                uses.setdefault(value, []).append(index)
     return uses
+
+
+def _seen(statement: AnyStatement, index: tuple[Index, ...]) -> tuple[Index, ...]:
+    """The index as the text has it: a product goes over its own axes out of the text's sight."""
+    inside = statement.product_classes if isinstance(statement, Statement) else frozenset()
+    if not inside:
+        return index
+    return tuple(Dynamic(Const(0, np.dtype(np.int64))) if inside & set(index_axes(part)) else part for part in index)
 
 
 def _kept_dimensions(program: Program, outputs: set[Value]) -> dict[Value, tuple[int, ...]]:
@@ -113,6 +127,8 @@ def _kept_dimensions(program: Program, outputs: set[Value]) -> dict[Value, tuple
             if not isinstance(entry, Start):
                 for nested in inner_programs(entry):
                     visit(nested, values_outside | set(common))
+            if isinstance(entry, WhileRegion):  # its predicate is read after all loops of the condition's program
+                common.update((load.value, ()) for load in loads(entry.predicate) if load.value not in values_outside)
 
     visit(program, set())
     kept = {}

@@ -24,17 +24,17 @@ def signature(element: Any) -> Any:
 
 
 @functools.cache
-def provide(dtype: str) -> None:
-    """Make the product of a dtype known to the linker, compiling it where the cache has it not."""
+def product(dtype: str) -> Any:
+    """The product of float32 or float64 as a function that compiled code can call, known to the linker from here on."""
     from srcgrad.backends.gemm.driver import gemm
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NumbaWarning)
         native = cfunc(signature(_ELEMENTS[dtype]), cache=True)(gemm.py_func)
-    binding.add_symbol(f"srcgrad_gemm_{dtype}", native.address)
+    name = f"srcgrad_gemm_{dtype}"
+    binding.add_symbol(name, native.address)
     _kept.append(native)
+    return types.ExternalFunction(name, signature(_ELEMENTS[dtype]))
 
 
 _kept: list[Any] = []
-gemm_float32 = types.ExternalFunction("srcgrad_gemm_float32", signature(types.float32))
-gemm_float64 = types.ExternalFunction("srcgrad_gemm_float64", signature(types.float64))
