@@ -171,7 +171,7 @@ def _last_writer(indices: Sequence[Any], extents: Shape) -> Any:
         number = apply("reshape", iota_on(face, (count,), 0), shape=index_shape)
         nobody = apply("broadcast_to", face.__sg_lift__(np.zeros((), np.int64)), shape=extents)
     axes = tuple(range(len(extents)))
-    last = apply("scatter_set", nobody, number, *indices, axes=axes, position=0, unique=True)
+    last = apply("scatter_set", nobody, number, *indices, axes=axes, position=0)
     return apply("equal", apply("gather", last, *indices, axes=axes, position=0), number)
 
 
