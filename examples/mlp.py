@@ -67,8 +67,8 @@ def descend(layers: Layers, x: Array, y: Array) -> tuple[Layers, Array]:
         history[i] = loss
         return sg.tree.map(lambda p, g: p - LEARNING_RATE * g, layers, gradients), history
 
-    trained: tuple[Layers, Array] = sg.fori_loop(0, STEPS, step, (layers, np.zeros(STEPS, np.float32)))
-    return trained
+    layers, history = sg.fori_loop(0, STEPS, step, (layers, np.zeros(STEPS, np.float32)))
+    return layers, history
 
 
 def train_regression(seed: int) -> Trained:
@@ -111,8 +111,8 @@ def train_epoch(state: Any, key: Array, epoch: int, images: Array, labels: Array
         loss, gradients = sg.value_and_grad(cross_entropy)(layers, images[rows], labels[rows])
         return OPTIMISER.update(gradients, moments, layers), loss
 
-    trained: tuple[Any, Array] = sg.scan(step, state, order[: batches * BATCH].reshape(batches, BATCH))
-    return trained
+    state, losses = sg.scan(step, state, order[: batches * BATCH].reshape(batches, BATCH))
+    return state, losses
 
 
 @sg.jit
@@ -173,7 +173,7 @@ def main() -> None:
         draw(regression.losses, classifier.losses, classifier.accuracies, options.out)
         print(f"  the curves are drawn in {options.out}")
     print()
-    print(compare([regression, classifier], repeats=1 if options.quick else 7))
+    print(compare([regression, classifier], repeats=1 if options.quick else 5))
 
 
 if __name__ == "__main__":
