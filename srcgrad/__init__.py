@@ -9,7 +9,7 @@ array([0., 1.])
 """
 
 from srcgrad import ops, optim, random
-from srcgrad.api import grad, ir, jit, source, stop_gradient, value_and_grad, vjp
+from srcgrad.api import grad, hessian, hvp, ir, jacrev, jit, source, stop_gradient, value_and_grad, vjp
 from srcgrad.control import cond, fori_loop, scan, while_loop
 from srcgrad.core import tree
 from srcgrad.core.errors import SrcgradError
@@ -19,7 +19,10 @@ __all__ = [
     "cond",
     "fori_loop",
     "grad",
+    "hessian",
+    "hvp",
     "ir",
+    "jacrev",
     "jit",
     "ops",
     "optim",

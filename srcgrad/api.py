@@ -7,13 +7,13 @@ from typing import Any
 
 from srcgrad.core import tree
 from srcgrad.core.errors import ArgumentError
-from srcgrad.dispatch import Function, Grad, Jit, Options, Specialisation
+from srcgrad.dispatch import Function, Grad, Jit, Options, Specialisation, jacobians
 from srcgrad.dispatch.pullback import vjp
 from srcgrad.transform.stop import stop_gradient as _stop
 
 Argnums = int | Sequence[int]
 
-__all__ = ["grad", "ir", "jit", "source", "stop_gradient", "value_and_grad", "vjp"]
+__all__ = ["grad", "hessian", "hvp", "ir", "jacrev", "jit", "source", "stop_gradient", "value_and_grad", "vjp"]
 
 
 def jit(
@@ -96,6 +96,58 @@ def stop_gradient(x: Any) -> Any:
     np.float64(3.0)
     """
     return tree.map(lambda leaf: _stop(leaf), x)
+
+
+def jacrev(
+    function: Callable[..., Any] | None = None,
+    argnums: Argnums = 0,
+    *,
+    static_argnums: Argnums = (),
+    static_argnames: str | Sequence[str] = (),
+    backend: str = "cpu",
+    fast_math: bool = True,
+) -> Any:
+    """The Jacobian by reverse mode: one forward pass, then one pullback for each element of the result.
+
+    A leaf has the shape of the result, then that of the argument. Several ``argnums`` give a tuple.
+
+    >>> import numpy as np
+    >>> jacrev(lambda x: x * x)(np.array([1.0, 2.0]))
+    array([[2., 0.],
+           [0., 4.]])
+    """
+    options = Options(backend, fast_math, static_argnums, static_argnames)
+    return _decorate(function, lambda f: jacobians.jacrev(f, argnums, options))
+
+
+def hessian(
+    function: Callable[..., Any] | None = None,
+    argnums: Argnums = 0,
+    *,
+    static_argnums: Argnums = (),
+    static_argnames: str | Sequence[str] = (),
+    backend: str = "cpu",
+    fast_math: bool = True,
+) -> Any:
+    """The matrix of second derivatives of a function that returns a scalar.
+
+    >>> import numpy as np
+    >>> hessian(lambda x: x[0] * x[0] * x[1])(np.array([1.0, 2.0]))
+    array([[4., 2.],
+           [2., 0.]])
+    """
+    options = Options(backend, fast_math, static_argnums, static_argnames)
+    return _decorate(function, lambda f: jacobians.hessian(f, argnums, options))
+
+
+def hvp(function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    """The product of the Hessian of a scalar function with a vector, without the Hessian: a tuple like ``primals``.
+
+    >>> import numpy as np
+    >>> hvp(lambda x: (x * x * x).sum(), (np.array([1.0, 2.0]),), (np.array([1.0, 10.0]),))
+    (array([  6., 120.]),)
+    """
+    return jacobians.hvp(function, primals, tangents)
 
 
 def source(function: Callable[..., Any], *args: Any, **kwargs: Any) -> str:

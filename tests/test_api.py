@@ -281,6 +281,30 @@ def test_vjp() -> None:
     np.testing.assert_array_equal(ct_x, u @ w + 2.0 * w.sum() * np.array([1, 0, 0]))
 
 
+def test_jacobians_and_hessians() -> None:
+    def f(p: Any, x: Any) -> Any:
+        return {"y": np.sin(p["w"] @ x), "s": (x**3).sum()}
+
+    w, x = np.arange(6.0).reshape(2, 3) / 5, np.array([0.1, -0.4, 0.3])
+    by_x = sg.jacrev(f, argnums=1)({"w": w}, x)
+    np.testing.assert_allclose(by_x["y"], np.cos(w @ x)[:, None] * w)
+    np.testing.assert_allclose(by_x["s"], 3 * x**2)
+    by_p, again = sg.jacrev(f, argnums=(0, -1))({"w": w}, x)["y"]
+    np.testing.assert_allclose(by_p["w"], np.einsum("i,ij,k->ijk", np.cos(w @ x), np.eye(2), x))
+    np.testing.assert_array_equal(again, by_x["y"])
+
+    quadratic = lambda x, a: x @ a @ x  # noqa: E731
+    a, v = np.arange(9.0).reshape(3, 3), np.array([1.0, 2.0, 3.0])
+    np.testing.assert_allclose(sg.hessian(quadratic)(x, a), a + a.T)
+    cross = sg.hessian(quadratic, argnums=(0, 1))(x, a)
+    assert cross[0][1].shape == (3, 3, 3)
+    np.testing.assert_allclose(sg.hvp(lambda x: quadratic(x, a), (x,), (v,))[0], (a + a.T) @ v)
+    with pytest.raises(ValueError, match="argnums 2"):
+        sg.jacrev(quadratic, argnums=2)(x, a)
+    with pytest.raises(TypeError, match="argument x has dtype int64"):
+        sg.jacrev(quadratic)(np.arange(3), a)
+
+
 def test_stop_gradient() -> None:
     assert sg.grad(lambda x: sg.stop_gradient(x) * x)(3.0) == 3.0
     assert sg.grad(lambda p: (p["a"] * sg.stop_gradient(p)["b"]).sum())({"a": 2.0, "b": 5.0}) == {"a": 5.0, "b": 0.0}

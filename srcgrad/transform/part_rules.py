@@ -38,6 +38,8 @@ def are_disjoint(a: Block, b: Block) -> bool:
 def _no_common_index(p: range, q: range) -> bool:
     if not p or not q or max(p) < min(q) or max(q) < min(p):
         return True
+    if len(p) == 1 or len(q) == 1:
+        return p[0] not in q if len(p) == 1 else q[0] not in p
     return (p.start - q.start) % math.gcd(p.step, q.step) != 0
 
 

@@ -54,6 +54,7 @@ def algebra() -> dict[str, tuple[Rule, ...]]:
         (-(x - y), y - x),
         (x + (-y), x - y),
         (x - (-y), x + y),
+        ((-x) * (-y), x * y),
         ((-x) * y, -(x * y)),
         ((-x) / y, -(x / y)),
         (x / (-y), -(x / y)),

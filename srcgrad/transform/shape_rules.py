@@ -195,6 +195,7 @@ def contract_of(node: Node) -> Node | None:
             inputs, specs = list(node.inputs), list(labels)
             inputs[side], specs[side] = found
             return apply("contract", *inputs, spec=f"{specs[0]},{specs[1]}->{out}")  # type: ignore[no-any-return]
+    for side, x in enumerate(node.inputs):
         if not labels[side]:
             return _scaled(node.inputs[1 - side], labels[1 - side], x, out)
     return None

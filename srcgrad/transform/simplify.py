@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
+from typing import Any
 from weakref import WeakSet
 
 import numpy as np
@@ -23,7 +24,7 @@ from srcgrad.graph.structure import CONSTANT, Literal
 from srcgrad.transform.part_rules import PART_RULES
 from srcgrad.transform.prune import prune
 from srcgrad.transform.region_rules import simplify_region
-from srcgrad.transform.rewrite import Relocator, filled
+from srcgrad.transform.rewrite import Relocator, filled, uniform_value
 from srcgrad.transform.rules import algebra
 from srcgrad.transform.shape_rules import SHAPE_RULES, scalar_work_once
 
@@ -106,8 +107,8 @@ def _rewritten(node: Node) -> Node | None:
     if isinstance(node.op.lowering, Region):
         simpler = simplify_region(node, simplify)
         return None if simpler is node else simpler
-    if all(operand.op is CONSTANT for operand in node.inputs) and _is_foldable(node):
-        return _folded(node)
+    if _is_foldable(node):
+        return _folded(node, [_known_array(operand) for operand in node.inputs])
     for rule in _rules(node.op):
         found = rule(node)
         if found is not None and found is not node:
@@ -117,8 +118,20 @@ def _rewritten(node: Node) -> Node | None:
 
 def _is_foldable(node: Node) -> bool:
     kind = node.op.lowering
-    known = not isinstance(kind, Structure | Library | Generate) and node.op.name != "broadcast_to"
-    return known and isinstance(node.type, ArrayType) and node.size <= _FOLD
+    if isinstance(kind, Structure | Library | Generate) or not isinstance(node.type, ArrayType) or node.size > _FOLD:
+        return False
+    if all(operand.op is CONSTANT for operand in node.inputs):
+        return node.op.name != "broadcast_to"
+    is_elementwise = isinstance(kind, Pointwise) and any(operand.op is CONSTANT for operand in node.inputs)
+    return is_elementwise and all(_known_array(operand) is not None for operand in node.inputs)
+
+
+def _known_array(node: Node) -> np.ndarray[Any, Any] | None:
+    """The elements of a constant, or of a repeated one."""
+    if node.op is CONSTANT:
+        return node.params["value"].value  # type: ignore[no-any-return]
+    value = uniform_value(node)
+    return None if value is None else np.full(node.shape, value, node.dtype)
 
 
 def _uniform(node: Node) -> Node | None:
@@ -132,9 +145,9 @@ def _uniform(node: Node) -> Node | None:
     return filled(node.array_type, first)
 
 
-def _folded(node: Node) -> Node:
+def _folded(node: Node, operands: Sequence[Any]) -> Node:
     with np.errstate(all="ignore"):
-        value = node.op.reference(*(operand.params["value"].value for operand in node.inputs), **node.params)
+        value = node.op.reference(*operands, **node.params)
     literal = Literal(np.asarray(value, node.dtype))
     folded = make_node(CONSTANT, (), {"value": literal, "weak": node.array_type.weak}, node.type, node.location)
     return _uniform(folded) or folded
