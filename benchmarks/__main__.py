@@ -24,8 +24,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     found = Report.load(args.load) if args.load else measure(args)
     print(report.as_text(found))
-    if args.json:
-        found.save(args.json)
     if args.markdown:
         args.markdown.write_text(report.as_markdown(found) + "\n", encoding="utf-8")
     if args.plot:
@@ -42,7 +40,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--cases", nargs="+", default=["*"], metavar="PATTERN", help="names or shell patterns")
     parser.add_argument("--contenders", nargs="+", default=["*"], metavar="PATTERN", help="names or shell patterns")
     parser.add_argument("--rounds", type=int, help="turns of every contender (20; quick: 5)")
-    parser.add_argument("--seconds", type=float, help="duration of one turn (0.03; quick: 0.005)")
+    parser.add_argument("--seconds", type=float, help="duration of one turn (0.03; quick: 0.02)")
     parser.add_argument(
         "--threads", type=int, default=min(2, os.cpu_count() or 1), help="cores for every contender (2)"
     )
@@ -52,7 +50,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="few short rounds, one process, no imports timed")
     parser.add_argument("--list", action="store_true", help="show cases and contenders, measure nothing")
     parser.add_argument("--load", type=Path, metavar="JSON", help="report on an earlier run instead of measuring")
-    parser.add_argument("--json", type=Path, help="write the data")
+    parser.add_argument("--json", type=Path, help="write the data, after every case")
     parser.add_argument("--markdown", type=Path, help="write the tables as Markdown")
     parser.add_argument("--plot", type=Path, help="draw the data (png, svg, pdf)")
     parser.add_argument("--bars", action="store_true", help="compare with the bars; exit status 1 unless all pass")
@@ -64,14 +62,14 @@ def measure(args: argparse.Namespace) -> Report:
         threads=args.threads,
         seed=args.seed,
         rounds=args.rounds or (5 if args.quick else Options.rounds),
-        seconds=args.seconds or (0.005 if args.quick else Options.seconds),
+        seconds=args.seconds or (0.02 if args.quick else Options.seconds),
         limit=args.limit,
         patience=(0.0 if args.quick else Options.patience) if args.patience is None else args.patience,
         quick=args.quick,
     )
     cases = [case for case in CASES if matches(case.name, args.cases)]
     contenders = [contender for contender in CONTENDERS if matches(contender.name, args.contenders)]
-    return run(cases, contenders, options)
+    return run(cases, contenders, options, lambda found: found.save(args.json) if args.json else None)
 
 
 def print_tables() -> None:

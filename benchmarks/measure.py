@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import repeat
 from time import perf_counter
-from typing import Any, Protocol, TypeVar
+from typing import Protocol
 
 import numpy as np
 
@@ -16,9 +17,8 @@ from benchmarks.contenders import Contender
 from benchmarks.quiet import Quiet
 from benchmarks.results import FirstCall
 
-T = TypeVar("T")
-
 MOST_REPETITIONS = 1_000_000
+WARM_UP = 0.25  # share of a round's calls made again before it is timed
 
 
 class Failed(Exception):
@@ -29,8 +29,7 @@ class Runner(Protocol):
     """One contender at work on one case, in this process (`Session`) or in another (`worker.Worker`)."""
 
     def first_call(self) -> FirstCall: ...
-    def calibrate(self, seconds: float) -> int: ...
-    def round(self, repetitions: int) -> float: ...
+    def round(self, seconds: float) -> float: ...
 
 
 class Session:
@@ -40,6 +39,7 @@ class Session:
         self.case, self.contender, self.threads = case, contender, threads
         self.inputs: Inputs = case.inputs(seed)
         self.program: Program | None = None
+        self._least = math.inf  # seconds a call in the fastest round
 
     def first_call(self) -> FirstCall:
         """Build the program and call it once: the time from imported packages to the first result, checked."""
@@ -57,28 +57,36 @@ class Session:
         error = self._check(self.contender.results(output))
         return FirstCall(finished - ready, imported - started, error, program.units)
 
-    def calibrate(self, seconds: float) -> int:
-        """How many calls take about this long; warms up on the way."""
-        repetitions = 1
-        while repetitions < MOST_REPETITIONS:
-            elapsed = self._elapsed(repetitions)
-            if elapsed >= seconds / 4:
-                return max(1, round(repetitions * seconds / elapsed))
-            repetitions *= 2 if elapsed > seconds / 64 else 8
-        return MOST_REPETITIONS
+    def round(self, seconds: float) -> float:
+        """Seconds for one step or call, from about so many seconds of calls in a row.
 
-    def round(self, repetitions: int) -> float:
-        """Seconds for one step or call, from this many calls in a row, with the garbage collector off."""
-        assert self.program is not None
+        The garbage collector is off. Part of the calls come before the clock starts: the first ones after a
+        sleep are slow (twice as slow where a library keeps threads).
+        """
+        assert self.program is not None, "the first call comes first"
+        repetitions = self._repetitions(seconds)
         gc.collect()
         gc.disable()
         try:
-            return self._elapsed(repetitions) / (repetitions * self.program.units)
+            self._elapsed(math.ceil(repetitions * WARM_UP))
+            elapsed = self._elapsed(repetitions) / repetitions
         finally:
             gc.enable()
+        self._least = min(self._least, elapsed)
+        return elapsed / self.program.units
+
+    def _repetitions(self, seconds: float) -> int:
+        """How many calls take so long at the speed of the fastest round yet."""
+        repetitions = 1
+        while not math.isfinite(self._least):
+            elapsed = self._elapsed(repetitions)
+            if elapsed > seconds / 4 or repetitions >= MOST_REPETITIONS:
+                self._least = elapsed / repetitions
+            repetitions *= 4
+        return min(max(1, round(seconds / self._least)), MOST_REPETITIONS)
 
     def _elapsed(self, repetitions: int) -> float:
-        assert self.program is not None, "the first call comes first"
+        assert self.program is not None
         function, args, wait = self.program.function, self.program.args, self.contender.wait
         if wait is None:
             started = perf_counter()
@@ -115,22 +123,20 @@ def interleave(runners: Mapping[str, Runner], *, rounds: int, seconds: float, qu
     """
     errors: dict[str, str] = {}
 
-    def attempt(name: str, question: Callable[..., T], *args: Any) -> T | None:
+    def attempt(name: str) -> float | None:
         try:
-            return question(*args)
+            return runners[name].round(seconds)
         except Exception as error:
             errors[name] = first_line(error)
             return None
 
-    repetitions = {name: attempt(name, runner.calibrate, seconds) for name, runner in runners.items()}
     kept: list[dict[str, float | None]] = []
     disturbed = 0
     while len(kept) < rounds:
         calm = quiet.wait()
         names = [name for name in runners if name not in errors]
         start = len(kept) % max(len(names), 1)
-        order = names[start:] + names[:start]
-        row = {name: attempt(name, runners[name].round, repetitions[name]) for name in order}
+        row = {name: attempt(name) for name in names[start:] + names[:start]}
         calm = quiet.now() and calm
         if calm or quiet.patience <= 0:
             kept.append(row)

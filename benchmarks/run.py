@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import datetime, timezone
 from pathlib import Path
@@ -21,7 +21,10 @@ from benchmarks.worker import Options, Worker
 IMPORT_ROUNDS = 7
 
 
-def run(cases: Sequence[Case], contenders: Sequence[Contender], options: Options) -> Report:
+def run(
+    cases: Sequence[Case], contenders: Sequence[Contender], options: Options, keep: Callable[[Report], None]
+) -> Report:
+    """Measure everything; ``keep`` is shown what there is after every case, so that a run cut short is not lost."""
     found = Report(
         date=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         commit=machine.commit(),
@@ -33,8 +36,10 @@ def run(cases: Sequence[Case], contenders: Sequence[Contender], options: Options
         with tempfile.TemporaryDirectory(prefix="benchmarks-") as folder:
             entrants = [contender for contender in contenders if contender.has_program(case)]
             found.cases.append(measure_case(case, entrants, options, Path(folder)))
+        keep(found)
     if not options.quick:
         found.imports = measure_imports(contenders)
+        keep(found)
     return found
 
 

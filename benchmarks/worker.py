@@ -72,11 +72,8 @@ class Worker:
     def first_call(self) -> FirstCall:
         return self._ask("first_call")  # type: ignore[no-any-return]
 
-    def calibrate(self, seconds: float) -> int:
-        return self._ask("calibrate", seconds)  # type: ignore[no-any-return]
-
-    def round(self, repetitions: int) -> float:
-        return self._ask("round", repetitions)  # type: ignore[no-any-return]
+    def round(self, seconds: float) -> float:
+        return self._ask("round", seconds)  # type: ignore[no-any-return]
 
     def _ask(self, method: str, *args: Any) -> Any:
         try:
