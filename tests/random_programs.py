@@ -72,11 +72,11 @@ def _matrix_product(a: Any, b: Any) -> Any:
 
 
 def _selected(a: Any, b: Any) -> Any:
-    return np.where(a > 0.15, a * a, np.sin(a))
+    return np.where(a > 0.1537, a * a, np.sin(a))
 
 
 def _branch(a: Any, b: Any) -> Any:
-    return sg.cond(_scalar(b) > 0.1, lambda x: np.sin(x) * _scalar(b), lambda x: x * x, a)
+    return sg.cond(_scalar(b) > 0.1037, lambda x: np.sin(x) * _scalar(b), lambda x: x * x, a)
 
 
 def _loop(a: Any, b: Any) -> Any:

@@ -100,6 +100,7 @@ PAIRS = [
     (put(put(X, cut(Y, 0, 2), 1), cut(Y, 1, 2), 1), put(X, cut(Y, 1, 2), 1)),
     (put(X, cut(X, 1, 2), 1), X),
     (put(X, Y, 0), Y),
+    (put(X, Y, 2, -1), cut(Y, 2, 3, -1)),
     (total(M), M),
     (total(total(M, 0), 0), total(M, 0, 1)),
     (total(turned(M), 0), total(M, 1)),

@@ -134,8 +134,8 @@ def update_of(node: Node) -> Node | None:
     """What is overwritten needs no writing; a part written back as it was changes nothing."""
     base, part = node.inputs
     block = written_block(node)
-    if block == whole(node.shape):
-        return part
+    if part.shape == node.shape:  # all of it, perhaps backwards
+        return slice_block(part, block)
     if part.size == 0:
         return base
     if part.op.name == "slice" and part.inputs[0] is base and _read_block(part) == block:
@@ -151,8 +151,8 @@ def update_of(node: Node) -> Node | None:
 def place_of(node: Node) -> Node | None:
     """``place(x, everywhere) -> x``; places compose; a place of zeros is zeros."""
     x = node.inputs[0]
-    if written_block(node) == whole(node.shape):
-        return x
+    if x.shape == node.shape:
+        return slice_block(x, written_block(node))
     if x.size == 0 or uniform_value(x) == 0:
         return zeros(node.array_type)
     if x.op is node.op:
