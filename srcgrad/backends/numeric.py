@@ -140,9 +140,9 @@ def polygamma(order: Any, x: Any) -> Any:
     NIST Digital Library of Mathematical Functions, 25.11.28 and 5.15.
     """
     if order == 0:
-        return x * 0 + digamma_f64(float(x))
-    s = float(order + 1)
-    shifted = float(x)
+        return x * 0 + digamma_f64(np.float64(x))
+    s = np.float64(order + 1)
+    shifted = np.float64(x)
     if shifted <= 0.0 and shifted == floor(shifted):
         return x * 0 + math.inf
     total = 0.0
