@@ -98,7 +98,7 @@ def _document(report: Report, table: Table, heading: str) -> str:
         if failures:
             parts.append("\n".join(failures))
         if case.disturbed:
-            parts.append(f"In {case.disturbed} rounds the machine had other work, too.")
+            parts.append(f"Of the rounds {case.disturbed} had other work on the machine beside them.")
     if report.imports:
         rows = [(name, duration(median(times)), duration(min(times))) for name, times in report.imports.items()]
         parts += [heading.format("import"), table(("package", "median", "min"), rows)]
