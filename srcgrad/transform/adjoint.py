@@ -122,7 +122,7 @@ def accumulate(first: Node | None, second: Node | None) -> Node | None:
     if first is None or second is None:
         return second if first is None else first
     for base, part in ((first, second), (second, first)):
-        if part.op.name == "place":
+        if part.op.name == "place" and part.inputs[0].size < part.size:
             return _add_into(base, part)
         if part.op.name == "scatter_add" and uniform_value(part.inputs[0]) == 0:
             return apply("scatter_add", base, *part.inputs[1:], **part.params)  # type: ignore[no-any-return]
