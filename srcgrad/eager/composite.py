@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from srcgrad.eager.function import LEAVES, Node, hide, rename, sequence
@@ -19,7 +19,7 @@ def composite(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
             start = next(sequence)
             result = function(*args, **kwargs)
             if isinstance(result, Tensor) and result._node is not None:
-                show_as(result._node, start, name)
+                show_as(result._node, start, name, args)
             return result
 
         return wrapped
@@ -27,7 +27,7 @@ def composite(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     return decorate
 
 
-def show_as(node: Node, start: int, name: str) -> None:
+def show_as(node: Node, start: int, name: str, operands: Iterable[Any]) -> None:
     """Rename the last node that a function recorded, and hide those before it."""
     if not start < node.seq < LEAVES:
         return
@@ -37,3 +37,6 @@ def show_as(node: Node, start: int, name: str) -> None:
             if edge is not None and start < edge.seq < LEAVES and not edge.hidden:
                 inner.append(hide(edge))
     rename(node, name)
+    node.more().shown = tuple(
+        operand._node for operand in operands if isinstance(operand, Tensor) and operand._array.dtype.kind in "fc"
+    )

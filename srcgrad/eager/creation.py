@@ -103,6 +103,8 @@ def finish(array: np.ndarray[Any, Any], requires_grad: bool) -> Tensor:
     """A new leaf on an array."""
     made = wrap(array)
     if requires_grad:
+        if array.dtype.kind not in "fc":
+            raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
         made.requires_grad = True
     if state.inference:
         made.more().inference = True

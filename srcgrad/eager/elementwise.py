@@ -50,7 +50,7 @@ asinh, acosh = _inexact("arcsinh", "asinh", "Asinh"), _inexact("arccosh", "acosh
 atanh = _inexact("arctanh", "atanh", "Atanh")
 exp, exp2, expm1 = _inexact("exp", "exp", "Exp"), _inexact("exp2", "exp2", "Exp2"), _inexact("expm1", "expm1", "Expm1")
 log, log2 = _inexact("log", "log", "Log"), _inexact("log2", "log2", "Log2")
-log10, log1p = _inexact("log10", "log10", "Log10"), _inexact("log1p", "log1p", "Log1p")
+log10, log1p = _inexact("log10", "log10", "Log10"), _inexact("log1p", "log1p", "Log1P")
 sqrt = _inexact("sqrt", "sqrt", "Sqrt")
 sigmoid = _inexact("expit", "sigmoid", "Sigmoid")
 log_sigmoid = _inexact("log_expit", "logsigmoid", "LogSigmoid")
@@ -92,6 +92,7 @@ def round(input: Any, *, decimals: int = 0) -> Any:  # noqa: A001
     return div(_rint(mul(input, scale)), scale)
 
 
+@composite("FracBackward0")
 def frac(input: Any) -> Any:
     """What is behind the point."""
     return sub(input, trunc(input).detach() if isinstance(input, Tensor) else trunc(input))
@@ -111,22 +112,38 @@ _sub = binary(_row("subtract"), "sub", "SubBackward0")
 mul = binary(_row("multiply"), "mul", "MulBackward0")
 true_divide = binary(_row("divide"), "div", "DivBackward0", inexact=True)
 add_operands, sub_operands = _add, _sub
-_rsub = binary(_row("subtract"), "sub", "RsubBackward1")
+_rsub = binary(_row("subtract"), "sub", "RsubBackward1", operands=slice(1, None))
+_FIRST, _SECOND = slice(0, 1), slice(1, None)
 
 
 def add(input: Any, other: Any, *, alpha: Any = 1) -> Any:
     """``input + alpha * other``."""
-    return _add(input, other) if alpha == 1 else _add(input, mul(other, alpha))
+    return _add(input, other) if alpha == 1 else _add_scaled(input, other, alpha)
 
 
 def sub(input: Any, other: Any, *, alpha: Any = 1) -> Any:
     """``input - alpha * other``."""
-    return _sub(input, other) if alpha == 1 else _sub(input, mul(other, alpha))
+    return _sub(input, other) if alpha == 1 else _sub_scaled(input, other, alpha)
+
+
+@composite("AddBackward0")
+def _add_scaled(input: Any, other: Any, alpha: Any) -> Any:
+    return _add(input, mul(other, alpha))
+
+
+@composite("SubBackward0")
+def _sub_scaled(input: Any, other: Any, alpha: Any) -> Any:
+    return _sub(input, mul(other, alpha))
 
 
 def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Any:
     """``other - alpha * input``."""
     return _rsub(other, input if alpha == 1 else mul(input, alpha))
+
+
+def rdiv(input: Any, other: Any) -> Any:
+    """``other / input``."""
+    return mul(reciprocal(input), other)
 
 
 def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
@@ -173,7 +190,8 @@ def _power_by_exponent(out: Any, x: Any, y: Any) -> Where:
 
 
 _power = _row("power", TABLE["power"].partials[0], _power_by_exponent)  # type: ignore[index]
-_pow_by_number = binary(_power, "pow", "PowBackward0")
+_pow_by_number = binary(_power, "pow", "PowBackward0", operands=_FIRST)
+_pow_of_number = binary(_power, "pow", "PowBackward2", operands=_SECOND)
 _pow_by_tensor = binary(_power, "pow", "PowBackward1")
 
 
@@ -181,6 +199,8 @@ def pow(input: Any, exponent: Any) -> Any:  # noqa: A001
     """The power, of or by a number or a tensor."""
     kind = type(exponent)
     if kind is not int and kind is not float:
+        if type(input) is int or type(input) is float:
+            return _pow_of_number(input, exponent)
         return _pow_by_tensor(input, exponent)
     if exponent == 2 and isinstance(input, Tensor) and input._array.dtype.kind in "fiu":
         return square(input)
@@ -214,7 +234,7 @@ fmin = binary(_row("fmin"), "fmin", "FminBackward0")
 # Clamping. Within the bounds and at them the gradient passes.
 
 _clamp = {
-    (name, node): binary(_row(name), "clamp", node)
+    (name, node): binary(_row(name), "clamp", node, operands=slice(None) if node == "ClampBackward0" else _FIRST)
     for name in ("maximum", "minimum")
     for node in ("ClampBackward0", "ClampBackward1", "ClampMinBackward0", "ClampMaxBackward0")
 }
@@ -249,7 +269,9 @@ def clamp_max(input: Any, max: Any) -> Any:  # noqa: A002
     return _clamp["minimum", "ClampMaxBackward0"](input, max)
 
 
-_relu = binary(_row("maximum", lambda out, x, y: Where(apply("greater", out, 0)), None), "relu", "ReluBackward0")
+_relu = binary(
+    _row("maximum", lambda out, x, y: Where(apply("greater", out, 0)), None), "relu", "ReluBackward0", operands=_FIRST
+)
 
 
 def relu(input: Any) -> Any:

@@ -7,6 +7,11 @@ from typing import Any
 from srcgrad.eager import dtypes
 
 
+def alias_of(dtype: Any) -> str:
+    """``Long`` for int64: how messages name dtypes."""
+    return dtypes.of(getattr(dtype, "dtype", dtype)).alias
+
+
 def not_a_tensor(name: str, value: Any, argument: str = "input", position: int = 1) -> TypeError:
     """For an argument that should be a tensor."""
     return TypeError(

@@ -11,6 +11,7 @@ own result gets it as an array with the result's version counter.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 from weakref import ref
@@ -30,10 +31,11 @@ LEAVES = 1 << 62
 
 
 class Extra:
-    """What few nodes have: hooks, and where they were recorded (anomaly detection)."""
+    """What few nodes have: hooks, where they were recorded (anomaly detection), what shows as edges of a composite."""
 
     pre_hooks: dict[int, Callable[..., Any]] | None = None
     retain: Any = None
+    shown: Edges | None = None
     post_hooks: dict[int, Callable[..., Any]] | None = None
     trace: str | None = None
 
@@ -75,7 +77,7 @@ class Node:
     def next_functions(self) -> tuple[tuple[Node | None, int], ...]:
         """The nodes that made the operands, each with the number of its output; ``(None, 0)`` for what needs no gradient."""
         found: list[tuple[Node | None, int]] = []
-        for edge in self.edges:
+        for edge in self.shown_edges():
             if edge is None:
                 found.append((None, 0))
             elif isinstance(edge, Port):
@@ -85,6 +87,12 @@ class Node:
             else:
                 found.append((edge, 0))
         return tuple(found)
+
+    def shown_edges(self) -> Edges:
+        """The edges of what PyTorch counts as operands: not indices, conditions and numbers."""
+        if self.extra is not None and self.extra.shown is not None:
+            return self.extra.shown
+        return self.edges
 
     def name(self) -> str:
         """The name of the kind of node, such as ``MulBackward0``."""
@@ -122,6 +130,9 @@ class AccumulateGrad(Node):
     def __init__(self, tensor: Any, meta: Any) -> None:
         self.edges, self.seq, self.extra = (), LEAVES + next(sequence), None
         self.tensor, self.array, self.meta = ref(tensor), tensor._array, meta
+
+    def name(self) -> str:
+        return "torch::autograd::AccumulateGrad"
 
     @property
     def variable(self) -> Any:
@@ -186,18 +197,23 @@ def modified(tensor: Any, version: int) -> RuntimeError:
 
     array, made_by = tensor._array, tensor.grad_fn
     what = f"[torch.{dtypes.of(array.dtype).alias}Tensor {list(array.shape)}]"
-    origin = "" if made_by is None else f", which is output {tensor.output_nr} of {made_by.name()},"
+    origin = "" if made_by is None else f", which is output {tensor.output_nr} of {operation(made_by)},"
     hint = (
         "the backtrace further above shows the operation that failed to compute its gradient. The variable in question was changed in "
         "there or anywhere later. Good luck!"
         if state.anomaly
         else "enable anomaly detection to find the operation that failed to compute its gradient, with "
-        "torch.autograd.set_detect_anomaly(True)."
+        "torch.autograd.set_detect_anomaly(True, check_nan=False)."
     )
     return RuntimeError(
         "one of the variables needed for gradient computation has been modified by an inplace operation: "
         f"{what}{origin} is at version {tensor._version}; expected version {version} instead. Hint: {hint}"
     )
+
+
+def operation(node: Node) -> str:
+    """What a node is the backward of: ``Mul`` for ``MulBackward0``."""
+    return re.sub(r"Backward\d*$", "", node.name())
 
 
 _kinds: dict[tuple[type[Node], str, bool], type[Node]] = {}

@@ -14,11 +14,12 @@ import numpy as np
 from srcgrad.core.op import TABLE, apply
 from srcgrad.eager import elementwise as ew
 from srcgrad.eager.anomaly import annotate
+from srcgrad.eager.composite import composite
 from srcgrad.eager.function import Edges, Node, sequence
 from srcgrad.eager.modes import ANOMALY, OFF, state
 from srcgrad.eager.operands import is_traced, to_dtype
 from srcgrad.eager.rows import Spec, bind
-from srcgrad.eager.shaping import dim_of, reshape
+from srcgrad.eager.shaping import dim_of, movedim, reshape
 from srcgrad.eager.tensor import Tensor, lift, wrap
 from srcgrad.eager.views import in_place, make_view
 
@@ -361,17 +362,20 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
     return bind(TABLE["scatter_add"], (input, part, index), {"axes": (axis,), "position": axis}, "IndexAddBackward0")  # type: ignore[no-any-return]
 
 
+@composite("TakeBackward0")
 def take(input: Any, index: Tensor) -> Any:
     """Elements by their number in row-major order."""
     return reshape(input, (-1,))[index]
 
 
+@composite("MaskedSelectBackward0")
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:
     """The elements where the mask holds, in one dimension."""
     shape = np.broadcast_shapes(input._array.shape, mask._array.shape)
     return input.expand(shape)[mask.expand(shape)]  # type: ignore[no-any-return]
 
 
+@composite("MaskedFillBackward0")
 def masked_fill(input: Any, mask: Any, value: Any) -> Any:
     """The value where the mask holds, else the input."""
     filler = to_dtype(value.item() if isinstance(value, Tensor) and value._node is None else value, input.dtype.dtype)
@@ -403,15 +407,12 @@ def triu(input: Any, diagonal: int = 0) -> Any:
 
 
 def _triangle(input: Any, mask: Any, name: str) -> Any:
-    from srcgrad.eager.composite import composite
-
-    return composite(name)(ew.where)(wrap(mask), input, 0)
+    return composite(name)(lambda x: ew.where(wrap(mask), x, 0))(input)
 
 
+@composite("DiagonalBackward0")
 def diagonal(input: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
     """The diagonal of two dimensions, as the last one."""
-    from srcgrad.eager.shaping import movedim
-
     moved = movedim(input, (dim1, dim2), (0, 1))
     rows = np.arange(max(0, -offset), max(0, min(moved.shape[0], moved.shape[1] - offset)))
     picked = _pick(moved, [wrap(rows), wrap(rows + offset)], [0, 1], "DiagonalBackward0")

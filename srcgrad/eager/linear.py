@@ -15,6 +15,7 @@ from srcgrad.eager.errors import not_a_tensor
 from srcgrad.eager.function import FREED, Edges, Node, modified, sequence
 from srcgrad.eager.modes import ANOMALY, OFF, state
 from srcgrad.eager.operands import is_traced
+from srcgrad.eager.rows import RECORDED
 from srcgrad.eager.shaping import dim_of, reshape, squeeze, unsqueeze
 from srcgrad.eager.tensor import wrap
 from srcgrad.ops.contract import cotangent_of_left, cotangent_of_right
@@ -61,7 +62,7 @@ class Product(Node):
 _kinds: dict[str, Any] = {}
 
 
-def contract(x: Any, y: Any, spec: str, name: str, evaluate: Any = None) -> Any:
+def contract(x: Any, y: Any, spec: str, name: str = "ContractBackward0", evaluate: Any = None) -> Any:
     """The sum of products that an einsum of two operands names."""
     if is_traced(x) or is_traced(y):
         return _contract(x, y, spec=spec)
@@ -87,6 +88,9 @@ def contract(x: Any, y: Any, spec: str, name: str, evaluate: Any = None) -> Any:
     if state.mode == ANOMALY:
         annotate(node)
     return made
+
+
+RECORDED["contract"] = contract
 
 
 def _evaluate(spec: str, a: Any, b: Any) -> Any:

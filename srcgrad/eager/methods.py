@@ -126,7 +126,7 @@ OPERATORS: dict[str, Function] = {
     "__mul__": ew.mul,
     "__rmul__": ew.mul,
     "__truediv__": ew.true_divide,
-    "__rtruediv__": _reflected(ew.true_divide),
+    "__rtruediv__": ew.rdiv,
     "__floordiv__": ew.floor_divide,
     "__rfloordiv__": _reflected(ew.floor_divide),
     "__mod__": ew.remainder,
@@ -204,8 +204,6 @@ def _arithmetic_in_place(function: Function, ufunc: Any) -> Function:
 
 
 def _transposed(self: Any) -> Any:
-    if len(self.shape) == 2:
-        return shaping.t(self)
     return shaping.permute(self, tuple(range(len(self.shape)))[::-1])
 
 

@@ -30,7 +30,22 @@ def _take(module: Any, names: str) -> dict[str, Any]:
     return {name: getattr(module, name) for name in names.split()}
 
 
-_METHODS_ONLY = ("float", "int", "bool", "double", "half", "long", "short", "byte", "char", "contiguous", "to", "type", "view", "expand")
+_METHODS_ONLY = (
+    "float",
+    "int",
+    "bool",
+    "double",
+    "half",
+    "long",
+    "short",
+    "byte",
+    "char",
+    "contiguous",
+    "to",
+    "type",
+    "view",
+    "expand",
+)
 _DTYPE_ALIASES = {
     "float": dtypes.float32,
     "double": dtypes.float64,

@@ -82,6 +82,8 @@ class Binary(Node):
     """A row of two operands. ``shapes`` holds theirs where an operand was broadcast, else None."""
 
     __slots__ = ("shapes",)
+    #: the operands that may be tensors
+    operands = slice(None)
     partials: tuple[Callable[..., Any] | None, Callable[..., Any] | None]
     x: Any = None
     y: Any = None
@@ -105,6 +107,9 @@ class Binary(Node):
                 raise modified(y, self.y_version)
         if self.out is not None and self.counter.count != self.out_version:
             raise modified(self.saved_out(), self.out_version)
+
+    def shown_edges(self) -> Edges:
+        return super().shown_edges()[self.operands]
 
     saved_out, adopt = Unary.saved_out, Unary.adopt
 
@@ -192,7 +197,7 @@ def unary(op: Op, name: str, node_name: str, *, inexact: bool = False) -> Functi
     return named(function, name, op)
 
 
-def binary(op: Op, name: str, node_name: str, *, inexact: bool = False) -> Function:
+def binary(op: Op, name: str, node_name: str, *, inexact: bool = False, operands: slice = slice(None)) -> Function:
     """The function of two operands that a row describes, under PyTorch's names."""
     assert op.partials is not None
     reads = partial_reads(op)
@@ -203,7 +208,8 @@ def binary(op: Op, name: str, node_name: str, *, inexact: bool = False) -> Funct
     saves_out = out_for_x or out_for_y
     slots = [name for name, flag in zip(("x", "y", "out"), (saves_x, saves_y, saves_out), strict=True) if flag]
     slots += [f"{name}_version" for name in slots] + ["counter"] * saves_out
-    kind: Any = type(node_name, (Binary,), {"__slots__": slots, "__module__": __name__, "partials": op.partials})
+    members = {"__slots__": slots, "__module__": __name__, "partials": op.partials, "operands": operands}
+    kind: Any = type(node_name, (Binary,), members)
     evaluate = op.reference
     is_recorded = any(partial is not None for partial in op.partials)
 

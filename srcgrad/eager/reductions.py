@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -12,12 +13,13 @@ from srcgrad.core.op import TABLE, apply
 from srcgrad.eager import elementwise as ew
 from srcgrad.eager.anomaly import annotate
 from srcgrad.eager.composite import composite
+from srcgrad.eager.errors import alias_of
 from srcgrad.eager.function import Edges, Node, sequence
 from srcgrad.eager.modes import ANOMALY, OFF, state
 from srcgrad.eager.operands import is_traced, to_dtype
 from srcgrad.eager.promotion import inexact_dtype, numpy_dtype, sum_dtype
 from srcgrad.eager.rows import Spec, bind
-from srcgrad.eager.shaping import dim_of, dims_of, reshape
+from srcgrad.eager.shaping import dim_of, dims_of, reshape, squeeze
 from srcgrad.eager.tensor import Tensor, wrap
 
 Dims = int | Sequence[int] | None
@@ -37,7 +39,7 @@ class Total(Node):
             cotangent = cotangent / self.count
         if len(self.axes) == len(self.spec.shape):  # as the row's rule does, at a fraction of its cost
             made = np.empty(self.spec.shape, self.spec.dtype)
-            made.fill(cotangent)
+            made.fill(cotangent.reshape(()) if cotangent.ndim else cotangent)
             return (made,)
         return self.pull_row(cotangent)
 
@@ -67,7 +69,7 @@ def mean(input: Any, dim: Dims = None, keepdim: bool = False, *, dtype: Any = No
     if dtype is None and input.dtype.kind not in "fc":
         raise RuntimeError(
             "mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. Got: "
-            f"{input.dtype.name.capitalize()}"
+            f"{alias_of(input.dtype)}"
         )
     return _total(input, dim, keepdim, input.dtype if dtype is None else numpy_dtype(dtype), is_mean=True)
 
@@ -125,7 +127,9 @@ def _reduce(row: Any, input: Any, dims: Dims, keepdim: bool, name: str) -> Any:
 def prod(input: Any, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """The product of all elements or along a dimension; of integers in int64."""
     target = sum_dtype(input.dtype) if dtype is None else numpy_dtype(dtype)
-    return _reduce(TABLE["prod"], to_dtype(input, numpy_dtype(target)), dim, keepdim, "ProdBackward0")
+    return _reduce(
+        TABLE["prod"], to_dtype(input, numpy_dtype(target)), dim, keepdim, f"ProdBackward{int(dim is not None)}"
+    )
 
 
 # Extrema
@@ -180,9 +184,14 @@ def _picked(name: str, input: Any, dim: int, indices: Any, keepdim: bool) -> Ext
     """The elements at indices that were found along a dimension."""
     from srcgrad.eager.indexing import gather
 
-    values = composite(f"{name.capitalize()}Backward0")(gather)(input, dim, indices)
+    @composite(f"{name.capitalize()}Backward0")
+    def pick(x: Any) -> Any:
+        found = gather(x, dim, indices)
+        return found if keepdim else squeeze(found, dim)
+
+    values = pick(input)
     if not keepdim:
-        values, indices = values.squeeze(dim), indices.squeeze(dim)
+        indices = squeeze(indices, dim)
     return _return_types[name](values, indices)  # type: ignore[call-arg]
 
 
@@ -262,12 +271,17 @@ def kthvalue(input: Any, k: int, dim: int = -1, keepdim: bool = False) -> Any:
 def median(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     """The (lower) middle element; along a dimension with its index."""
     if dim is None:
-        flat = reshape(input, (-1,))
-        return flat[argsort(flat)[(flat.shape[0] - 1) // 2]]
+        return _median(input)
     axis = dim_of(dim, len(input.shape))
     middle = (input.shape[axis] - 1) // 2
     indices = argsort(input, axis)[(slice(None),) * axis + (slice(middle, middle + 1),)]
     return _picked("median", input, axis, indices, keepdim)
+
+
+@composite("MedianBackward0")
+def _median(input: Any) -> Any:
+    flat = reshape(input, (-1,))
+    return flat[argsort(flat)[(flat.shape[0] - 1) // 2]]
 
 
 # Running sums and products
@@ -298,6 +312,8 @@ def _along(name: str, input: Any, dim: int, dtype: Any) -> Any:
 
 # Spread and size
 
+_NO_FREEDOM = "std(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor (input numel divided by output numel)."
+
 
 @composite("VarBackward0")
 def var(
@@ -312,6 +328,8 @@ def var(
     count = math.prod([input.shape[axis] for axis in axes])
     far = ew.square(ew.sub(input, mean(input, axes, True))) if axes else ew.sub(input, input)
     freedom = count - correction
+    if freedom <= 0:
+        warnings.warn(_NO_FREEDOM, UserWarning, stacklevel=5)
     total = sum(far, axes or None, keepdim)
     return ew.div(total, freedom if freedom > 0 else 0.0)
 

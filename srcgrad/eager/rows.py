@@ -5,7 +5,7 @@ This is the general way. Functions that are called all the time have a faster on
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,10 +38,10 @@ class Spec:
 class Saved:
     """A tensor that a rule reads, with the version that it had."""
 
-    __slots__ = ("tensor", "version")
+    __slots__ = ("dtype", "tensor", "version")
 
     def __init__(self, tensor: Tensor) -> None:
-        self.tensor, self.version = tensor, tensor._version
+        self.tensor, self.version, self.dtype = tensor, tensor._version, tensor._array.dtype
 
     def get(self) -> Tensor:
         """The tensor; raises where it was freed or overwritten."""
@@ -82,6 +82,11 @@ class RowNode(Node):
     def pull_recorded(self, cotangent: Any, edges: Edges) -> Sequence[Any]:
         return self._apply(cotangent, edges, self._values())
 
+    def shown_edges(self) -> Edges:
+        if self.extra is not None and self.extra.shown is not None:
+            return self.extra.shown
+        return tuple(edge for edge, part in zip(self.edges, self.saved[1:], strict=True) if part.dtype.kind in "fc")
+
     def adopt(self, array: Any, counter: Any) -> None:
         out = self.saved[0]
         if type(out) is Saved:
@@ -121,6 +126,10 @@ def node_kind(name: str) -> type[RowNode]:
     return kind
 
 
+#: Rows that have a recording function of their own, which takes the operands and the params.
+RECORDED: dict[str, Callable[..., Any]] = {}
+
+
 def bind(op: Op, args: Sequence[Any], params: dict[str, Any], name: str | None = None) -> Any:
     """Apply a row to tensors (and arrays and numbers): no promotion, one node."""
     operands = [lift(arg) for arg in args]
@@ -151,8 +160,11 @@ def _evaluate(op: Op, arrays: list[Any], params: dict[str, Any]) -> Any:
 
 
 def _save(op: Op, operands: list[Tensor], made: list[Tensor], edges: Edges) -> list[Any]:
-    reads = partial_reads(op) if op.partials is not None else adjoint_reads(op, len(operands))
-    needed = _NONE.union(*(found or _NONE for found, edge in zip(reads, edges, strict=True) if edge is not None))
+    if op.partials is not None:
+        reads = [found for found, edge in zip(partial_reads(op), edges, strict=True) if edge is not None]
+    else:  # an adjoint gives the cotangents of all operands, wanted or not
+        reads = list(adjoint_reads(op, len(operands)))
+    needed = _NONE.union(*(found or _NONE for found in reads))
     saved: list[Any] = [Spec(tensor._array.shape, tensor._array.dtype) for tensor in (made[0], *operands)]
     if len(made) > 1:
         saved[0] = tuple(Saved(_detached(tensor)) for tensor in made)

@@ -10,6 +10,7 @@ import numpy as np
 
 from srcgrad.core.op import TABLE, Op, apply
 from srcgrad.eager.anomaly import annotate
+from srcgrad.eager.composite import composite, show_as
 from srcgrad.eager.function import Edges, Node, Port, sequence
 from srcgrad.eager.modes import ANOMALY, OFF, state
 from srcgrad.eager.operands import is_traced, to_dtype
@@ -251,6 +252,7 @@ def expand_as(input: Any, other: Any) -> Any:
 broadcast_to = expand
 
 
+@composite("RepeatBackward0")
 def repeat(input: Any, *sizes: Any) -> Any:
     """Copies side by side, as often as each dimension says."""
     counts = tuple(sizes[0] if len(sizes) == 1 and not isinstance(sizes[0], int) else sizes)
@@ -303,9 +305,7 @@ def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
     start = next(sequence)
     made = _joined([unsqueeze(tensor, place) for tensor in tensors], place, "StackBackward0")
     if isinstance(made, Tensor) and made._node is not None:
-        from srcgrad.eager.composite import show_as
-
-        show_as(made._node, start, "StackBackward0")
+        show_as(made._node, start, "StackBackward0", tensors)
     return made
 
 
@@ -402,6 +402,7 @@ def flip(input: Any, *dims: Any) -> Any:
     )
 
 
+@composite("RollBackward0")
 def roll(input: Any, shifts: Any, dims: Any = None) -> Any:
     """Elements moved along dimensions; what leaves at the end comes back at the front."""
     if dims is None:

@@ -391,7 +391,16 @@ class Tensor:
 
     @property
     def _version(self) -> int:
-        return 0 if self._counter is None else self._counter.count
+        counter = self._counter
+        if counter is not None:
+            return counter.count
+        if self._meta is not None and self._meta.inference:
+            raise RuntimeError(
+                "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference mode in computation "
+                "tracked by autograd. To work around this, you can make a clone to get a normal tensor and use it in autograd, or use "
+                "`torch.no_grad()` instead of `torch.inference_mode()`."
+            )
+        return 0
 
     def is_inference(self) -> bool:
         """Whether it was made in inference mode."""
@@ -411,9 +420,10 @@ class Tensor:
         return ArrayType(self._array.shape, self._array.dtype)
 
     def __sg_bind__(self, op: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:
-        from srcgrad.eager.rows import bind
+        from srcgrad.eager.rows import RECORDED, bind
 
-        return bind(op, args, params)
+        recorded = RECORDED.get(op.name)
+        return bind(op, args, params) if recorded is None else recorded(*map(lift, args), **params)
 
     def __sg_lift__(self, value: Any) -> Tensor:
         return lift(value)

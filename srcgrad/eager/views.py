@@ -16,7 +16,7 @@ import numpy as np
 
 from srcgrad.eager import dtypes
 from srcgrad.eager.anomaly import annotate
-from srcgrad.eager.function import AccumulateGrad, Edges, Node, Port, sequence
+from srcgrad.eager.function import AccumulateGrad, Edges, Node, Port, operation, sequence
 from srcgrad.eager.modes import ANOMALY, OFF, state
 from srcgrad.eager.storage import Meta, Replay, Version
 from srcgrad.eager.tensor import Tensor, new, wrap
@@ -71,9 +71,10 @@ class Overwritten(Node):
     __slots__ = ()
 
     def pull(self, cotangent: Any, edges: Edges) -> Sequence[Any]:
-        return (None,)
+        return (np.zeros_like(cotangent),)
 
-    pull_recorded = pull
+    def pull_recorded(self, cotangent: Any, edges: Edges) -> Sequence[Any]:
+        return (wrap(np.zeros_like(cotangent._array)),)
 
 
 ZeroBackward0 = type("ZeroBackward0", (Overwritten,), {"__slots__": ()})
@@ -183,7 +184,7 @@ def check_change(tensor: Tensor) -> None:
 def _maker(node: Node | None) -> str:
     if isinstance(node, Port):
         node = node.node
-    return "" if node is None else node.name()
+    return "" if node is None else operation(node)
 
 
 def write(tensor: Tensor, value: Any) -> None:

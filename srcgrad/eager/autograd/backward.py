@@ -75,7 +75,7 @@ def grad(
     targets = [_node_of(tensor) for tensor in wrt]
     captured = _run(roots, gradients, retain_graph, create_graph, targets, accumulate=False)
     found: list[Tensor | None] = []
-    for tensor, target in zip(wrt, targets, strict=True):
+    for number, (tensor, target) in enumerate(zip(wrt, targets, strict=True)):
         cotangent = captured.get(target)
         if cotangent is None:
             if materialize_grads:
@@ -83,8 +83,8 @@ def grad(
                 continue
             if not allow_unused:
                 raise RuntimeError(
-                    "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if this is "
-                    "the desired behavior."
+                    f"The differentiated Tensor at index {number} appears to not have been used in the graph. Set allow_unused=True "
+                    "if this is the desired behavior."
                 )
             found.append(None)
         else:
