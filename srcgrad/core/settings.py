@@ -27,6 +27,10 @@ class Settings:
     stack_bytes: int = 16384
     #: contractions of at least this many multiplications go to the matrix product's micro-kernel
     product_size: int = 16384
+    #: bytes of intermediates that a block of rows may take (they share L2 with the weights; most shrink further)
+    block_bytes: int = 655360
+    #: estimated cycles from which a loop is worth forking threads for
+    parallel_cycles: int = 60000
     #: graphs up to this many statements have their axis orders searched exactly
     exact_search: int = 400
 

@@ -21,6 +21,7 @@ from srcgrad.schedule.axes import choose_unrolled, inner_programs, merge_axes
 from srcgrad.schedule.cost import accumulator_cost, crossing_cost, leaf_cost, loop_overhead
 from srcgrad.schedule.dependence import Dependences, dependences
 from srcgrad.schedule.ir import AnyStatement, Axis, Block, Loop, Program, Statement
+from srcgrad.schedule.tile import tile
 from srcgrad.schedule.prune import prune
 from srcgrad.schedule.recompute import recompute
 
@@ -28,9 +29,10 @@ Fixed = frozenset[Axis]
 Group = tuple[AnyStatement, ...]
 
 
-def fuse(program: Program) -> Program:
+def fuse(program: Program, threads: int = 1) -> Program:
     """Give a program, and every program inside its regions, a tree of loops."""
     merge_axes(program)
+    tile(program, threads)
     choose_unrolled(program)
     _fuse(program)
     recompute(program)

@@ -1,0 +1,193 @@
+"""Blocks: the axis that most products share is cut in two, so that a block's intermediates stay in cache.
+
+    for n: h = x[n] @ w1 ... gradients                       for block:      (the outer part: one loop holds forward and backward)
+                                                   ->           for row in block:  (the inner part: rows of the products)
+
+Products take whole blocks of rows, so without blocks every product is a phase of its own over whole arrays. With them the outer part of the axis is an
+ordinary loop that all phases share; values of the program lose it from their storage, and gradients of weights become accumulators over blocks. Values whose
+dimension is cut are the same memory under one more dimension.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from srcgrad.core.settings import settings
+from srcgrad.schedule.axes import inner_programs
+from srcgrad.schedule.ir import (
+    Affine,
+    AnyStatement,
+    Apply,
+    Axis,
+    Convert,
+    Dynamic,
+    Expr,
+    Index,
+    Load,
+    Program,
+    Statement,
+    Value,
+    children,
+    substitute_expr,
+    substitute_index,
+)
+
+#: rows of the smallest block
+SMALLEST = 16
+
+
+def tile(program: Program, threads: int) -> None:
+    """Cut the axis that most products share, in this program and in those inside its regions."""
+    for statement in program.statements:
+        for inner in inner_programs(statement):
+            tile(inner, threads)
+    cut = choose_cut(program, threads)
+    if cut is not None:
+        _Cut(program, *cut).apply()
+
+
+def choose_cut(program: Program, threads: int) -> tuple[Axis, int] | None:
+    """The class of axes to cut and the length of a block; None where nothing is gained."""
+    products = [s for s in program.statements if isinstance(s, Statement) and s.product is not None]
+    shared: dict[Axis, int] = {}
+    for statement in products:
+        for axis in statement.product_classes:
+            shared[axis] = shared.get(axis, 0) + 1
+    for axis in sorted(shared, key=lambda a: (-shared[a], -a.extent)):
+        if shared[axis] < 3 or axis.extent < 4 * SMALLEST or not _is_cuttable(program, axis):
+            continue
+        block = _block_length(program, axis, threads)
+        if block is not None:
+            return axis, block
+    return None
+
+
+def _block_length(program: Program, axis: Axis, threads: int) -> int | None:
+    row = 0
+    for value in _written(program):
+        if any(a is not None and a.find() is axis for a in value.axes):
+            size = value.dtype.itemsize
+            for extent in value.shape:
+                size *= extent
+            row += size // axis.extent
+    most = min(axis.extent // max(threads, 1), max(SMALLEST, settings.block_bytes // max(row, 1)))
+    for block in range(most, SMALLEST - 1, -1):
+        if axis.extent % block == 0:
+            return block if block < axis.extent else None
+    return None
+
+
+def _written(program: Program) -> list[Value]:
+    return list({v: None for s in program.statements for v in s.writes()})
+
+
+def _is_cuttable(program: Program, axis: Axis) -> bool:
+    """Whether every use of the axis is a plain one: no value with it is touched at other indices, or as a whole."""
+    for statement in program.statements:
+        for value, index in _accesses(statement):
+            for dim, own in enumerate(value.axes):
+                if own is None or own.find() is not axis:
+                    continue
+                part = index[dim] if index is not None else None
+                if not (isinstance(part, Affine) and part.axis is axis) and value.role != "input":
+                    return False
+                if value.mutable or value.role == "constant":
+                    return False
+    return not any(
+        own is not None and own.find() is axis
+        for statement in program.statements
+        if inner_programs(statement)
+        for value in (*statement.writes(), *(load.value for load in statement.reads()))
+        for own in value.axes
+    )
+
+
+def _accesses(statement: AnyStatement) -> list[tuple[Value, tuple[Index, ...] | None]]:
+    indexed = isinstance(statement, Statement)
+    found: list[tuple[Value, tuple[Index, ...] | None]] = [
+        (load.value, load.index if indexed else None) for load in statement.reads()
+    ]
+    found += [(value, statement.index if isinstance(statement, Statement) else None) for value in statement.writes()]
+    return found
+
+
+class _Cut:
+    """Rewrites a program with one class of axes replaced by an outer and an inner part."""
+
+    def __init__(self, program: Program, axis: Axis, block: int) -> None:
+        self.program = program
+        self.axis = axis
+        self.outer, self.inner = Axis(axis.extent // block, axis.name), Axis(block, axis.name)
+        self.whole = Affine(((self.outer, block), (self.inner, 1)))
+        self.cut: dict[Value, int] = {}
+
+    def apply(self) -> None:
+        own = set(_written(self.program))
+        for statement in self.program.statements:
+            for value, _ in _accesses(statement):
+                if value not in self.cut:
+                    self.mark(value, own)
+        for value, dim in self.cut.items():
+            value.shape = (*value.shape[:dim], self.outer.extent, self.inner.extent, *value.shape[dim + 1 :])
+            value.axes = (*value.axes[:dim], self.outer, self.inner, *value.axes[dim + 1 :])
+        for statement in self.program.statements:
+            if isinstance(statement, Statement):
+                self.rewrite(statement)
+
+    def mark(self, value: Value, own: set[Value]) -> None:
+        """Cut a value's dimension where all of its uses are at the axis's own index."""
+        dims = [dim for dim, a in enumerate(value.axes) if a is not None and a.find() is self.axis]
+        uses = [i for s in self.program.statements for v, i in _accesses(s) if v is value]
+        if len(dims) != 1 or (value not in own and value.role != "temporary"):
+            return
+        (dim,) = dims
+        if all(index is not None and getattr(index[dim], "axis", None) is self.axis for index in uses):
+            self.cut[value] = dim
+
+    def rewrite(self, statement: Statement) -> None:
+        if not any(axis.find() is self.axis for axis in statement.axes):
+            return
+        target_index = [substitute_index(index, {self.axis: self.whole}) for index in statement.index]
+        assert all(index is not None for index in target_index)
+        statement.index = self.expand(statement.target, tuple(target_index))  # type: ignore[arg-type]
+        statement.expr = self.rewrite_expr(statement.expr)
+        if statement.key is not None:
+            statement.key = self.rewrite_expr(statement.key)
+        statement.axes = _replaced(statement.axes, self.axis, (self.outer, self.inner))
+        statement.reduced = _replaced(statement.reduced, self.axis, (self.outer, self.inner))
+        if statement.product is not None:
+            rows, cols, depth = (self.inner if a.find() is self.axis else a for a in statement.product)
+            statement.product = (rows, cols, depth)
+        statement.settle()
+
+    def rewrite_expr(self, expr: Expr) -> Expr:
+        new = substitute_expr(expr, {self.axis: self.whole})
+        assert new is not None
+        return _map_loads(new, lambda load: Load(load.value, self.expand(load.value, load.index)))
+
+    def expand(self, value: Value, index: tuple[Index, ...]) -> tuple[Index, ...]:
+        """The index into a value one of whose dimensions was cut."""
+        dim = self.cut.get(value)
+        if dim is None:
+            return index
+        return (*index[:dim], Affine.of(self.outer), Affine.of(self.inner), *index[dim + 1 :])
+
+
+def _replaced(axes: tuple[Axis, ...], axis: Axis, parts: tuple[Axis, Axis]) -> tuple[Axis, ...]:
+    found: list[Axis] = []
+    for one in axes:
+        found += parts if one.find() is axis else (one,)
+    return tuple(found)
+
+
+def _map_loads(expr: Expr, function: Callable[[Load], Load]) -> Expr:
+    if isinstance(expr, Load):
+        inner = tuple(
+            Dynamic(_map_loads(i.expr, function)) if isinstance(i, Dynamic) else i for i in function(expr).index
+        )
+        return Load(expr.value, inner)
+    new = [_map_loads(child, function) for child in children(expr)]
+    if isinstance(expr, Apply):
+        return replace(expr, args=tuple(new))
+    return replace(expr, arg=new[0]) if isinstance(expr, Convert) else expr
