@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -192,7 +193,7 @@ def _changed_type(what: str, path: str, before: ArrayType, after: ArrayType) -> 
 
 
 def _names(stem: str, value: Any) -> list[str]:
-    return [stem + path for path in tree.paths(value)]
+    return [re.sub(r"\W+", "_", stem + path).rstrip("_") for path in tree.paths(value)]
 
 
 def _known_index(name: str, value: Any) -> int | None:

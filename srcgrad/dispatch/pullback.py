@@ -23,6 +23,10 @@ from srcgrad.transform.rewrite import zeros
 from srcgrad.transform.simplify import simplify
 
 
+class Vjp(Jit):
+    """The function of `vjp`: messages call it so."""
+
+
 def vjp(function: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     """The function's value, and its pullback: from a cotangent of the value to a tuple with one for each primal.
 
@@ -53,13 +57,13 @@ def _compiled_pair(function: Callable[..., Any], has_aux: bool) -> tuple[Jit, Ji
     def transposed(cotangent: Any, *primals: Any) -> Any:
         return vjp(function, *primals, has_aux=has_aux)[1](cotangent)
 
-    return Jit(function, Options()), Jit(transposed, Options())
+    return Vjp(function, Options()), Jit(transposed, Options())
 
 
 def _traced_vjp(
     function: Callable[..., Any], primals: tuple[Any, ...], has_aux: bool, handle: type[Tracer]
 ) -> tuple[Any, ...]:
-    transform = Jit(function, Options())
+    transform = Vjp(function, Options())
     arguments = Arguments(transform.parameters, primals, {})
     leaves = differentiated_leaves(transform, arguments, tuple(range(len(primals))))
     traced = transform.trace(arguments)
