@@ -47,10 +47,32 @@ def sort(out: Buffer, x: Buffer, before: int, length: int, after: int) -> None:
 
 @_library
 def argsort(out: Buffer, x: Buffer, before: int, length: int, after: int) -> None:
-    """The stable order that sorts, NaN last."""
+    """The stable order that sorts, NaN last: a merge sort from the bottom up.
+
+    Written out because Numba's own takes 0.9 s to compile, in each program that sorts, and this 0.25 s.
+    """
+    order, merged = np.empty(length, np.int64), np.empty(length, np.int64)
     for i in range(before):
         for k in range(after):
-            line = np.array([x[i, j, k] for j in range(length)])
-            order = np.argsort(line, kind="mergesort")
+            for j in range(length):
+                order[j] = j
+            width = 1
+            while width < length:
+                for start in range(0, length, 2 * width):
+                    left, middle = start, min(start + width, length)
+                    right, end = middle, min(start + 2 * width, length)
+                    for j in range(start, end):
+                        take_right = left == middle
+                        if right < end and not take_right:
+                            a, b = x[i, order[left], k], x[i, order[right], k]
+                            take_right = b < a or (a != a and b == b)  # noqa: PLR0124  NaN
+                        if take_right:
+                            merged[j] = order[right]
+                            right += 1
+                        else:
+                            merged[j] = order[left]
+                            left += 1
+                order, merged = merged, order
+                width *= 2
             for j in range(length):
                 out[i, j, k] = order[j]
