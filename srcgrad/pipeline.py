@@ -45,8 +45,12 @@ class Executable:
     def __init__(self, graph: Graph, *, fast_math: bool = True) -> None:
         from srcgrad.backends.module import emit_module
 
-        program = fuse(lower(graph))
-        storage = assign_storage(program)
+        from srcgrad.backends.threads import limit, provide
+
+        provide()
+        threads = limit()
+        program = fuse(lower(graph), threads)
+        storage = assign_storage(program, threads)
         module = emit_module(program, storage, graph.name, fast_math=fast_math)
         self.graph = graph
         self.module = module

@@ -1,7 +1,7 @@
 """The array that emitted code computes with: a bare pointer whose dtype and shape are part of its type.
 
 Strides are constants, there is no bounds check and no wrap-around of negative indices: ``x[n, j]`` in the source is one address computation. Buffers
-are views of NumPy arrays (`view`), stack memory that LLVM may keep in registers (`local`), or parts of one workspace (`part`). They are passed to
+are views of NumPy arrays (`view`), stack memory that LLVM may keep in registers (`local`), or parts of one workspace (`part_of`). They are passed to
 kernels compiled with ``noalias=True``, so that LLVM may assume that two of them never overlap.
 """
 
@@ -154,8 +154,8 @@ def local(typingctx: Any, dtype: Any, shape: Any) -> Any:
 
 
 @intrinsic(prefer_literal=True)
-def part(typingctx: Any, workspace: Any, offset: Any, dtype: Any, shape: Any) -> Any:
-    """``part(workspace, offset, float32, (n, m))``: a buffer at a byte offset of the workspace, an array of bytes."""
+def part_of(typingctx: Any, workspace: Any, offset: Any, dtype: Any, shape: Any) -> Any:
+    """``part_of(workspace, offset, float32, (n, m))``: a buffer at a byte offset of the workspace, an array of bytes."""
     extents, start = _literals(shape), getattr(offset, "literal_value", None)
     if extents is None or start is None or not isinstance(workspace, types.Array):
         return None
@@ -179,6 +179,21 @@ def reshaped(typingctx: Any, buffer: Any, shape: Any) -> Any:
         return None
     result = Buffer(buffer.dtype, extents)
     return result(buffer, shape), lambda context, builder, sig, args: args[0]
+
+
+@intrinsic
+def own_part(typingctx: Any, target: Any, others: Any, part: Any) -> Any:
+    """The buffer that a part accumulates into: the target itself for part 0, row ``part - 1`` of the others' for the rest."""
+    if not isinstance(target, Buffer) or not isinstance(others, Buffer):
+        return None
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        first, rows, number = args
+        index = ir.IntType(64)
+        offset = builder.mul(builder.sub(number, ir.Constant(index, 1)), ir.Constant(index, target.size))
+        return builder.select(builder.icmp_signed("==", number, ir.Constant(index, 0)), first, builder.gep(rows, [offset]))
+
+    return target(target, others, types.int64), codegen
 
 
 @intrinsic

@@ -14,8 +14,11 @@ import os
 import sys
 import tempfile
 import types
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from srcgrad.backends.module import Module
 from srcgrad.core.settings import settings
@@ -33,7 +36,24 @@ def build(module: Module) -> Any:
     entry = getattr(namespace, module.name)
     if settings.cache_dir:
         _enable_cache(entry, path)
-    return entry
+    return _with_workspace(entry, module.workspace_bytes) if module.workspace_bytes else entry
+
+
+def _with_workspace(entry: Any, size: int) -> Callable[..., Any]:
+    """The entry with a workspace for every call under way: made once, used again, never by two calls at a time."""
+    free: list[Any] = []
+
+    def call(*arguments: Any) -> Any:
+        try:
+            workspace = free.pop()
+        except IndexError:
+            workspace = np.empty(size, np.uint8)
+        try:
+            return entry(*arguments, workspace)
+        finally:
+            free.append(workspace)
+
+    return call
 
 
 def _source_file(module: Module) -> Path:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from collections import Counter
 from typing import Any
 
 import numpy as np
 
 from srcgrad.backends.expressions import Expressions
+from srcgrad.backends.split import split_loop
 from srcgrad.backends.writer import Names, Writer
 from srcgrad.core.location import Location
 from srcgrad.schedule.axes import inner_programs
@@ -46,7 +48,8 @@ WIDTH = 72
 class Emitter:
     """Writes the body of one kernel."""
 
-    def __init__(self, program: Program, storage: Storage) -> None:
+    def __init__(self, program: Program, storage: Storage, function_name: str) -> None:
+        self.function_name = function_name
         self.program = program
         self.places = storage.places
         self.names = Names()
@@ -58,6 +61,12 @@ class Emitter:
         self.held: dict[tuple[Value, str], str] = {}
         #: element of an array that the loop at hand accumulates in a variable
         self.accumulators: dict[tuple[Value, str], str] = {}
+        #: how many parts a split loop has at most, and the functions of such loops
+        self.threads = storage.threads
+        self.partials = storage.partials
+        self.parts: list[str] = []
+        #: the split loop whose function is being written
+        self.inside: Loop | None = None
         #: single-use values whose expression stands in for them, and the values that it reads
         self.pending: dict[tuple[Value, tuple[int, ...]], tuple[str, set[Value]]] = {}
         #: variables that need no assignment: another variable, or a number, stands for them
@@ -90,8 +99,8 @@ class Emitter:
         """An element of an array, as text."""
         place = self.place(value)
         kept = [index[dim] for dim in place.kept]
-        name, parts = self.name(value), []
-        shape: list[int] = []
+        name, lead, shape = self.array(value)
+        parts = list(lead)
         position = 0
         merged = False
         while position < len(kept):
@@ -110,6 +119,16 @@ class Emitter:
         if merged:
             name = self.alias(value, tuple(shape))
         return f"{name}[{', '.join(parts) or '0'}]"
+
+    def array(self, value: Value) -> tuple[str, list[str], list[int]]:
+        """The name of an array, and the leading index and extent where every part of a split loop has its own."""
+        name = self.name(value)
+        if self.inside is not None and value in self.partials and self.place(value).within is not self.inside:
+            return f"{name}_own", [], []
+        place = self.place(value)
+        if place.within is not None and place.kind == "workspace":
+            return name, ["part"], [self.threads]
+        return name, [], []
 
     def load(self, load: Load) -> str:
         value = load.value
@@ -147,10 +166,17 @@ class Emitter:
                 while position + len(run) < len(items) and isinstance(items[position + len(run)], Start):
                     run.append(items[position + len(run)])  # type: ignore[arg-type]
                 position += len(run)
-                self.reduction(run, items[position])
+                loop = items[position]
+                assert isinstance(loop, Loop)
+                if loop.parallel:
+                    split_loop(self, loop, run)
+                else:
+                    self.reduction(run, loop.axis, lambda loop=loop: self.loop(loop.axis, lambda: self.block(loop.body)))  # type: ignore[misc]
                 position += 1
                 continue
-            if isinstance(entry, Loop):
+            if isinstance(entry, Loop) and entry.parallel:
+                split_loop(self, entry, [])
+            elif isinstance(entry, Loop):
                 self.loop(entry.axis, lambda body=entry.body: self.block(body))  # type: ignore[misc]
             elif isinstance(entry, Statement):
                 self.statement(entry, block, position)
@@ -160,7 +186,7 @@ class Emitter:
                 self.region(entry)
             position += 1
 
-    def loop(self, axis: Axis, body: Any) -> None:
+    def loop(self, axis: Axis, body: Any, bounds: str = "") -> None:
         if axis.unrolled:
             for turn in range(axis.extent):
                 self.expressions.fixed[axis] = turn
@@ -176,19 +202,18 @@ class Emitter:
         )
         if name:
             self.expressions.axis_names[axis] = name
-        with self.out.block(f"for {self.expressions.axis_names[axis]} in range({axis.extent}):"):
+        with self.out.block(f"for {self.expressions.axis_names[axis]} in range({bounds or axis.extent}):"):
             body()
         self.held.clear()
 
-    def reduction(self, starts: list[Start], loop: Item) -> None:
+    def reduction(self, starts: list[Start], axis: Axis, loop: Callable[[], None]) -> None:
         """Accumulators and the loop that fills them. One element of an array is accumulated in a variable and stored once."""
-        assert isinstance(loop, Loop)
         single = [start for start in starts if self.is_one_element(start)]
         before = dict(self.accumulators)
         for start in single:
             self.nest(start.axes, lambda start=start: self.hold_accumulator(start))  # type: ignore[misc]
         self.starts(starts)
-        self.loop(loop.axis, lambda: self.block(loop.body))
+        loop()
         finished = {key: name for key, name in self.accumulators.items() if key not in before}
         self.accumulators = before
         for (value, element), name in finished.items():
@@ -305,28 +330,27 @@ class Emitter:
         value = statement.target
         target = self.target(value, statement.index)
         self.forget(value)
-        comment = self.comment(statement.location)
-        match statement.combine:
-            case "add" if value.dtype in (np.float32, np.float64, np.int64):
-                self.out.line(f"{target} += {text}", comment)
-            case "multiply" if value.dtype in (np.float32, np.float64, np.int64):
-                self.out.line(f"{target} *= {text}", comment)
-            case "add":
-                self.out.line(
-                    f"{target} = {self.expressions.cast(f'{target} + {text}', value.dtype, value.dtype)}", comment
-                )
-            case "multiply":
-                self.out.line(
-                    f"{target} = {self.expressions.cast(f'{target} * ({text})', value.dtype, value.dtype)}", comment
-                )
+        assert statement.combine is not None
+        self.fold(target, text, statement.combine, value.dtype, self.comment(statement.location))
+
+    def fold(self, target: str, text: str, combine: str, dtype: np.dtype[Any], comment: str = "") -> None:
+        """One step of a reduction."""
+        plain = dtype in (np.float32, np.float64, np.int64)
+        match combine:
+            case "add" | "multiply":
+                sign = "+" if combine == "add" else "*"
+                if plain:
+                    self.out.line(f"{target} {sign}= {text}", comment)
+                else:
+                    whole = f"{target} {sign} ({text})"
+                    self.out.line(f"{target} = {self.expressions.cast(whole, np.dtype(np.int64), dtype)}", comment)
             case "maximum" | "minimum":
-                function = self.expressions.function(str(statement.combine), value.dtype)
+                function = self.expressions.function(combine, dtype)
                 self.out.line(f"{target} = {function}({target}, {text})", comment)
             case "or" | "and":
-                sign = "|" if statement.combine == "or" else "&"
-                self.out.line(f"{target} {sign}= {text}", comment)
+                self.out.line(f"{target} {'|' if combine == 'or' else '&'}= {text}", comment)
             case _:
-                raise AssertionError(statement.combine)
+                raise AssertionError(combine)
 
     def arg_update(self, statement: Statement) -> None:
         """First extremum wins, a NaN wins over all: NumPy's argmax and argmin."""
@@ -402,7 +426,11 @@ class Emitter:
                     fixed.append((axis, coefficient))
             start = start.plus(Affine(tuple(fixed), part.const).scaled(stride))
             stride *= extent
-        text = f"at({self.name(value)}, {self.expressions.affine(start)})"
+        name, lead, _ = self.array(value)
+        offset = self.expressions.affine(start)
+        if lead:
+            offset = f"part * {stride}" if offset == "0" else f"part * {stride} + {offset}"
+        text = f"at({name}, {offset})"
         return text, (strides[axes[0]], strides[axes[1]])
 
     def library(self, call: LibraryCall) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,14 +17,14 @@ from srcgrad.schedule.storage import Storage
 _TYPES = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64")
 #: names that the frame of a module uses
 _RESERVED = (
-    *("np", "view", "local", "part", "reshaped", "at", "product", "kernel", "entry", "workspace", "inf", "nan"),
+    *("np", "view", "local", "part", "parts", "part_of", "own_part", "fork", "thread_count", "reshaped", "at", "product", "kernel", "entry", "workspace", "inf", "nan"),
     *(*_TYPES, "complex64", "complex128", "boolean"),
 )
 
 
 @dataclass(frozen=True)
 class Module:
-    """Source text and what a caller has to know of it: the entry's arguments are inputs, then constants."""
+    """Source text and what a caller has to know of it: the entry's arguments are inputs, constants, and a workspace if it needs one."""
 
     name: str
     source: str
@@ -36,7 +37,7 @@ class Module:
 def emit_module(program: Program, storage: Storage, name: str, *, fast_math: bool = True) -> Module:
     """The module of a scheduled program."""
     name = name if name.isidentifier() else "f"
-    emitter = Emitter(program, storage)
+    emitter = Emitter(program, storage, name)
     for reserved in (name, f"{name}_kernel", *_RESERVED):
         emitter.names.reserve(reserved)
     for value in (*program.inputs, *program.outputs):
@@ -51,9 +52,14 @@ def emit_module(program: Program, storage: Storage, name: str, *, fast_math: boo
     out = Writer()
     _imports(out, emitter)
     parameters = [emitter.name(v) for v in (*program.inputs, *constants)]
-    kernel_parameters = [*parameters, *(emitter.name(v) for v in arrays)]
     if storage.workspace_bytes:
-        kernel_parameters.append("workspace")
+        parameters.append("workspace")
+    kernel_parameters = [*parameters, *(emitter.name(v) for v in arrays)]
+    for text in emitter.parts:
+        out.line(f"@kernel(fast_math={fast_math})")
+        out.lines += text.splitlines()
+        out.line("")
+        out.line("")
     out.line(f"@kernel(fast_math={fast_math})")
     with out.block(f"def {name}_kernel({', '.join(kernel_parameters)}):"):
         _locals(out, emitter, storage)
@@ -102,11 +108,14 @@ def _imports(out: Writer, emitter: Emitter) -> None:
             exported = vecmath.lookup(function, np.dtype(dtype))
             _import(imported, vecmath.FUNCTIONS[exported].__module__, exported, name)
     dtypes = {v.dtype.name for v in emitter.places if emitter.places[v].kind in ("stack", "workspace")}
+    dtypes |= {v.dtype.name for v in emitter.partials}
     out.line("import numpy as np")
-    numba_types = sorted(casts | {_numba_name(d) for d in dtypes})
+    numba_types = sorted(casts | {numba_name(d) for d in dtypes})
     if numba_types:
         out.line(f"from numba import {', '.join(numba_types)}")
-    out.line("from srcgrad.backends.buffer import at, local, part, reshaped, view")
+    out.line("from srcgrad.backends.buffer import at, local, own_part, part_of, reshaped, view")
+    if emitter.parts:
+        out.line("from srcgrad.backends.threads import fork, thread_count")
     if products:
         out.line("from srcgrad.backends.gemm.native import product")
     out.line("from srcgrad.backends.runtime import entry, kernel")
@@ -126,7 +135,7 @@ def _import(imported: dict[str, set[str]], module: str, function: str, name: str
     imported.setdefault(module, set()).add(name if name == function else f"{function} as {name}")
 
 
-def _numba_name(dtype: str) -> str:
+def numba_name(dtype: str) -> str:
     return "boolean" if dtype == "bool" else dtype
 
 
@@ -134,13 +143,27 @@ def _locals(out: Writer, emitter: Emitter, storage: Storage) -> None:
     for value, place in storage.places.items():
         if value not in emitter.value_names:
             continue
-        name, dtype = emitter.value_names[value], _numba_name(value.dtype.name)
+        name, dtype = emitter.value_names[value], numba_name(value.dtype.name)
+        if place.kind == "stack" and place.within is not None:
+            continue  # declared in the function of the split loop
         if place.kind == "stack":
-            out.line(f"{name} = local({dtype}, {_tuple(place.shape)})")
+            out.line(f"{name} = local({dtype}, {tuple_text(place.shape)})")
         elif place.kind == "workspace":
-            out.line(f"{name} = part(workspace, {place.offset}, {dtype}, {_tuple(place.shape)})")
+            shape = place.shape if place.within is None else (storage.threads, *place.shape)
+            out.line(f"{name} = part_of(workspace, {place.offset}, {dtype}, {tuple_text(shape)})")
+    for value, place in storage.partials.items():
+        dtype = numba_name(value.dtype.name)
+        out.line(f"{emitter.name(value)}_parts = part_of(workspace, {place.offset}, {dtype}, {tuple_text(_flat_rows(value, storage))})")
     for (value, shape), name in emitter.aliases.items():
-        out.line(f"{name} = reshaped({emitter.name(value)}, {_tuple(shape)})")
+        if storage.places[value].within is None or storage.places[value].kind != "stack":
+            out.line(f"{name} = reshaped({emitter.name(value)}, {tuple_text(shape)})")
+
+
+def _flat_rows(value: Value, storage: Storage) -> tuple[int, ...]:
+    """The shape of the parts' copies of an accumulator: one row each."""
+    place = storage.partials[value]
+    kind = storage.places[value].kind
+    return place.shape if kind == "variable" else (place.shape[0], math.prod(place.shape[1:]))
 
 
 def _entry(
@@ -149,11 +172,10 @@ def _entry(
     arguments = [_viewed(emitter.name(v), v) for v in (*program.inputs, *constants)]
     for value, shape in zip(program.outputs, program.output_shapes, strict=True):
         if value.shape:
-            out.line(f"{emitter.name(value)} = np.empty({_tuple(shape)}, np.{_numpy_name(value.dtype)})")
+            out.line(f"{emitter.name(value)} = np.empty({tuple_text(shape)}, np.{_numpy_name(value.dtype)})")
             arguments.append(_viewed(emitter.name(value), value))
     if storage.workspace_bytes:
-        out.line(f"workspace = np.empty({storage.workspace_bytes}, np.uint8)")
-        arguments.append("workspace")
+        arguments.insert(len(program.inputs) + len(constants), "workspace")
     scalars = [emitter.name(v) for v in program.outputs if not v.shape]
     call = f"{kernel}({', '.join(arguments)})"
     out.line(f"{', '.join(scalars)} = {call}" if scalars else call)
@@ -162,12 +184,12 @@ def _entry(
 
 
 def _viewed(name: str, value: Value) -> str:
-    return f"view({name}, {_tuple(value.shape)})" if value.shape else name
+    return f"view({name}, {tuple_text(value.shape)})" if value.shape else name
 
 
 def _numpy_name(dtype: np.dtype[Any]) -> str:
     return "bool_" if dtype.kind == "b" else dtype.name
 
 
-def _tuple(shape: tuple[int, ...]) -> str:
+def tuple_text(shape: tuple[int, ...]) -> str:
     return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"

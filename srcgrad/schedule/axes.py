@@ -100,6 +100,8 @@ def choose_unrolled(program: Program) -> None:
     for axis in sorted(classes, key=lambda a: (a.extent, a.serial)):
         if axis.extent > settings.unroll:
             break
+        if axis.over_blocks:
+            continue
         users = [s for s in statements if axis in s.classes]
         added = sum(size[id(s)] for s in users) * (axis.extent - 1)
         if total + added > settings.unroll_budget or max(size[id(s)] for s in users) * axis.extent > 96:

@@ -21,6 +21,7 @@ from srcgrad.schedule.axes import choose_unrolled, inner_programs, merge_axes
 from srcgrad.schedule.cost import accumulator_cost, crossing_cost, leaf_cost, loop_overhead
 from srcgrad.schedule.dependence import Dependences, dependences
 from srcgrad.schedule.ir import AnyStatement, Axis, Block, Loop, Program, Statement
+from srcgrad.schedule.parallel import mark_parallel
 from srcgrad.schedule.tile import tile
 from srcgrad.schedule.prune import prune
 from srcgrad.schedule.recompute import recompute
@@ -37,6 +38,8 @@ def fuse(program: Program, threads: int = 1) -> Program:
     _fuse(program)
     recompute(program)
     prune(program)
+    if threads > 1:
+        mark_parallel(program)
     return program
 
 

@@ -34,13 +34,14 @@ def next_serial() -> int:
 class Axis:
     """A loop variable with a fixed extent. Axes of one class are one loop variable: compare `find()`."""
 
-    __slots__ = ("_parent", "extent", "name", "serial", "unrolled")
+    __slots__ = ("_parent", "extent", "name", "over_blocks", "serial", "unrolled")
 
     def __init__(self, extent: int, name: str = "") -> None:
         self.extent = extent
         self.serial = next(_serials)
         self.name = name
         self.unrolled = False
+        self.over_blocks = False
         self._parent: Axis | None = None
 
     def find(self) -> Axis:
@@ -405,6 +406,8 @@ class Program:
 class Loop:
     axis: Axis
     body: Block
+    #: split among threads
+    parallel: bool = False
 
 
 @dataclass(eq=False, slots=True)

@@ -20,29 +20,55 @@ import numpy as np
 
 from srcgrad.core.settings import settings
 from srcgrad.schedule.axes import inner_programs
-from srcgrad.schedule.ir import Affine, AnyStatement, Axis, Block, Const, Dynamic, Index, Loop, Program, Start, Statement, Value, WhileRegion, control_of, index_axes, loads, walk
+from srcgrad.schedule.ir import (
+    Affine, AnyStatement, Axis, Block, Const, Dynamic, Index, Loop, Program, Start, Statement, Value, WhileRegion,
+    control_of, index_axes, loads, walk,
+)
 from srcgrad.schedule.lower import MAX_VARIABLES
 
 
 @dataclass(slots=True)
 class Place:
-    """Where one value lives: ``kind`` is variable, stack, workspace, input, output or constant; ``kept`` its stored dimensions."""
+    """Where one value lives.
+
+    Attributes:
+        kind: variable, stack, workspace, input, output or constant.
+        kept: its stored dimensions.
+        shape: their extents.
+        offset: in the workspace, in bytes.
+        within: the loop split among threads in which all of its uses lie: each part has a copy of its own.
+    """
 
     kind: str
     kept: tuple[int, ...]
     shape: tuple[int, ...]
     offset: int = 0
+    within: Loop | None = None
 
 
 @dataclass(slots=True)
 class Storage:
+    """The places of all values.
+
+    ``partials`` has, for each accumulator of a loop that is split among ``threads``, the place of the copies of its parts: of all
+    parts for one in local variables, of all but the first, which uses the array itself, for the others.
+    """
+
+    threads: int = 1
     places: dict[Value, Place] = field(default_factory=dict)
+    partials: dict[Value, Place] = field(default_factory=dict)
     workspace_bytes: int = 0
 
+    def reserve(self, size: int) -> int:
+        """The offset of new bytes in the workspace, on a cache line of their own."""
+        offset = self.workspace_bytes
+        self.workspace_bytes += -(-size // 64) * 64
+        return offset
 
-def assign_storage(program: Program) -> Storage:
+
+def assign_storage(program: Program, threads: int = 1) -> Storage:
     """Insert the starts of accumulators into the trees, and give every value its place."""
-    storage = Storage()
+    storage = Storage(threads)
     for value in program.inputs:
         storage.places[value] = Place("input", tuple(range(len(value.shape))), value.shape)
     outputs = set(program.outputs)
@@ -50,10 +76,26 @@ def assign_storage(program: Program) -> Storage:
         assert inner.tree is not None
         _insert_starts(inner.tree, ())
     uses = _collect_uses(program)
-    for value, kept in _kept_dimensions(program, outputs).items():
+    for value, path in _common_loops(program, outputs).items():
         if value not in storage.places:
-            storage.places[value] = _place(value, kept, uses.get(value, []), outputs, storage)
+            storage.places[value] = _place(value, path, uses.get(value, []), outputs, storage)
+    for inner in _programs(program):
+        assert inner.tree is not None
+        for entry in inner.tree.items:
+            if isinstance(entry, Loop) and entry.parallel:
+                _place_partials(entry, storage)
     return storage
+
+
+def _place_partials(loop: Loop, storage: Storage) -> None:
+    """One copy for each part of the accumulators that a split loop is reduced into."""
+    for entry, _ in walk(loop.body):
+        if isinstance(entry, Statement) and entry.combine and loop.axis in entry.reduced_classes:
+            place = storage.places[entry.target]
+            copies = storage.threads if place.kind == "variable" else storage.threads - 1
+            shape = (copies, *place.shape)
+            offset = storage.reserve(math.prod(shape) * entry.target.dtype.itemsize)
+            storage.partials[entry.target] = Place("workspace", place.kept, shape, offset)
 
 
 def _programs(program: Program) -> Iterator[Program]:
@@ -113,8 +155,8 @@ def _seen(statement: AnyStatement, index: tuple[Index, ...]) -> tuple[Index, ...
     return tuple(Dynamic(Const(0, np.dtype(np.int64))) if inside & set(index_axes(part)) else part for part in index)
 
 
-def _kept_dimensions(program: Program, outputs: set[Value]) -> dict[Value, tuple[int, ...]]:
-    """The dimensions of each value that are not fixed by loops around all of its uses."""
+def _common_loops(program: Program, outputs: set[Value]) -> dict[Value, tuple[Loop, ...]]:
+    """The loops around all uses of each value: their axes need no storage."""
     common: dict[Value, tuple[Loop, ...]] = dict.fromkeys(outputs, ())
 
     def visit(inner: Program, values_outside: set[Value]) -> None:
@@ -131,11 +173,7 @@ def _kept_dimensions(program: Program, outputs: set[Value]) -> dict[Value, tuple
                 common.update((load.value, ()) for load in loads(entry.predicate) if load.value not in values_outside)
 
     visit(program, set())
-    kept = {}
-    for value, path in common.items():
-        fixed = {loop.axis for loop in path}
-        kept[value] = tuple(dim for dim, axis in enumerate(value.axes) if axis is not None and axis.find() not in fixed)
-    return kept
+    return common
 
 
 def _prefix(a: tuple[Loop, ...], b: tuple[Loop, ...]) -> tuple[Loop, ...]:
@@ -146,8 +184,11 @@ def _prefix(a: tuple[Loop, ...], b: tuple[Loop, ...]) -> tuple[Loop, ...]:
 
 
 def _place(
-    value: Value, kept: tuple[int, ...], uses: list[tuple[Index, ...] | None], outputs: set[Value], storage: Storage
+    value: Value, path: tuple[Loop, ...], uses: list[tuple[Index, ...] | None], outputs: set[Value], storage: Storage
 ) -> Place:
+    fixed = {loop.axis for loop in path}
+    within = next((loop for loop in path if loop.parallel), None)
+    kept = tuple(dim for dim, axis in enumerate(value.axes) if axis is not None and axis.find() not in fixed)
     everything = tuple(range(len(value.shape)))
     if value.role == "constant":
         return Place("constant", everything, value.shape)
@@ -157,15 +198,14 @@ def _place(
     if math.prod(shape) <= MAX_VARIABLES and all(
         index is not None and all(_static(index[dim]) for dim in kept) for index in uses
     ):
-        return Place("variable", kept, shape)
+        return Place("variable", kept, shape, within=within)
     if any(index is None for index in uses):
         kept, shape = everything, value.shape
     size = math.prod(shape) * value.dtype.itemsize
     if size <= settings.stack_bytes:
-        return Place("stack", kept, shape)
-    place = Place("workspace", kept, shape, storage.workspace_bytes)
-    storage.workspace_bytes += -(-size // 64) * 64
-    return place
+        return Place("stack", kept, shape, within=within)
+    copies = storage.threads if within is not None else 1
+    return Place("workspace", kept, shape, storage.reserve(copies * size), within)
 
 
 def _static(index: Index) -> bool:

@@ -119,6 +119,7 @@ class _Cut:
         self.program = program
         self.axis = axis
         self.outer, self.inner = Axis(axis.extent // block, axis.name), Axis(block, axis.name)
+        self.outer.over_blocks = True
         self.whole = Affine(((self.outer, block), (self.inner, 1)))
         self.cut: dict[Value, int] = {}
 

@@ -1,0 +1,128 @@
+"""A loop split among threads: its body becomes a function of a part, which `fork` runs once for each.
+
+    def f_part1(part, parts, x, w, g, g_parts):       parts = thread_count(2)
+        g_own = own_part(g, g_parts, part)             fork(f_part1, parts, (x, w, g, g_parts))
+        for j in range(32): g_own[j] = 0               for part in range(1, parts):
+        for i in range(part * 100 // parts, ...):          for j in range(32): g[j] += g_parts[part - 1, j]
+            ... g_own[j] += ...
+"""
+
+from __future__ import annotations
+
+import itertools
+import keyword
+import math
+import re
+from typing import TYPE_CHECKING
+
+from srcgrad.backends.writer import Writer
+from srcgrad.schedule.ir import Loop, Start, Value
+
+if TYPE_CHECKING:
+    from srcgrad.backends.emit import Emitter
+
+_IDENTIFIER = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
+_ASSIGNED = re.compile(r"^\s*(?:for )?([A-Za-z_]\w*)(?: in | [-+*|&]?= )")
+_KNOWN = {"range", "part", "parts", "local", "at", "reshaped", "own_part", "True", "False", *keyword.kwlist}
+
+
+def split_loop(emitter: Emitter, loop: Loop, starts: list[Start]) -> None:
+    """Write the function of a part, the fork, and the combination of the parts' accumulators."""
+    name = emitter.names.fresh(f"{emitter.function_name}_part{len(emitter.parts) + 1}")
+    outer, emitter.out = emitter.out, Writer()
+    emitter.inside = loop
+    emitter.held.clear()
+    accumulators = list(dict.fromkeys(start.statement.target for start in starts))
+    with emitter.out.block(""):
+        emitter.reduction(starts, loop.axis, lambda: _own_turns(emitter, loop))
+        for value in accumulators:
+            _store_variables(emitter, value)
+    body, emitter.out, emitter.inside = emitter.out.lines[1:], outer, None
+    emitter.held.clear()
+    declared = _declarations(emitter, loop, accumulators)
+    captured = _captured(emitter, [*declared, *body])
+    header = f"def {name}({', '.join(['part', 'parts', *captured])}):"
+    emitter.parts.append("\n".join([header, *declared, *body]))
+    most = min(emitter.threads, loop.axis.extent)
+    emitter.out.line(f"parts = thread_count({most})")
+    emitter.out.line(f"fork({name}, parts, ({', '.join(captured)},))")
+    for value in accumulators:
+        combine = next(start.statement.combine for start in starts if start.statement.target is value)
+        assert combine is not None
+        _combine(emitter, value, combine)
+
+
+def _own_turns(emitter: Emitter, loop: Loop) -> None:
+    extent = loop.axis.extent
+    bounds = f"part * {extent} // parts, (part + 1) * {extent} // parts"
+    emitter.loop(loop.axis, lambda: emitter.block(loop.body), bounds)
+
+
+def _positions(emitter: Emitter, value: Value) -> list[tuple[int, ...]]:
+    return list(itertools.product(*map(range, emitter.place(value).shape)))
+
+
+def _variable(emitter: Emitter, value: Value, position: tuple[int, ...]) -> str:
+    return "_".join([emitter.name(value), *map(str, position)])
+
+
+def _store_variables(emitter: Emitter, value: Value) -> None:
+    """Accumulators in local variables are left in the part's copy at the end."""
+    if emitter.place(value).kind == "variable":
+        for position in _positions(emitter, value):
+            index = ", ".join(["part", *map(str, position)])
+            emitter.out.line(f"{emitter.name(value)}_parts[{index}] = {_variable(emitter, value, position)}")
+
+
+def _combine(emitter: Emitter, value: Value, combine: str) -> None:
+    """The total over the parts, in their order."""
+    name = emitter.name(value)
+    place = emitter.place(value)
+    if place.kind == "variable":
+        for position in _positions(emitter, value):
+            total = _variable(emitter, value, position)
+            tail = "".join(f", {p}" for p in position)
+            emitter.out.line(f"{total} = {name}_parts[0{tail}]")
+            with emitter.out.block("for part in range(1, parts):"):
+                emitter.fold(total, f"{name}_parts[part{tail}]", combine, value.dtype)
+        return
+    size = math.prod(place.shape)
+    whole, rows = emitter.alias(value, (size,)) if len(place.shape) != 1 else name, f"{name}_parts"
+    index = emitter.names.fresh("e")
+    with emitter.out.block("for part in range(1, parts):"), emitter.out.block(f"for {index} in range({size}):"):
+        emitter.fold(f"{whole}[{index}]", f"{rows}[part - 1, {index}]", combine, value.dtype)
+
+
+def _declarations(emitter: Emitter, loop: Loop, accumulators: list[Value]) -> list[str]:
+    """The accumulators and the stack arrays that belong to one part, and their other shapes."""
+    from srcgrad.backends.module import numba_name, tuple_text
+
+    lines = [
+        f"    {emitter.name(value)}_own = own_part({emitter.name(value)}, {emitter.name(value)}_parts, part)"
+        for value in accumulators
+        if emitter.place(value).kind != "variable"
+    ]
+    for value, place in emitter.places.items():
+        if place.within is loop and place.kind == "stack" and value in emitter.value_names:
+            dtype = numba_name(value.dtype.name)
+            lines.append(f"    {emitter.name(value)} = local({dtype}, {tuple_text(place.shape)})")
+            lines += [
+                f"    {alias} = reshaped({emitter.name(value)}, {tuple_text(shape)})"
+                for (other, shape), alias in emitter.aliases.items()
+                if other is value
+            ]
+    return lines
+
+
+def _captured(emitter: Emitter, lines: list[str]) -> list[str]:
+    """The names that a part uses and does not make itself, nor the module defines."""
+    from srcgrad.backends.module import numba_name
+
+    code = [line.split("  #")[0] for line in lines]
+    made = {match[1] for line in code if (match := _ASSIGNED.match(line))}
+    module = {*emitter.expressions.constants.values(), *emitter.expressions.functions.values()}
+    module |= {numba_name(value.dtype.name) for value in emitter.places}
+    used: dict[str, None] = {}
+    for line in code:
+        used.update((name, None) for name in _IDENTIFIER.findall(line))
+    return [name for name in used if name not in made and name not in module and name not in _KNOWN]
