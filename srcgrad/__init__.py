@@ -9,14 +9,29 @@ array([0., 1.])
 """
 
 from srcgrad import ops, optim, random
-from srcgrad.api import grad, hessian, hvp, ir, jacrev, jit, source, stop_gradient, value_and_grad, vjp
+from srcgrad.api import (
+    checkpoint,
+    custom_vjp,
+    grad,
+    hessian,
+    hvp,
+    ir,
+    jacrev,
+    jit,
+    source,
+    stop_gradient,
+    value_and_grad,
+    vjp,
+)
 from srcgrad.control import cond, fori_loop, scan, while_loop
 from srcgrad.core import tree
 from srcgrad.core.errors import SrcgradError
 
 __all__ = [
     "SrcgradError",
+    "checkpoint",
     "cond",
+    "custom_vjp",
     "fori_loop",
     "grad",
     "hessian",

@@ -8,12 +8,26 @@ from typing import Any
 from srcgrad.core import tree
 from srcgrad.core.errors import ArgumentError
 from srcgrad.dispatch import Function, Grad, Jit, Options, Specialisation, jacobians
+from srcgrad.dispatch.custom import Checkpoint, CustomVjp
 from srcgrad.dispatch.pullback import vjp
 from srcgrad.transform.stop import stop_gradient as _stop
 
 Argnums = int | Sequence[int]
 
-__all__ = ["grad", "hessian", "hvp", "ir", "jacrev", "jit", "source", "stop_gradient", "value_and_grad", "vjp"]
+__all__ = [
+    "checkpoint",
+    "custom_vjp",
+    "grad",
+    "hessian",
+    "hvp",
+    "ir",
+    "jacrev",
+    "jit",
+    "source",
+    "stop_gradient",
+    "value_and_grad",
+    "vjp",
+]
 
 
 def jit(
@@ -148,6 +162,36 @@ def hvp(function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence
     (array([  6., 120.]),)
     """
     return jacobians.hvp(function, primals, tangents)
+
+
+def checkpoint(function: Callable[..., Any]) -> Checkpoint:
+    """The same function; what its derivative reads of it is computed again in the reverse pass instead of kept.
+
+    It trades time for memory, and matters in loops, where what is kept is kept for every iteration.
+
+    >>> import numpy as np
+    >>> step = checkpoint(lambda x: np.sin(np.sin(x)))
+    >>> grad(lambda x: step(step(x)))(0.0)
+    np.float64(1.0)
+    """
+    return Checkpoint(function)
+
+
+def custom_vjp(function: Callable[..., Any]) -> CustomVjp:
+    """The same function with a derivative of your own, given by ``.defvjp(forward, backward)``.
+
+    ``forward(*args)`` returns ``(out, residuals)``; ``backward(residuals, cotangent)`` returns a tuple with a cotangent
+    for each argument, or None.
+
+    >>> import numpy as np
+    >>> @custom_vjp
+    ... def clipped_gradient(x):
+    ...     return x * x
+    >>> _ = clipped_gradient.defvjp(lambda x: (x * x, x), lambda x, ct: (np.clip(2 * x * ct, -1, 1),))
+    >>> grad(clipped_gradient)(3.0)
+    np.float64(1.0)
+    """
+    return CustomVjp(function)
 
 
 def source(function: Callable[..., Any], *args: Any, **kwargs: Any) -> str:

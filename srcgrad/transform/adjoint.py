@@ -48,6 +48,7 @@ from srcgrad.graph.node import Graph, Node, topological
 from srcgrad.graph.structure import COND, ITEM, LOOP, WHILE, items
 from srcgrad.transform.activity import differentiable_dependents
 from srcgrad.transform.branches import pullback_of_cond
+from srcgrad.transform.calls import CALL
 from srcgrad.transform.loops import pullback_of_loop
 from srcgrad.transform.rewrite import Relocator, redirect, uniform_value, zeros
 
@@ -200,6 +201,10 @@ class _Sweep:
             result = pullback_of_cond(node, cotangent, wanted, run_sweep)
             self.replacements.update(result.replacements)
             return result.cotangents
+        if node.op is CALL:
+            pulled = node.params["rule"](node, cotangent, wanted, run_sweep)
+            self.replacements.update(pulled.replacements)
+            return pulled.cotangents  # type: ignore[no-any-return]
         if node.op is WHILE:
             raise UnsupportedError(
                 f"{_place(node)}a while loop runs an unknown number of times, and its reverse pass would need all of "

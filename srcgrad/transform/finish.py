@@ -1,7 +1,7 @@
 """The last step before a graph is scheduled: what only tracing and differentiation needed goes away.
 
-Weak types become plain ones (promotion is done); ``stop_gradient`` becomes its argument (all derivatives are taken).
-Then the graph is simplified.
+Weak types become plain ones (promotion is done). All derivatives are taken: ``stop_gradient`` becomes its argument, a
+call its graph. Then the graph is simplified.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from typing import Any
 
 from srcgrad.core.types import TupleType, Type
 from srcgrad.graph.node import Graph, Node, make_node
+from srcgrad.graph.structure import ITEM
+from srcgrad.transform.calls import CALL, inlined
 from srcgrad.transform.rewrite import strong
 from srcgrad.transform.simplify import simplify
 from srcgrad.transform.stop import stop_gradient
@@ -22,8 +24,14 @@ def finish(graph: Graph) -> Graph:
 
 def _plain(graph: Graph) -> Graph:
     new: dict[Node, Node] = {}
+    called: dict[Node, list[Node]] = {}
     for node in graph.nodes():
-        new[node] = _plain_node(node, [new[operand] for operand in node.inputs])
+        if node.op is CALL:
+            called[node] = inlined(_plain(node.params["graph"]), [new[operand] for operand in node.inputs])
+        elif node.op is ITEM and node.inputs[0] in called:
+            new[node] = called[node.inputs[0]][node.params["index"]]
+        else:
+            new[node] = _plain_node(node, [new[operand] for operand in node.inputs])
     return Graph(tuple(new[node] for node in graph.inputs), tuple(new[node] for node in graph.outputs), graph.name)
 
 
