@@ -63,28 +63,29 @@ class _Pass:
 
     def run(self) -> bool:
         """One round; whether anything changed."""
-        stored = {value for value in self.writers if self.crosses(value)}
+        stored = [value for value in self.writers if self.crosses(value)]
         candidates = [value for value in stored if self.is_cheap(value)]
-        chosen = {value for value in candidates if self.operands(value) <= stored}
-        chosen -= {value for value in chosen if self.operands(value) & chosen}
+        kept = set(stored)
+        ready = [value for value in candidates if self.operands(value) <= kept]
+        chosen = [value for value in ready if not self.operands(value) & set(ready)]
         if not chosen:
-            chosen = self.through_one_more(candidates, stored)
+            chosen = self.through_one_more(candidates, kept)
         changed = False
         for value in chosen:
             changed |= self.inline(value)
         return changed
 
-    def through_one_more(self, candidates: list[Value], stored: set[Value]) -> set[Value]:
+    def through_one_more(self, candidates: list[Value], stored: set[Value]) -> list[Value]:
         """Values that storing one more value would make recomputable, where that saves bytes."""
-        groups: dict[Value, set[Value]] = {}
+        groups: dict[Value, list[Value]] = {}
         for value in candidates:
             missing = self.operands(value) - stored
             if len(missing) == 1:
-                groups.setdefault(next(iter(missing)), set()).add(value)
+                groups.setdefault(next(iter(missing)), []).append(value)
         for operand, group in groups.items():
             if len(operand.shape) and sum(v.dtype.itemsize for v in group) > operand.dtype.itemsize and len(group) > 1:
                 return group
-        return set()
+        return []
 
     def crosses(self, value: Value) -> bool:
         """Whether some reader lies outside the innermost loop of the value's only writer."""
