@@ -7,6 +7,7 @@ Where PyTorch chooses another derivative than NumPy's table at a point where the
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -17,7 +18,6 @@ from srcgrad.core.partial import Where
 from srcgrad.eager.composite import composite
 from srcgrad.eager.operands import same_dtype
 from srcgrad.eager.pointwise import binary, comparison, unary
-from srcgrad.eager.rows import bind
 from srcgrad.eager.tensor import Tensor
 
 Function = Callable[..., Any]
@@ -202,11 +202,28 @@ def pow(input: Any, exponent: Any) -> Any:  # noqa: A001
         if type(input) is int or type(input) is float:
             return _pow_of_number(input, exponent)
         return _pow_by_tensor(input, exponent)
-    if exponent == 2 and isinstance(input, Tensor) and input._array.dtype.kind in "fiu":
-        return square(input)
-    if kind is int and exponent < 0 and isinstance(input, Tensor) and input._array.dtype.kind in "iu":
+    if not isinstance(input, Tensor):
+        return _pow_by_number(input, exponent)
+    if input._array.dtype.kind == "f":
+        if exponent == 2:
+            return square(input)
+        if exponent in _COMMON_EXPONENTS:
+            return _constant_power(exponent)(input)
+    elif kind is int and exponent < 0 and input._array.dtype.kind in "iu":
         raise RuntimeError("Integers to negative integer powers are not allowed.")
     return _pow_by_number(input, exponent)
+
+
+_COMMON_EXPONENTS = frozenset(half / 2 for half in range(-8, 17) if half)
+
+
+@functools.cache
+def _constant_power(n: float) -> Function:
+    """``x ** n`` for a constant n other than zero, where the general rule has nothing to select."""
+    row = dataclasses.replace(TABLE["power"], reference=lambda x: x**n, partials=(lambda out, x: n * x ** (n - 1),))
+    return unary(
+        dataclasses.replace(row, samples=TABLE["square"].samples, infer=TABLE["square"].infer), "pow", "PowBackward0"
+    )
 
 
 # Extrema. At a tie both operands get half.
@@ -269,9 +286,7 @@ def clamp_max(input: Any, max: Any) -> Any:  # noqa: A002
     return _clamp["minimum", "ClampMaxBackward0"](input, max)
 
 
-_relu = binary(
-    _row("maximum", lambda out, x, y: Where(apply("greater", out, 0)), None), "relu", "ReluBackward0", operands=_FIRST
-)
+_relu = binary(_row("maximum", lambda out, x, y: Where(out > 0), None), "relu", "ReluBackward0", operands=_FIRST)
 
 
 def relu(input: Any) -> Any:
@@ -326,22 +341,6 @@ bitwise_xor = binary(_row("bitwise_xor"), "bitwise_xor", "")
 bitwise_not = unary(_row("invert"), "bitwise_not", "")
 bitwise_left_shift = binary(_row("left_shift"), "bitwise_left_shift", "")
 bitwise_right_shift = binary(_row("right_shift"), "bitwise_right_shift", "")
-
-
-def where(condition: Any, input: Any = None, other: Any = None) -> Any:
-    """The input's elements where the condition holds, else the other's; with the condition alone, where it holds."""
-    if input is None and other is None:
-        return condition.nonzero(as_tuple=True)
-    x, y = same_dtype(input, other)
-    return (
-        bind(TABLE["where"], (condition, x, y), {}, "WhereBackward0")
-        if _is_eager(condition, x, y)
-        else TABLE["where"](condition, x, y)
-    )
-
-
-def _is_eager(*values: Any) -> bool:
-    return all(isinstance(value, Tensor) for value in values)
 
 
 def isclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Any:

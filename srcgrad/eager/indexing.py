@@ -16,14 +16,19 @@ from srcgrad.eager import elementwise as ew
 from srcgrad.eager.anomaly import annotate
 from srcgrad.eager.composite import composite
 from srcgrad.eager.function import Edges, Node, sequence
+from srcgrad.eager.gathering import open_grid, pick
 from srcgrad.eager.modes import ANOMALY, OFF, state
 from srcgrad.eager.operands import is_traced, to_dtype
 from srcgrad.eager.rows import Spec, bind
+from srcgrad.eager.selection import where
 from srcgrad.eager.shaping import dim_of, movedim, reshape
 from srcgrad.eager.tensor import Tensor, lift, wrap
 from srcgrad.eager.views import in_place, make_view
 
 _BASIC = (int, slice, type(None), type(Ellipsis))
+
+
+_FIRST = {"axes": (0,), "position": 0}
 
 
 class BasicIndex(Node):
@@ -100,18 +105,25 @@ def getitem(input: Any, key: Any) -> Any:
             return _view(input, key)
     elif key is None or key is Ellipsis:
         return _view(input, key)
+    elif kind is Tensor and key._array.ndim and key._array.dtype.kind == "i":
+        array = input._array
+        try:
+            index = key._array.copy() if input._node is not None else key._array  # the user may change it
+            return pick(input, array[index], (index,), _FIRST, "Index")
+        except IndexError:
+            pass  # said below, in PyTorch's words
     view, indices, dims = _split(input, key)
-    return _pick(view, indices, dims, "IndexBackward0") if dims else view
+    return _pick(view, indices, dims, "Index") if dims else view
 
 
 def _view(input: Tensor, key: Any) -> Tensor:
     array = input._array
     try:
-        part = array[key]
+        part = array[key, ...] if type(key) is int else array[key]
     except IndexError:
         raise _index_error(key, array.shape) from None
     if type(part) is not np.ndarray:
-        part = array[(*key, ...)] if type(key) is tuple else array[key, ...]
+        part = array[(*key, ...)]
     last = key[-1] if type(key) is tuple and key else key
     is_slice = type(last) is slice
     if is_slice or type(key) is tuple:
@@ -235,13 +247,26 @@ def _place(indices: list[Tensor], dims: list[int]) -> tuple[list[Tensor], dict[s
         raise IndexError(
             f"shape mismatch: indexing tensors could not be broadcast together with shapes {shapes}"
         ) from None
-    together = dims == list(range(dims[0], dims[0] + len(dims)))
-    return [wrap(array) for array in arrays], {"axes": tuple(dims), "position": dims[0] if together else 0}
+    return [wrap(array) for array in arrays], _params(dims)
 
 
-def _pick(view: Any, indices: list[Tensor], dims: list[int], name: str) -> Tensor:
-    same, params = _place(indices, dims)
-    return bind(TABLE["gather"], (view, *same), params, name)  # type: ignore[no-any-return]
+def _params(dims: list[int]) -> dict[str, Any]:
+    together = dims[-1] - dims[0] == len(dims) - 1
+    return {"axes": tuple(dims), "position": dims[0] if together else 0}
+
+
+def _pick(view: Any, indices: list[Tensor], dims: list[int], name: str, *, unique: bool = False) -> Tensor:
+    if is_traced(view):
+        same, params = _place(indices, dims)
+        return TABLE["gather"](view, *same, **params)  # type: ignore[no-any-return]
+    if len(indices) > 1:
+        indices = _place(indices, dims)[0]
+    params = _params(dims)
+    array = view._array
+    key: list[Any] = [slice(None)] * array.ndim
+    for dim, index in zip(dims, indices, strict=True):
+        key[dim] = index._array
+    return pick(view, array[tuple(key)], tuple(key), params, name, unique=unique)
 
 
 def setitem(input: Any, key: Any, value: Any) -> None:
@@ -300,12 +325,13 @@ def gather(input: Any, dim: int, index: Any) -> Any:
     if is_traced(input) or is_traced(index):
         return _gather_traced(input, dim, index)
     _check_index_dtype("gather", index)
-    if not input.shape:
+    array = input._array
+    if not array.ndim:
         return input if index.ndim == 0 else input.expand(index.shape)
-    axis = dim_of(dim, len(input.shape))
-    _check_bounds(index._array, input.shape[axis], dim)
-    params = {"axes": tuple(range(len(input.shape))), "position": 0}
-    return bind(TABLE["gather"], (input, *_grid(index, axis)), params, "GatherBackward0")
+    axis = dim_of(dim, array.ndim)
+    _check_bounds(index._array, array.shape[axis], dim)
+    key = tuple(open_grid(np.array(index._array), axis))
+    return pick(input, array[key], key, {"axes": tuple(range(array.ndim)), "position": 0}, "Gather")
 
 
 def _gather_traced(input: Any, dim: int, index: Any) -> Any:
@@ -352,7 +378,7 @@ def index_select(input: Any, dim: int, index: Tensor) -> Any:
     """The slices of a dimension that the index names."""
     axis = dim_of(dim, len(input.shape))
     _check_bounds(index._array, input.shape[axis], dim)
-    return bind(TABLE["gather"], (input, index), {"axes": (axis,), "position": axis}, "IndexSelectBackward0")
+    return _pick(input, [index], [axis], "IndexSelect")
 
 
 def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1) -> Tensor:
@@ -379,7 +405,7 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
 def masked_fill(input: Any, mask: Any, value: Any) -> Any:
     """The value where the mask holds, else the input."""
     filler = to_dtype(value.item() if isinstance(value, Tensor) and value._node is None else value, input.dtype.dtype)
-    made = ew.where(mask, filler, input)
+    made = where(mask, filler, input)
     return made
 
 
@@ -407,7 +433,7 @@ def triu(input: Any, diagonal: int = 0) -> Any:
 
 
 def _triangle(input: Any, mask: Any, name: str) -> Any:
-    return composite(name)(lambda x: ew.where(wrap(mask), x, 0))(input)
+    return composite(name)(lambda x: where(wrap(mask), x, 0))(input)
 
 
 @composite("DiagonalBackward0")
@@ -415,7 +441,7 @@ def diagonal(input: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
     """The diagonal of two dimensions, as the last one."""
     moved = movedim(input, (dim1, dim2), (0, 1))
     rows = np.arange(max(0, -offset), max(0, min(moved.shape[0], moved.shape[1] - offset)))
-    picked = _pick(moved, [wrap(rows), wrap(rows + offset)], [0, 1], "DiagonalBackward0")
+    picked = _pick(moved, [wrap(rows), wrap(rows + offset)], [0, 1], "Diagonal", unique=True)
     return movedim(picked, 0, -1)
 
 

@@ -12,6 +12,7 @@ from srcgrad.eager import activations, conversion, einsums, indexing, linear, ra
 from srcgrad.eager import elementwise as ew
 from srcgrad.eager.modes import OFF, state
 from srcgrad.eager.operands import constant
+from srcgrad.eager.selection import where
 from srcgrad.eager.storage import Version
 from srcgrad.eager.tensor import Tensor
 
@@ -95,7 +96,7 @@ def _cast_method(function: Function) -> Function:
 
 
 def _where(self: Any, condition: Any, other: Any) -> Any:
-    return ew.where(condition, self, other)
+    return where(condition, self, other)
 
 
 def _comparison_operator(function: Function) -> Function:

@@ -20,6 +20,8 @@ from srcgrad.eager import (
     modes,
     printing,
     random,
+    reductions,
+    selection,
     shaping,
 )
 from srcgrad.eager.storage import Size
@@ -74,7 +76,8 @@ NAMES: dict[str, Any] = {
         "randn_like randint_like normal bernoulli multinomial",
     ),
     **_take(shaping, "cat stack hstack vstack meshgrid"),
-    **_take(elementwise, "rsub where"),
+    **_take(elementwise, "rsub"),
+    **_take(selection, "where"),
     **_take(indexing, "argwhere"),
     **_take(linear, "tensordot"),
     **_take(einsums, "einsum"),
@@ -86,6 +89,8 @@ NAMES: dict[str, Any] = {
     **_take(math, "pi inf nan e"),
     "concat": shaping.cat,
     "concatenate": shaping.cat,
+    "std_mean": reductions.std_mean,
+    "var_mean": reductions.var_mean,
     "clone": conversion.clone,
     "RemovableHandle": hooks.RemovableHandle,
 }

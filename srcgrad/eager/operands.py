@@ -20,7 +20,7 @@ _MOST_CONSTANTS = 1024
 
 def constant(value: Any, dtype: Any) -> Tensor:
     """A Python number as a 0-d tensor, kept: the same few numbers come again and again."""
-    if value == 0:  # 0.0 equals -0.0
+    if value == 0 and str(value)[0] == "-":  # -0.0 equals 0.0
         return wrap(np.array(value, dtype))
     found = _CONSTANTS.get((value, dtype))
     if found is None:
@@ -75,8 +75,13 @@ def to_dtype(value: Any, dtype: Any) -> Any:
 
 def sum_to(cotangent: Any, shape: tuple[int, ...]) -> Any:
     """The cotangent of an operand that was broadcast: by the rule of the broadcasting row."""
-    if cotangent.shape == shape:
+    wide = cotangent.shape
+    if wide == shape:
         return cotangent
+    if type(cotangent) is np.ndarray:  # as the rule, without the table between it and NumPy
+        lead = len(wide) - len(shape)
+        kept = [lead + k for k, n in enumerate(shape) if n == 1 and wide[lead + k] != 1]
+        return np.add.reduce(cotangent, (*range(lead), *kept)).reshape(shape)
     rule = TABLE["broadcast_to"].adjoint
     assert rule is not None
     return rule(cotangent, None, Spec(shape, None), shape=cotangent.shape)[0]

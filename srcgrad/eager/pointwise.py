@@ -22,6 +22,7 @@ from srcgrad.eager.promotion import inexact_dtype
 from srcgrad.eager.reads import partial_reads
 from srcgrad.eager.storage import Version
 from srcgrad.eager.tensor import Tensor, new, wrap
+from srcgrad.eager.weighing import weigh_array
 from srcgrad.transform.adjoint import weigh
 
 ndarray = np.ndarray
@@ -61,7 +62,7 @@ class Unary(Node):
     def pull(self, cotangent: Any, edges: Edges) -> Sequence[Any]:
         self.check()
         x = self.x
-        return (weigh(cotangent, self.partial(self.out, None if x is None else x._array)),)
+        return (weigh_array(cotangent, self.partial(self.out, None if x is None else x._array)),)
 
     def pull_recorded(self, cotangent: Any, edges: Edges) -> Sequence[Any]:
         self.check()
@@ -116,15 +117,14 @@ class Binary(Node):
     def pull(self, cotangent: Any, edges: Edges) -> Sequence[Any]:
         self.check()
         x, y = self.x, self.y
-        return self._weighed(
-            cotangent, edges, self.out, None if x is None else x._array, None if y is None else y._array
-        )
+        x, y = None if x is None else x._array, None if y is None else y._array
+        return self._weighed(weigh_array, cotangent, edges, self.out, x, y)
 
     def pull_recorded(self, cotangent: Any, edges: Edges) -> Sequence[Any]:
         self.check()
-        return self._weighed(cotangent, edges, self.saved_out(), self.x, self.y)
+        return self._weighed(weigh, cotangent, edges, self.saved_out(), self.x, self.y)
 
-    def _weighed(self, cotangent: Any, edges: Edges, out: Any, x: Any, y: Any) -> Sequence[Any]:
+    def _weighed(self, weigh: Function, cotangent: Any, edges: Edges, out: Any, x: Any, y: Any) -> Sequence[Any]:
         by_x, by_y = self.partials
         first = second = None
         if edges[0] is not None and by_x is not None:

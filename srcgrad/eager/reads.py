@@ -59,6 +59,13 @@ def adjoint_reads(op: Op, arity: int) -> tuple[Reads, ...]:
     return tuple(map(frozenset, found))
 
 
+@functools.cache
+def all_adjoint_reads(op: Op, arity: int) -> Reads:
+    """Which values the cotangents of a row's operands read together."""
+    found: Reads = frozenset()
+    return found.union(*adjoint_reads(op, arity))
+
+
 def _inputs(types: Iterable[Any]) -> list[Node]:
     return [new_input(type_, f"v{position}") for position, type_ in enumerate(types)]
 

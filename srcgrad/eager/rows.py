@@ -12,9 +12,9 @@ import numpy as np
 
 from srcgrad.core.op import Op
 from srcgrad.eager.anomaly import annotate
-from srcgrad.eager.function import FREED, Edges, Node, Parts, Port, modified, sequence
+from srcgrad.eager.function import FREED, Edges, Node, modified, sequence
 from srcgrad.eager.modes import ANOMALY, OFF, state
-from srcgrad.eager.reads import adjoint_reads, partial_reads
+from srcgrad.eager.reads import all_adjoint_reads, partial_reads
 from srcgrad.eager.storage import Version
 from srcgrad.eager.tensor import Tensor, lift, wrap
 from srcgrad.transform.adjoint import pullback_of_row
@@ -53,7 +53,7 @@ class Saved:
 
 
 class RowNode(Node):
-    """An application of a row. ``saved`` holds the result and the operands: what the rule does not read as `Spec`."""
+    """An application of a row. ``saved`` holds the result (or None) and the operands: what the rule does not read as `Spec`."""
 
     __slots__ = ("op", "params", "saved")
     op: Op
@@ -62,18 +62,17 @@ class RowNode(Node):
 
     def _values(self) -> list[Any]:
         values = [part.get() if type(part) is Saved else part for part in self.saved]
-        if type(values[0]) is Tensor:
-            values[0] = wrap(values[0]._array)
-            values[0]._node, values[0]._counter = self, self.saved[0].tensor._counter
+        out = values[0]
+        if out is not None:
+            values[0] = wrap(out._array)
+            values[0]._node, values[0]._counter = self, out._counter
         return values
 
     def _apply(self, cotangent: Any, edges: Edges, values: list[Any]) -> Sequence[Any]:
-        wanted = [edge is not None for edge in edges]
-        if isinstance(cotangent, Parts):
-            cotangent = tuple(cotangent.as_list(len(values[0])))
-        found = pullback_of_row(self.op, cotangent, values[0], values[1:], self.params, wanted)
         if self.op.partials is None:
-            return found
+            return pullback_of_row(self.op, cotangent, values[0], values[1:], self.params)
+        wanted = [edge is not None for edge in edges]
+        found = pullback_of_row(self.op, cotangent, values[0], values[1:], self.params, wanted)
         return [_fit(part, value.shape) for part, value in zip(found, values[1:], strict=True)]
 
     def pull(self, cotangent: Any, edges: Edges) -> Sequence[Any]:
@@ -132,52 +131,39 @@ RECORDED: dict[str, Callable[..., Any]] = {}
 
 def bind(op: Op, args: Sequence[Any], params: dict[str, Any], name: str | None = None) -> Any:
     """Apply a row to tensors (and arrays and numbers): no promotion, one node."""
-    operands = [lift(arg) for arg in args]
-    result = state.run(_evaluate, op, [operand._array for operand in operands], params)
-    several = isinstance(result, tuple)
-    made = [wrap(np.asarray(part)) for part in result] if several else [wrap(np.asarray(result))]
+    operands = [arg if isinstance(arg, Tensor) else lift(arg) for arg in args]
+    result = state.run(op.reference, *[operand._array for operand in operands], **params)
+    if isinstance(result, tuple):
+        raise NotImplementedError(f"{op.name} has several results")
+    made = wrap(result if type(result) is np.ndarray else np.asarray(result))
     mode = state.mode
-    edges = tuple(operand._node for operand in operands)
-    differentiable = op.partials is not None or op.adjoint is not None
-    if mode != OFF and differentiable and any(edge is not None for edge in edges):
-        node = node_kind(name or node_name(op))()
-        node.edges, node.seq, node.extra = edges, next(sequence), None
-        node.op, node.params = op, params
-        node.saved = _save(op, operands, made, edges)
-        for number, tensor in enumerate(made):
-            if tensor._array.dtype.kind in "fc":
-                tensor._node = Port(node, number) if several else node
-        if mode == ANOMALY:
-            annotate(node)
-    elif state.inference:
-        for tensor in made:
-            tensor.more().inference = True
-    return tuple(made) if several else made[0]
+    edges = tuple([operand._node for operand in operands])
+    if mode == OFF or not any(edges) or (op.partials is None and op.adjoint is None):
+        if state.inference:
+            made.more().inference = True
+        return made
+    node = node_kind(name or node_name(op))()
+    node.edges, node.seq, node.extra = edges, next(sequence), None
+    node.op, node.params = op, params
+    node.saved = _save(op, operands, made, edges)
+    made._node = node
+    if mode == ANOMALY:
+        annotate(node)
+    return made
 
 
-def _evaluate(op: Op, arrays: list[Any], params: dict[str, Any]) -> Any:
-    return op.reference(*arrays, **params)
-
-
-def _save(op: Op, operands: list[Tensor], made: list[Tensor], edges: Edges) -> list[Any]:
+def _save(op: Op, operands: list[Tensor], made: Tensor, edges: Edges) -> list[Any]:
     if op.partials is not None:
-        reads = [found for found, edge in zip(partial_reads(op), edges, strict=True) if edge is not None]
+        found = [read for read, edge in zip(partial_reads(op), edges, strict=True) if edge is not None and read]
+        needed = _NONE.union(*found) if found else _NONE
     else:  # an adjoint gives the cotangents of all operands, wanted or not
-        reads = list(adjoint_reads(op, len(operands)))
-    needed = _NONE.union(*(found or _NONE for found in reads))
-    saved: list[Any] = [Spec(tensor._array.shape, tensor._array.dtype) for tensor in (made[0], *operands)]
-    if len(made) > 1:
-        saved[0] = tuple(Saved(_detached(tensor)) for tensor in made)
-    elif 0 in needed:
-        saved[0] = Saved(_detached(made[0]))
-    for position, operand in enumerate(operands, start=1):
-        if position in needed:
-            saved[position] = Saved(operand)
-    return saved
-
-
-def _detached(result: Tensor) -> Tensor:
-    """A result without the node that is to hold it, sharing its version."""
-    copy = wrap(result._array)
-    copy._counter = result._counter = Version()
-    return copy
+        needed = all_adjoint_reads(op, len(operands))
+    saved: list[Any] = [
+        Saved(operand) if position in needed else Spec(operand._array.shape, operand._array.dtype)
+        for position, operand in enumerate(operands, start=1)
+    ]
+    if 0 in needed:
+        copy = wrap(made._array)  # without the node that is to hold it, sharing its version
+        copy._counter = made._counter = Version()
+        return [Saved(copy), *saved]
+    return [None, *saved]
