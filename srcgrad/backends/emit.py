@@ -34,6 +34,7 @@ from srcgrad.schedule.ir import (
     Statement,
     Value,
     WhileRegion,
+    index_axes,
     loads,
     walk,
 )
@@ -73,6 +74,8 @@ class Emitter:
         self.copies: dict[tuple[Value, tuple[int, ...]], str] = {}
         #: names that may be assigned again
         self.unsteady: set[str] = set()
+        #: names that are assigned in each turn of some unrolled axes
+        self.turns: dict[str, frozenset[Axis]] = {}
         self.uses, self.region_written, self.added_onto = _count_uses(program)
         self.last_location: Location | None = None
 
@@ -274,8 +277,10 @@ class Emitter:
 
     def assign(self, value: Value, index: tuple[Index, ...], text: str, location: Location | None = None) -> None:
         target = self.target(value, index)
-        if target.isidentifier() and (value.mutable or value in self.region_written):
-            self.unsteady.add(target)
+        if target.isidentifier():
+            self.turns[target] = self.turns_of(value, index)
+            if value.mutable or value in self.region_written:
+                self.unsteady.add(target)
         self.out.line(f"{target} = {text}", self.comment(location))
 
     def statement(self, statement: Statement, block: Block, position: int) -> None:
@@ -297,7 +302,7 @@ class Emitter:
             self.copies.pop(key, None)
             if len(text) <= WIDTH and self.single_use_ahead(statement, reads, block, position):
                 self.pending[key] = text, reads
-            elif self.is_copy(value, text):
+            elif self.is_copy(value, statement.index, text):
                 self.copies[key] = text
             else:
                 self.assign(value, statement.index, text, statement.location)
@@ -320,11 +325,19 @@ class Emitter:
                 found |= self.pending.get(self.variable_key(load.value, load.index), ("", set()))[1]
         return found
 
-    def is_copy(self, value: Value, text: str) -> bool:
+    def turns_of(self, value: Value, index: tuple[Index, ...]) -> frozenset[Axis]:
+        """The unrolled axes around here that the name of an element's variable does not tell apart."""
+        named = {axis.find() for dim in self.place(value).kept for axis in index_axes(index[dim])}
+        return frozenset(axis for axis in self.expressions.fixed if axis not in named)
+
+    def is_copy(self, value: Value, index: tuple[Index, ...], text: str) -> bool:
         """Whether a value is just another name of a number, or of a variable that stays as it is."""
         if value.mutable or value in self.region_written | self.added_onto or value in self.program.outputs:
             return False
-        return bool(_NUMBER.fullmatch(text)) or (text.isidentifier() and text not in self.unsteady)
+        if _NUMBER.fullmatch(text):
+            return True
+        steady = text.isidentifier() and text not in self.unsteady
+        return steady and self.turns.get(text, frozenset()) <= self.turns_of(value, index)
 
     def combine(self, statement: Statement, text: str) -> None:
         value = statement.target
