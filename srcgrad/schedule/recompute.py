@@ -90,7 +90,7 @@ class _Pass:
     def crosses(self, value: Value) -> bool:
         """Whether some reader lies outside the innermost loop of the value's only writer."""
         writers = self.writers[value]
-        if len(writers) != 1 or value in self.program.outputs:
+        if len(writers) != 1 or value.mutable or value in self.program.outputs:
             return False
         return any(self.is_outside(reader, writers[0]) for reader in self.readers.get(value, ()))
 
