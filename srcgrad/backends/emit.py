@@ -447,14 +447,11 @@ class Emitter:
         return text, (strides[axes[0]], strides[axes[1]])
 
     def library(self, call: LibraryCall) -> None:
-        function = self.expressions.library_function(call.function)
-        axis = call.params["axis"]
-        arguments = []
-        for value in (*call.targets, *call.operands):
-            shape = value.shape
-            extents = (math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :]))
-            arguments.append(self.alias(value, extents))
-        arguments += map(str, extents)
+        values = (*call.targets, *call.operands)
+        types = [f"{value.dtype.name}*" for value in values]
+        types += ["float64" if isinstance(number, float) else "int64" for number in call.numbers]
+        function = self.expressions.library_function(call.function, " ".join(types))
+        arguments = [*(f"at({self.name(value)}, 0)" for value in values), *map(repr, call.numbers)]
         self.out.line(f"{function}({', '.join(arguments)})", self.comment(call.location))
         self.held.clear()
 

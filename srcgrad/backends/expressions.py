@@ -88,11 +88,11 @@ class Expressions:
             self.functions[key] = self.names.fresh(wish)
         return self.functions[key]
 
-    def library_function(self, name: str) -> str:
-        """The name, in the module, of a function that works on whole values."""
-        key = (name, "library")
+    def library_function(self, name: str, types: str) -> str:
+        """The name, in the module, of a function that works on whole values, for arguments of these types."""
+        key = (f'"{name}", "{types}"', "library")
         if key not in self.functions:
-            self.functions[key] = self.names.fresh(name)
+            self.functions[key] = self.names.fresh(name.partition(".")[2])
         return self.functions[key]
 
     def constant(self, value: Any, dtype: np.dtype[Any]) -> str:

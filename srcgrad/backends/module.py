@@ -17,7 +17,7 @@ from srcgrad.schedule.storage import Storage
 _TYPES = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64")
 #: names that the frame of a module uses
 _RESERVED = (
-    *("np", "view", "local", "part", "parts", "part_of", "own_part", "fork", "thread_count", "reshaped", "at", "product", "kernel", "entry", "workspace", "inf", "nan"),
+    *("np", "view", "local", "part", "parts", "part_of", "own_part", "fork", "thread_count", "reshaped", "at", "product", "library", "kernel", "entry", "workspace", "inf", "nan"),
     *(*_TYPES, "complex64", "complex128", "boolean"),
 )
 
@@ -90,13 +90,14 @@ def _imports(out: Writer, emitter: Emitter) -> None:
     casts: set[str] = set()
     imported: dict[str, set[str]] = {}
     products: list[tuple[str, str]] = []
+    libraries: list[tuple[str, str]] = []
     for (function, dtype), name in emitter.expressions.functions.items():
         if function.startswith("cast "):
             casts.add(name)
         elif dtype == "product":
             products.append((name, function))
         elif dtype == "library":
-            _import(imported, "srcgrad.backends.library", function, name)
+            libraries.append((name, function))
         elif function in INSTRUCTIONS:
             _import(imported, "srcgrad.backends.scalars", function, name)
         elif function in BY_KIND:
@@ -118,12 +119,16 @@ def _imports(out: Writer, emitter: Emitter) -> None:
         out.line("from srcgrad.backends.threads import fork, thread_count")
     if products:
         out.line("from srcgrad.backends.gemm.native import product")
+    if libraries:
+        out.line("from srcgrad.backends.library.native import library")
     out.line("from srcgrad.backends.runtime import entry, kernel")
     for module, found in sorted(imported.items()):
         out.line(f"from {module} import {', '.join(sorted(found))}")
     out.line("")
     for name, dtype in products:
         out.line(f'{name} = product("{dtype}")')
+    for name, arguments in libraries:
+        out.line(f"{name} = library({arguments})")
     for (dtype, text), name in emitter.expressions.constants.items():
         value = f'float("{text}")' if text in ("inf", "-inf", "nan") else text
         out.line(f"{name} = np.{dtype}({value})")

@@ -17,6 +17,6 @@ def digest() -> str:
     here = Path(__file__).parent
     state = hashlib.blake2b(digest_size=8)
     state.update(f"{numba.__version__} {llvmlite.__version__} {numpy.__version__}".encode())
-    for file in sorted([*here.glob("*.py"), *(here / "vecmath").glob("*.py")]):
+    for file in sorted(here.rglob("*.py")):
         state.update(file.read_bytes())
     return state.hexdigest()

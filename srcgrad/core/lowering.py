@@ -6,7 +6,7 @@ these kinds. A kind says how the elements of the result follow from the elements
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -130,9 +130,14 @@ class Generate:
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """A call on whole arrays between loops: ``function`` is the name under which the back end knows it."""
+    """A call on whole arrays between loops: ``function`` is the name under which the back end knows it, ``module.name``.
+
+    It is handed the results, the operands, all C-ordered, and then ``numbers(params, operand types)``: the ints and
+    floats (extents, options) that it needs besides. No array is 0-dimensional.
+    """
 
     function: str
+    numbers: Callable[[Params, Sequence[ArrayType]], Sequence[int | float]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -346,6 +347,12 @@ def arg_reduction(name: str, combine: str, reference: Callable[..., Any], *, doc
     return TABLE.add(Op(name, infer, evaluate, ArgReduce(combine), samples=(*_ALONG_SAMPLES, tied), doc=doc))
 
 
+def _line_extents(params: dict[str, Any], types: Sequence[ArrayType]) -> tuple[int, int, int]:
+    """How many lines stand before each other, how long they are, and how many lie beside each other."""
+    shape, axis = types[0].shape, params["axis"]
+    return math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])
+
+
 def along(
     name: str,
     reference: Callable[..., Any],
@@ -370,7 +377,7 @@ def along(
             name,
             infer,
             reference,
-            Library(name),
+            Library(f"lines.{name}", _line_extents),
             adjoint=adjoint,
             tangent=tangent,
             samples=(*_ALONG_SAMPLES, empty, *samples),

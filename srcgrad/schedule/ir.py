@@ -298,12 +298,12 @@ class Statement:
 
 @dataclass(eq=False, slots=True)
 class LibraryCall:
-    """A call on whole values, which it reads and writes through C-ordered arrays."""
+    """A call on whole values, which it reads and writes through C-ordered arrays; ``numbers`` are what it is handed besides."""
 
     function: str
     targets: tuple[Value, ...]
     operands: tuple[Value, ...]
-    params: dict[str, Any]
+    numbers: tuple[int | float, ...]
     location: Location | None = None
 
     @property

@@ -106,8 +106,10 @@ class _Lowering:
         self.outputs.add(found)
         return found
 
-    def whole(self, element: Element, node: Node) -> Value:
-        return element.whole_value() or self.store(element, node)
+    def flat(self, element: Element, node: Node) -> Value:
+        """A value that holds every element in row-major order, under any shape that has dimensions."""
+        found = element.flat_value()
+        return found if found is not None and found.shape else self.store(element, node)
 
     def read(self, node: Node, indices: tuple[Index, ...]) -> Expr:
         """One element of a node; the node is stored first where the index has no form."""
@@ -356,10 +358,11 @@ class _Lowering:
         return element_of(target)
 
     def library(self, node: Node, kind: kinds.Library) -> Any:
-        operands = tuple(self.whole(self.env[operand], operand) for operand in node.inputs)
+        operands = tuple(self.flat(self.env[operand], operand) for operand in node.inputs)
         types = node.type.elements if isinstance(node.type, TupleType) else (node.array_type,)
         targets = tuple(self.value(type_, node) for type_ in types)
-        self.statements.append(LibraryCall(kind.function, targets, operands, dict(node.params), node.location))
+        numbers = tuple(kind.numbers(dict(node.params), [operand.array_type for operand in node.inputs]))
+        self.statements.append(LibraryCall(kind.function, targets, operands, numbers, node.location))
         elements = [element_of(target) for target in targets]
         return elements if isinstance(node.type, TupleType) else elements[0]
 

@@ -1,0 +1,1 @@
+"""Calls on whole arrays, as native symbols: see `native`."""

@@ -1,0 +1,46 @@
+"""Library functions as native symbols, which emitted code calls by address: compiled once per machine and dtype.
+
+A function takes a pointer to each result, then to each operand, all C-ordered, then the numbers that its row states:
+extents and options. Nothing of that is static for it, so one compilation serves every shape, is kept in the disk
+cache, and costs the programs that call it no compile time.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import re
+import warnings
+from typing import Any
+
+from llvmlite import binding
+from numba import cfunc, types
+from numba.core.errors import NumbaWarning
+
+
+@functools.cache
+def library(function: str, arguments: str) -> Any:
+    """The function as compiled code calls it, known to the linker from here on.
+
+    Args:
+        function: ``module.name`` in this package.
+        arguments: the types of its arguments in order: ``"float64* float64* int64"``.
+    """
+    module, name = function.split(".")
+    found = getattr(importlib.import_module(f"srcgrad.backends.library.{module}"), name)
+    signature = types.void(*map(_type, arguments.split()))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NumbaWarning)
+        native = cfunc(signature, cache=True, error_model="numpy")(found)
+    symbol = re.sub(r"\W+", "_", f"srcgrad_{function}_{arguments.replace('*', 's')}")
+    binding.add_symbol(symbol, native.address)
+    _kept.append(native)
+    return types.ExternalFunction(symbol, signature)
+
+
+def _type(name: str) -> Any:
+    element = getattr(types, "boolean" if name.startswith("bool") else name.removesuffix("*"))
+    return types.CPointer(element) if name.endswith("*") else element
+
+
+_kept: list[Any] = []
