@@ -57,6 +57,7 @@ class Emitter:
         self.out = Writer()
         self.expressions = Expressions(self.names, self.load, self.spill)
         self.value_names: dict[Value, str] = {}
+        self.element_names: dict[tuple[Value, tuple[int | None, ...]], str] = {}
         self.aliases: dict[tuple[Value, tuple[int, ...]], str] = {}
         #: element of an array that the current straight-line code holds in a variable
         self.held: dict[tuple[Value, str], str] = {}
@@ -93,7 +94,16 @@ class Emitter:
         """The local variable of an element whose indices the text knows."""
         static = [self.expressions.static(index[dim]) for dim in self.place(value).kept]
         assert all(position is not None for position in static), f"{value} at {index}"
-        return "_".join([self.name(value), *map(str, static)])
+        return self.element_name(value, tuple(static))
+
+    def element_name(self, value: Value, position: tuple[int | None, ...]) -> str:
+        """The name of the local variable for one stored element."""
+        if not position:
+            return self.name(value)
+        if (value, position) not in self.element_names:
+            wish = "_".join([self.name(value), *map(str, position)])
+            self.element_names[value, position] = self.names.fresh(wish)
+        return self.element_names[value, position]
 
     def variable_key(self, value: Value, index: tuple[Index, ...]) -> tuple[Value, tuple[int, ...]]:
         return value, tuple(self.expressions.static(index[dim]) or 0 for dim in self.place(value).kept)

@@ -62,16 +62,12 @@ def _positions(emitter: Emitter, value: Value) -> list[tuple[int, ...]]:
     return list(itertools.product(*map(range, emitter.place(value).shape)))
 
 
-def _variable(emitter: Emitter, value: Value, position: tuple[int, ...]) -> str:
-    return "_".join([emitter.name(value), *map(str, position)])
-
-
 def _store_variables(emitter: Emitter, value: Value) -> None:
     """Accumulators in local variables are left in the part's copy at the end."""
     if emitter.place(value).kind == "variable":
         for position in _positions(emitter, value):
             index = ", ".join(["part", *map(str, position)])
-            emitter.out.line(f"{emitter.name(value)}_parts[{index}] = {_variable(emitter, value, position)}")
+            emitter.out.line(f"{emitter.name(value)}_parts[{index}] = {emitter.element_name(value, position)}")
 
 
 def _combine(emitter: Emitter, value: Value, combine: str) -> None:
@@ -80,7 +76,7 @@ def _combine(emitter: Emitter, value: Value, combine: str) -> None:
     place = emitter.place(value)
     if place.kind == "variable":
         for position in _positions(emitter, value):
-            total = _variable(emitter, value, position)
+            total = emitter.element_name(value, position)
             tail = "".join(f", {p}" for p in position)
             emitter.out.line(f"{total} = {name}_parts[0{tail}]")
             with emitter.out.block("for part in range(1, parts):"):
