@@ -10,6 +10,7 @@ dimension is cut are the same memory under one more dimension.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -29,10 +30,15 @@ from srcgrad.schedule.ir import (
     Statement,
     Value,
     children,
+    loads,
     substitute_expr,
     substitute_index,
 )
 
+#: multiplications from which a product that shares its rows with few others is cut, one block for each thread
+LARGE = 1_000_000
+#: what another block costs besides, in bytes of traffic
+BLOCK_OVERHEAD = 20_000
 #: rows of the smallest block
 SMALLEST = 16
 
@@ -50,32 +56,68 @@ def tile(program: Program, threads: int) -> None:
 def choose_cut(program: Program, threads: int) -> tuple[Axis, int] | None:
     """The class of axes to cut and the length of a block; None where nothing is gained."""
     products = [s for s in program.statements if isinstance(s, Statement) and s.product is not None]
-    shared: dict[Axis, int] = {}
+    shared: dict[Axis, list[Statement]] = {}
     for statement in products:
         for axis in statement.product_classes:
-            shared[axis] = shared.get(axis, 0) + 1
-    for axis in sorted(shared, key=lambda a: (-shared[a], -a.extent)):
-        if shared[axis] < 3 or axis.extent < 4 * SMALLEST or not _is_cuttable(program, axis):
+            shared.setdefault(axis, []).append(statement)
+    for axis in sorted(shared, key=lambda a: (-len(shared[a]), -a.extent)):
+        if axis.extent < 4 * SMALLEST or not _is_cuttable(program, axis):
             continue
-        block = _block_length(program, axis, threads)
+        alone = len(shared[axis]) < 3
+        if alone and not any(_is_large_along(statement, axis) for statement in shared[axis]):
+            continue
+        block = _block_length(program, axis, threads, shared[axis], alone=alone)
         if block is not None:
             return axis, block
     return None
 
 
-def _block_length(program: Program, axis: Axis, threads: int) -> int | None:
-    row = 0
+def _is_large_along(statement: Statement, axis: Axis) -> bool:
+    """Whether a product has many rows along the axis: enough to be worth threads of its own."""
+    assert statement.product is not None
+    rows, cols, depth = statement.product
+    return rows.find() is axis and rows.extent * cols.extent * depth.extent >= LARGE
+
+
+def _block_length(
+    program: Program, axis: Axis, threads: int, products: list[Statement], *, alone: bool
+) -> int | None:
+    """The block with the least traffic: its intermediates should stay in L2, what all blocks read should not be read too often."""
+    if alone and threads == 1:
+        return None
+    row = _row_bytes(program, axis)
+    weights = sum(_weight_bytes(statement, axis) for statement in products)
+    best: tuple[float, int] | None = None
+    for block in range(SMALLEST, axis.extent // max(threads, 2) + 1):
+        if axis.extent % block:
+            continue
+        count = axis.extent // block
+        traffic = count * (BLOCK_OVERHEAD + (weights if weights > settings.block_bytes else 0))
+        if block * row > settings.block_bytes:
+            traffic += 2 * axis.extent * row
+        if alone:
+            traffic = count
+        if best is None or traffic <= best[0]:
+            best = (traffic, block)
+    return best[1] if best else None
+
+
+def _row_bytes(program: Program, axis: Axis) -> int:
+    """Bytes of all values that have the axis, for one element of it."""
+    total = 0
     for value in _written(program):
         if any(a is not None and a.find() is axis for a in value.axes):
-            size = value.dtype.itemsize
-            for extent in value.shape:
-                size *= extent
-            row += size // axis.extent
-    most = min(axis.extent // max(threads, 1), max(SMALLEST, settings.block_bytes // max(row, 1)))
-    for block in range(most, SMALLEST - 1, -1):
-        if axis.extent % block == 0:
-            return block if block < axis.extent else None
-    return None
+            total += math.prod(value.shape) * value.dtype.itemsize // axis.extent
+    return total
+
+
+def _weight_bytes(statement: Statement, axis: Axis) -> int:
+    """Bytes of a product's operands that every block reads whole."""
+    return sum(
+        math.prod(load.value.shape) * load.value.dtype.itemsize
+        for load in loads(statement.expr)
+        if not any(a is not None and a.find() is axis for a in load.value.axes)
+    )
 
 
 def _written(program: Program) -> list[Value]:
