@@ -18,6 +18,7 @@ from srcgrad.core.partial import Where
 from srcgrad.eager.composite import composite
 from srcgrad.eager.operands import same_dtype
 from srcgrad.eager.pointwise import binary, comparison, unary
+from srcgrad.eager.rows import RECORDED
 from srcgrad.eager.tensor import Tensor
 
 Function = Callable[..., Any]
@@ -303,6 +304,35 @@ logaddexp = binary(_row("logaddexp"), "logaddexp", "LogaddexpBackward0", inexact
 logaddexp2 = binary(_row("logaddexp2"), "logaddexp2", "Logaddexp2Backward0", inexact=True)
 xlogy = binary(_row("xlogy"), "xlogy", "XlogyBackward0", inexact=True)
 heaviside = binary(_row("heaviside"), "heaviside", "HeavisideBackward0")
+
+
+# What rules and layers ask of the table by a row's name is recorded by the functions above.
+
+RECORDED.update(
+    sin=sin,
+    cos=cos,
+    tan=tan,
+    sinh=sinh,
+    cosh=cosh,
+    tanh=tanh,
+    exp=exp,
+    exp2=exp2,
+    expm1=expm1,
+    log=log,
+    log1p=log1p,
+    sqrt=sqrt,
+    expit=sigmoid,
+    log_expit=log_sigmoid,
+    erf=erf,
+    square=square,
+    negative=neg,
+    absolute=absolute,
+    add=_add,
+    subtract=_sub,
+    multiply=mul,
+    divide=true_divide,
+    power=_pow_by_tensor,
+)
 
 
 @composite("LerpBackward0")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+from collections.abc import Iterable
 from typing import Any
 
 from srcgrad.eager import (
@@ -18,6 +19,8 @@ from srcgrad.eager import (
     linear,
     methods,
     modes,
+    nn,
+    optim,
     printing,
     random,
     reductions,
@@ -64,6 +67,8 @@ NAMES: dict[str, Any] = {
     "Tensor": Tensor,
     "Size": Size,
     "autograd": autograd,
+    "nn": nn,
+    "optim": optim,
     **{name: function for name, function in methods.SHARED.items() if name not in _METHODS_ONLY},
     **_take(
         creation,
@@ -110,7 +115,12 @@ NAMES.update({"is_tensor": is_tensor, "numel": numel})
 
 
 def missing(name: str) -> str:
-    """What to say of a name that does not exist: the nearest that does."""
-    near = difflib.get_close_matches(name, NAMES, n=1, cutoff=0.5)
+    """What to say of a name that does not exist."""
+    return nearest("srcgrad.eager", name, NAMES)
+
+
+def nearest(module: str, name: str, known: Iterable[str]) -> str:
+    """That a module has no such name, and the nearest that it has."""
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"module 'srcgrad.eager' has no attribute {name!r}{hint}"
+    return f"module {module!r} has no attribute {name!r}{hint}"

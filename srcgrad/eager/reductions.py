@@ -19,7 +19,7 @@ from srcgrad.eager.gathering import open_grid, pick
 from srcgrad.eager.modes import ANOMALY, OFF, state
 from srcgrad.eager.operands import is_traced, to_dtype
 from srcgrad.eager.promotion import inexact_dtype, numpy_dtype, sum_dtype
-from srcgrad.eager.rows import Spec, bind
+from srcgrad.eager.rows import RECORDED, Spec, bind
 from srcgrad.eager.selection import where
 from srcgrad.eager.shaping import dim_of, dims_of, repeated, reshape, squeeze
 from srcgrad.eager.tensor import Tensor, wrap
@@ -114,6 +114,9 @@ def _total(input: Any, dim: Dims, keepdim: bool, dtype: Any, *, is_mean: bool) -
         if state.mode == ANOMALY:
             annotate(node)
     return made
+
+
+RECORDED["sum"] = lambda x, axes: sum(x, axes) if axes else x
 
 
 def _evaluate_total(array: Any, axes: Any, keepdim: bool, count: int) -> Any:

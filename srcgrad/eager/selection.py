@@ -13,6 +13,7 @@ from srcgrad.eager.errors import do_not_fit
 from srcgrad.eager.function import FREED, Edges, Node, modified, sequence
 from srcgrad.eager.modes import ANOMALY, OFF, state
 from srcgrad.eager.operands import same_dtype, sum_to
+from srcgrad.eager.rows import RECORDED
 from srcgrad.eager.tensor import Tensor, wrap
 from srcgrad.eager.weighing import weigh_array
 from srcgrad.transform.adjoint import weigh
@@ -48,6 +49,9 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
     if state.mode == ANOMALY:
         annotate(node)
     return made
+
+
+RECORDED["where"] = where
 
 
 class WhereBackward0(Node):

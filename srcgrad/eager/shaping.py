@@ -15,7 +15,7 @@ from srcgrad.eager.function import Edges, Node, Port, rename, sequence
 from srcgrad.eager.modes import ANOMALY, OFF, state
 from srcgrad.eager.operands import is_traced, sum_to, to_dtype
 from srcgrad.eager.promotion import result_dtype
-from srcgrad.eager.rows import Spec, bind
+from srcgrad.eager.rows import RECORDED, Spec, bind
 from srcgrad.eager.tensor import Tensor, wrap
 from srcgrad.eager.views import make_view
 from srcgrad.ops.shape import inverse_permutation
@@ -255,6 +255,9 @@ def _transposed(kind: type[ViewNode], input: Any, order: tuple[int, ...]) -> Any
     return record_view(kind, input, array, lambda base: _transposed(kind, base, order), axes=order)
 
 
+RECORDED["reshape"] = lambda x, shape: reshape(x, shape)
+RECORDED["transpose"] = lambda x, axes: _transposed(_PERMUTE, x, axes)
+
 # The same elements again
 
 
@@ -290,6 +293,9 @@ def repeated(array: Any, shape: tuple[int, ...]) -> Any:
     made = np.ndarray(shape, array.dtype, array, 0, strides)
     made.flags.writeable = False
     return made
+
+
+RECORDED["broadcast_to"] = lambda x, shape: expand(x, shape)
 
 
 def expand_as(input: Any, other: Any) -> Any:

@@ -91,9 +91,7 @@ def binary_cross_entropy_with_logits(input: Any, target: Any, reduction: str = "
 
 def kl_div(input: Any, target: Any, reduction: str = "mean", log_target: bool = False) -> Any:
     """``target (log(target) - input)``: the divergence of log-probabilities from probabilities."""
-    losses = (
-        apply("exp", target) * (target - input) if log_target else apply("xlogy", target, target) - target * input
-    )
+    losses = apply("exp", target) * (target - input) if log_target else apply("xlogy", target, target) - target * input
     if reduction == "batchmean":
         return losses.sum() / losses.shape[0]
     return reduced(losses, reduction)
