@@ -58,7 +58,8 @@ class Expressions:
         if short is not None:
             return short
         operand = expr.args[-1].dtype if expr.args else expr.dtype
-        formula = _CALL.sub(lambda match: self.function(match[1], operand) + "(", expr.formula)
+        negated = expr.formula == "~{0}" and operand.kind == "b"  # ~True is -2
+        formula = "not {0}" if negated else _CALL.sub(lambda match: self.function(match[1], operand) + "(", expr.formula)
         if not _is_call(formula):
             args = [arg if _ATOM.fullmatch(arg) else f"({arg})" for arg in args]
         text = formula.format(*args)

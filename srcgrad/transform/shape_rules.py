@@ -125,7 +125,7 @@ def _transpose_of_broadcast(x: Node, axes: tuple[int, ...], shape: Shape) -> Nod
     source = x.inputs[0]
     if source.ndim < x.ndim:
         source = apply("reshape", source, shape=(1,) * (x.ndim - source.ndim) + source.shape)
-    if source.size > 1:
+    if source.size != 1:
         source = apply("transpose", source, axes=axes)
     elif source.ndim:
         source = apply("reshape", source, shape=())
