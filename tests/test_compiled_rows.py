@@ -14,8 +14,8 @@ from srcgrad.core.op import TABLE, Op
 from srcgrad.core.sample import Sample
 from srcgrad.core.types import type_of
 from srcgrad.graph.interpret import interpret
-from srcgrad.graph.node import Graph, Node
-from srcgrad.graph.structure import new_input
+from srcgrad.graph.node import Graph, Node, is_tuple
+from srcgrad.graph.structure import items, new_input
 from srcgrad.pipeline import compile_graph
 
 CHUNK = 24
@@ -41,7 +41,7 @@ def apply_sample(
 
         return inputs, arrays, [bind(row, (), sample.params)]
     result = row(*inputs, **sample.params)
-    return inputs, arrays, list(result) if isinstance(result, tuple) else [result]
+    return inputs, arrays, items(result) if is_tuple(result) else [result]
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

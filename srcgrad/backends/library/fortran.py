@@ -45,7 +45,7 @@ def fortran(typingctx: Any, routine: Any, arguments: Any) -> Any:
         for type_, value in zip(arguments, cgutils.unpack_tuple(builder, args[1]), strict=True):
             if isinstance(type_, types.Array):
                 data = context.make_array(type_)(context, builder, value).data
-            elif isinstance(type_, types.StringLiteral):
+            elif isinstance(getattr(type_, "literal_value", None), str):
                 data = cgutils.alloca_once_value(builder, ir.Constant(ir.IntType(8), ord(type_.literal_value)))
             else:
                 wanted = real if isinstance(type_, types.Float) else types.int32

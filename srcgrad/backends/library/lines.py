@@ -16,6 +16,7 @@ def _lines(out: Pointer, x: Pointer, shape: tuple[int, int, int]) -> tuple[Any, 
 
 
 def cumsum(out_data: Pointer, x_data: Pointer, before: int, length: int, after: int) -> None:
+    """Sums until each position."""
     out, x = _lines(out_data, x_data, (before, length, after))
     for i in range(before):
         for j in range(length):
@@ -24,6 +25,7 @@ def cumsum(out_data: Pointer, x_data: Pointer, before: int, length: int, after: 
 
 
 def cumprod(out_data: Pointer, x_data: Pointer, before: int, length: int, after: int) -> None:
+    """Products until each position."""
     out, x = _lines(out_data, x_data, (before, length, after))
     for i in range(before):
         for j in range(length):

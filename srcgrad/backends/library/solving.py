@@ -1,0 +1,126 @@
+"""Triangular systems, general systems with known factors, and determinants from them.
+
+Operands are stacks of C-ordered matrices. Small ones are solved by loops over rows: a call into BLAS costs more than
+they do. A large C-ordered
+``op(A) X = B`` is ``X^T op(A)^T = B^T`` to column-major BLAS, with the matrix on the right, so nothing is transposed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import carray, njit
+
+from srcgrad.backends.library.fortran import fortran
+
+Pointer = Any
+Matrix = Any
+
+#: up to this order, and below this number of right-hand sides, loops are faster
+SMALL_ORDER = 32
+FEW_SIDES = 4
+
+
+@njit(error_model="numpy")
+def substitute(a: Matrix, x: Matrix, lower: bool, transposed: bool, unit: bool) -> None:
+    """Overwrite x with the solution of ``op(a) y = x`` for triangular a; the other triangle is not read."""
+    n, sides = x.shape
+    if n > SMALL_ORDER and sides >= FEW_SIDES:
+        letters = np.array(
+            [ord("U" if lower else "L"), ord("T" if transposed else "N"), ord("U" if unit else "N")], np.uint8
+        )
+        fortran("trsm", ("R", letters[0:], letters[1:], letters[2:], sides, n, 1.0, a, n, x, sides))
+        return
+    for step in range(n):
+        i = step if lower != transposed else n - 1 - step
+        if not unit:
+            for k in range(sides):
+                x[i, k] = x[i, k] / a[i, i]
+        for rest in range(step + 1, n):
+            j = rest if lower != transposed else n - 1 - rest
+            factor = a[i, j] if transposed else a[j, i]
+            for k in range(sides):
+                x[j, k] = x[j, k] - factor * x[i, k]
+
+
+def triangular_solve(
+    x_data: Pointer,
+    a_data: Pointer,
+    b_data: Pointer,
+    count: int,
+    n: int,
+    sides: int,
+    lower: int,
+    transposed: int,
+    unit: int,
+) -> None:
+    """``op(a) x = b``."""
+    x, a, b = carray(x_data, (count, n, sides)), carray(a_data, (count, n, n)), carray(b_data, (count, n, sides))
+    for c in range(count):
+        x[c] = b[c]
+        substitute(a[c], x[c], lower != 0, transposed != 0, unit != 0)
+
+
+def linear_solve(
+    x_data: Pointer,
+    a_data: Pointer,
+    b_data: Pointer,
+    lu_data: Pointer,
+    order_data: Pointer,
+    count: int,
+    n: int,
+    sides: int,
+    transposed: int,
+) -> None:
+    """``op(a) x = b``, given ``a[order] = L U``; a itself is not read."""
+    x, b = carray(x_data, (count, n, sides)), carray(b_data, (count, n, sides))
+    lu, order = carray(lu_data, (count, n, n)), carray(order_data, (count, n))
+    held = np.empty((n, sides), x.dtype)
+    for c in range(count):
+        if transposed != 0:
+            held[:] = b[c]
+            substitute(lu[c], held, False, True, False)
+            substitute(lu[c], held, True, True, True)
+            for i in range(n):
+                for k in range(sides):
+                    x[c, order[c, i], k] = held[i, k]
+        else:
+            for i in range(n):
+                for k in range(sides):
+                    x[c, i, k] = b[c, order[c, i], k]
+            substitute(lu[c], x[c], True, False, True)
+            substitute(lu[c], x[c], False, False, False)
+
+
+def slogdet(
+    sign_data: Pointer,
+    size_data: Pointer,
+    a_data: Pointer,
+    lu_data: Pointer,
+    order_data: Pointer,
+    count: int,
+    n: int,
+) -> None:
+    """The sign and the logarithm of the size of the determinant, given ``a[order] = L U``; a itself is not read."""
+    sign, size = carray(sign_data, count), carray(size_data, count)
+    lu, order = carray(lu_data, (count, n, n)), carray(order_data, (count, n))
+    place = np.empty(n, np.int64)
+    for c in range(count):
+        sign[c], size[c] = 1, 0
+        place[:] = order[c]
+        for i in range(n):
+            while place[i] != i:  # undo the permutation by exchanges
+                j = place[i]
+                place[i], place[j] = place[j], j
+                sign[c] = -sign[c]
+            pivot = lu[c, i, i]
+            if pivot < 0:
+                sign[c] = -sign[c]
+            elif pivot == 0:
+                sign[c] = 0
+            size[c] += np.log(abs(pivot))
+            if pivot != pivot:  # noqa: PLR0124  NaN
+                sign[c] = pivot
+        if sign[c] == 0:
+            size[c] = -np.inf
