@@ -191,7 +191,9 @@ def own_part(typingctx: Any, target: Any, others: Any, part: Any) -> Any:
         first, rows, number = args
         index = ir.IntType(64)
         offset = builder.mul(builder.sub(number, ir.Constant(index, 1)), ir.Constant(index, target.size))
-        return builder.select(builder.icmp_signed("==", number, ir.Constant(index, 0)), first, builder.gep(rows, [offset]))
+        return builder.select(
+            builder.icmp_signed("==", number, ir.Constant(index, 0)), first, builder.gep(rows, [offset])
+        )
 
     return target(target, others, types.int64), codegen
 

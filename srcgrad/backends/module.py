@@ -17,7 +17,26 @@ from srcgrad.schedule.storage import Storage
 _TYPES = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64")
 #: names that the frame of a module uses
 _RESERVED = (
-    *("np", "view", "local", "part", "parts", "part_of", "own_part", "fork", "thread_count", "reshaped", "at", "product", "library", "kernel", "entry", "workspace", "inf", "nan"),
+    *(
+        "np",
+        "view",
+        "local",
+        "part",
+        "parts",
+        "part_of",
+        "own_part",
+        "fork",
+        "thread_count",
+        "reshaped",
+        "at",
+        "product",
+        "library",
+        "kernel",
+        "entry",
+        "workspace",
+        "inf",
+        "nan",
+    ),
     *(*_TYPES, "complex64", "complex128", "boolean"),
 )
 
@@ -109,7 +128,7 @@ def _imports(out: Writer, emitter: Emitter) -> None:
             exported = vecmath.lookup(function, np.dtype(dtype))
             _import(imported, vecmath.FUNCTIONS[exported].__module__, exported, name)
     dtypes = {v.dtype.name for v in emitter.places if emitter.places[v].kind in ("stack", "workspace")}
-    dtypes |= {v.dtype.name for v in emitter.partials}
+    dtypes |= {place.dtype.name for place in emitter.partials.values() if place.dtype is not None}
     out.line("import numpy as np")
     numba_types = sorted(casts | {numba_name(d) for d in dtypes})
     if numba_types:
@@ -157,8 +176,11 @@ def _locals(out: Writer, emitter: Emitter, storage: Storage) -> None:
             shape = place.shape if place.within is None else (storage.threads, *place.shape)
             out.line(f"{name} = part_of(workspace, {place.offset}, {dtype}, {tuple_text(shape)})")
     for value, place in storage.partials.items():
-        dtype = numba_name(value.dtype.name)
-        out.line(f"{emitter.name(value)}_parts = part_of(workspace, {place.offset}, {dtype}, {tuple_text(_flat_rows(value, storage))})")
+        assert place.dtype is not None
+        dtype = numba_name(place.dtype.name)
+        out.line(
+            f"{emitter.name(value)}_parts = part_of(workspace, {place.offset}, {dtype}, {tuple_text(_flat_rows(value, storage))})"
+        )
     for (value, shape), name in emitter.aliases.items():
         if storage.places[value].within is None or storage.places[value].kind != "stack":
             out.line(f"{name} = reshaped({emitter.name(value)}, {tuple_text(shape)})")

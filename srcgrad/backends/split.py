@@ -1,10 +1,10 @@
 """A loop split among threads: its body becomes a function of a part, which `fork` runs once for each.
 
-    def f_part1(part, parts, x, w, g, g_parts):       parts = thread_count(2)
-        g_own = own_part(g, g_parts, part)             fork(f_part1, parts, (x, w, g, g_parts))
-        for j in range(32): g_own[j] = 0               for part in range(1, parts):
-        for i in range(part * 100 // parts, ...):          for j in range(32): g[j] += g_parts[part - 1, j]
-            ... g_own[j] += ...
+def f_part1(part, parts, x, w, g, g_parts):       parts = thread_count(2)
+    g_own = own_part(g, g_parts, part)             fork(f_part1, parts, (x, w, g, g_parts))
+    for j in range(32): g_own[j] = 0               for part in range(1, parts):
+    for i in range(part * 100 // parts, ...):          for j in range(32): g[j] += g_parts[part - 1, j]
+        ... g_own[j] += ...
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _IDENTIFIER = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
 _ASSIGNED = re.compile(r"^\s*(?:for )?([A-Za-z_]\w*)(?: in | [-+*|&]?= )")
-_KNOWN = {"range", "part", "parts", "local", "at", "reshaped", "own_part", "True", "False", *keyword.kwlist}
+_KNOWN = {"range", "min", "part", "parts", "local", "at", "reshaped", "own_part", "True", "False", *keyword.kwlist}
 
 
 def split_loop(emitter: Emitter, loop: Loop, starts: list[Start]) -> None:
@@ -34,7 +34,9 @@ def split_loop(emitter: Emitter, loop: Loop, starts: list[Start]) -> None:
     emitter.held.clear()
     accumulators = list(dict.fromkeys(start.statement.target for start in starts))
     with emitter.out.block(""):
-        emitter.reduction(starts, loop.axis, lambda: _own_turns(emitter, loop))
+        extent = loop.axis.extent
+        bounds = (f"part * {extent} // parts", f"(part + 1) * {extent} // parts")
+        emitter.reduction(starts, loop.axis, lambda: emitter.block(loop.body), bounds)
         for value in accumulators:
             _store_variables(emitter, value)
     body, emitter.out, emitter.inside = emitter.out.lines[1:], outer, None
@@ -52,12 +54,6 @@ def split_loop(emitter: Emitter, loop: Loop, starts: list[Start]) -> None:
         _combine(emitter, value, combine)
 
 
-def _own_turns(emitter: Emitter, loop: Loop) -> None:
-    extent = loop.axis.extent
-    bounds = f"part * {extent} // parts, (part + 1) * {extent} // parts"
-    emitter.loop(loop.axis, lambda: emitter.block(loop.body), bounds)
-
-
 def _positions(emitter: Emitter, value: Value) -> list[tuple[int, ...]]:
     return list(itertools.product(*map(range, emitter.place(value).shape)))
 
@@ -67,7 +63,8 @@ def _store_variables(emitter: Emitter, value: Value) -> None:
     if emitter.place(value).kind == "variable":
         for position in _positions(emitter, value):
             index = ", ".join(["part", *map(str, position)])
-            emitter.out.line(f"{emitter.name(value)}_parts[{index}] = {emitter.element_name(value, position)}")
+            name = emitter.element_name(value, position)
+            emitter.out.line(f"{emitter.name(value)}_parts[{index}] = {emitter.totals.get(name, name)}")
 
 
 def _combine(emitter: Emitter, value: Value, combine: str) -> None:
@@ -76,11 +73,15 @@ def _combine(emitter: Emitter, value: Value, combine: str) -> None:
     place = emitter.place(value)
     if place.kind == "variable":
         for position in _positions(emitter, value):
-            total = emitter.element_name(value, position)
+            variable = emitter.element_name(value, position)
+            dtype = emitter.partials[value].dtype or value.dtype
+            total = variable if dtype == value.dtype else emitter.names.fresh(f"{variable}_total")
             tail = "".join(f", {p}" for p in position)
             emitter.out.line(f"{total} = {name}_parts[0{tail}]")
             with emitter.out.block("for part in range(1, parts):"):
-                emitter.fold(total, f"{name}_parts[part{tail}]", combine, value.dtype)
+                emitter.fold(total, f"{name}_parts[part{tail}]", combine, dtype)
+            if total != variable:
+                emitter.out.line(f"{variable} = {emitter.expressions.cast(total, dtype, value.dtype)}")
         return
     size = math.prod(place.shape)
     whole, rows = emitter.alias(value, (size,)) if len(place.shape) != 1 else name, f"{name}_parts"

@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -36,6 +37,7 @@ class Place:
         kept: its stored dimensions.
         shape: their extents.
         offset: in the workspace, in bytes.
+        dtype: where it is not the value's own.
         within: the loop split among threads in which all of its uses lie: each part has a copy of its own.
     """
 
@@ -44,6 +46,7 @@ class Place:
     shape: tuple[int, ...]
     offset: int = 0
     within: Loop | None = None
+    dtype: np.dtype[Any] | None = None
 
 
 @dataclass(slots=True)
@@ -94,8 +97,10 @@ def _place_partials(loop: Loop, storage: Storage) -> None:
             place = storage.places[entry.target]
             copies = storage.threads if place.kind == "variable" else storage.threads - 1
             shape = (copies, *place.shape)
-            offset = storage.reserve(math.prod(shape) * entry.target.dtype.itemsize)
-            storage.partials[entry.target] = Place("workspace", place.kept, shape, offset)
+            wide = place.kind == "variable" and entry.combine == "add" and entry.target.dtype == np.float32
+            dtype = np.dtype(np.float64) if wide else entry.target.dtype
+            offset = storage.reserve(math.prod(shape) * dtype.itemsize)
+            storage.partials[entry.target] = Place("workspace", place.kept, shape, offset, dtype=dtype)
 
 
 def _programs(program: Program) -> Iterator[Program]:

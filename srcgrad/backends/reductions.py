@@ -1,0 +1,172 @@
+"""Loops and accumulators: what a reduction starts from, where it is held, how a step is written.
+
+Long sums in float32 are cut: the sum of each stretch is kept apart and added to a total in float64, so that the error of ten million additions is
+that of some thousands (Higham, "The accuracy of floating point summation", 1993, section 3: blocked summation).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from srcgrad.backends.elements import Elements
+from srcgrad.schedule.ir import Axis, Start
+
+LOOP_NAMES = "ijklmnpqrs"
+#: turns of a float32 sum that are added up before they join the total
+STRETCH = 4096
+#: sums of at least this many turns are cut
+LONG = 2 * STRETCH
+Bounds = tuple[str, str]
+
+
+class Reductions(Elements):
+    """The part of the emitter that writes loops and accumulators."""
+
+    def loop(self, axis: Axis, body: Any, bounds: Bounds | None = None) -> None:
+        """The turns of an axis, or those within bounds; written out where the axis is unrolled."""
+        if axis.unrolled:
+            for turn in range(axis.extent):
+                self.expressions.fixed[axis] = turn
+                body()
+            self.expressions.fixed.pop(axis, None)
+            return
+        self.held.clear()
+        depth = len(self.expressions.axis_names)
+        name = (
+            self.names.fresh(LOOP_NAMES[min(depth, len(LOOP_NAMES) - 1)])
+            if axis not in self.expressions.axis_names
+            else ""
+        )
+        if name:
+            self.expressions.axis_names[axis] = name
+        with self.out.block(
+            f"for {self.expressions.axis_names[axis]} in range({', '.join(bounds) if bounds else axis.extent}):"
+        ):
+            body()
+        self.held.clear()
+
+    def reduction(self, starts: list[Start], axis: Axis, body: Any, bounds: Bounds | None = None) -> None:
+        """Accumulators and the loop that fills them. One element of an array is accumulated in a variable and stored once."""
+        single = [start for start in starts if self.is_one_element(start)]
+        before = dict(self.accumulators)
+        for start in single:
+            self.nest(start.axes, lambda start=start: self.hold_accumulator(start))  # type: ignore[misc]
+        long = [start for start in starts if axis.extent >= LONG and self.is_float32_sum(start)]
+        self.starts([start for start in starts if start not in long])
+        if long:
+            self.long_sums(long, axis, body, bounds or ("0", str(axis.extent)))
+        else:
+            self.loop(axis, body, bounds)
+        finished = {key: name for key, name in self.accumulators.items() if key not in before}
+        self.accumulators = before
+        for (value, element), name in finished.items():
+            self.out.line(f"{element} = {name}")
+            self.held[value, element] = name
+
+    def is_float32_sum(self, start: Start) -> bool:
+        """Whether an accumulator is a float32 sum in local variables."""
+        value = start.statement.target
+        variable = not value.shape or self.place(value).kind == "variable" or self.is_one_element(start)
+        return variable and start.statement.combine == "add" and value.dtype == np.float32
+
+    def long_sums(self, starts: list[Start], axis: Axis, body: Any, bounds: Bounds) -> None:
+        """The loop in stretches, each with sums of its own, which join totals in float64."""
+        totals: dict[str, str] = {}
+
+        def note(start: Start) -> None:
+            name = self.target(start.statement.target, start.statement.index)
+            totals[name] = self.names.fresh(f"{name}_total")
+
+        for start in starts:
+            self.nest(start.axes, lambda start=start: note(start))  # type: ignore[misc]
+        for total in totals.values():
+            self.out.line(f"{total} = 0.0")
+        first, last = bounds
+        block = self.names.fresh("first")
+        with self.out.block(f"for {block} in range({first}, {last}, {STRETCH}):"):
+            self.starts(starts)
+            self.loop(axis, body, (block, f"min({block} + {STRETCH}, {last})"))
+            for name, total in totals.items():
+                self.out.line(f"{total} += {name}")
+        self.totals |= totals
+        for name, total in totals.items():
+            self.out.line(f"{name} = {self.expressions.cast(total, np.dtype(np.float64), np.dtype(np.float32))}")
+
+    def is_one_element(self, start: Start) -> bool:
+        rolled = any(not axis.unrolled for axis in start.axes)
+        value = start.statement.target
+        return not rolled and bool(value.shape) and self.place(value).kind != "variable" and start.statement.key is None
+
+    def hold_accumulator(self, start: Start) -> None:
+        value = start.statement.target
+        element = self.element(value, start.statement.index)
+        self.accumulators[value, element] = self.names.fresh(self.name(value) + "_")
+
+    def starts(self, starts: list[Start]) -> None:
+        """Neutral elements, with one loop for those over the same axes."""
+        groups: dict[tuple[Axis, ...], list[Start]] = {}
+        for start in starts:
+            rolled = tuple(axis for axis in start.axes if not axis.unrolled)
+            groups.setdefault(rolled, []).append(start)
+        for axes, members in groups.items():
+            self.nest(axes, lambda members=members: [self.start(start) for start in members])  # type: ignore[misc]
+
+    def nest(self, axes: tuple[Axis, ...], body: Any) -> None:
+        if axes:
+            self.loop(axes[0], lambda: self.nest(axes[1:], body))
+        else:
+            body()
+
+    def start(self, start: Start) -> None:
+        statement = start.statement
+        unrolled = tuple(axis for axis in start.axes if axis.unrolled)
+
+        def write() -> None:
+            assert statement.combine is not None
+            if statement.key_value is not None:
+                self.assign(statement.target, statement.index, self.expressions.constant(0, statement.target.dtype))
+                extreme = _neutral(statement.combine.removeprefix("arg"), statement.key_value.dtype)
+                text = self.expressions.constant(extreme, statement.key_value.dtype)
+                self.assign(statement.key_value, statement.index, text)
+            else:
+                neutral = _neutral(statement.combine, statement.target.dtype)
+                self.assign(
+                    statement.target, statement.index, self.expressions.constant(neutral, statement.target.dtype)
+                )
+
+        self.nest(unrolled, write)
+
+    def fold(self, target: str, text: str, combine: str, dtype: np.dtype[Any], comment: str = "") -> None:
+        """One step of a reduction."""
+        plain = dtype in (np.float32, np.float64, np.int64)
+        match combine:
+            case "add" | "multiply":
+                sign = "+" if combine == "add" else "*"
+                if plain:
+                    self.out.line(f"{target} {sign}= {text}", comment)
+                else:
+                    whole = f"{target} {sign} ({text})"
+                    self.out.line(f"{target} = {self.expressions.cast(whole, np.dtype(np.int64), dtype)}", comment)
+            case "maximum" | "minimum":
+                function = self.expressions.function(combine, dtype)
+                self.out.line(f"{target} = {function}({target}, {text})", comment)
+            case "or" | "and":
+                self.out.line(f"{target} {'|' if combine == 'or' else '&'}= {text}", comment)
+            case _:
+                raise AssertionError(combine)
+
+
+def _neutral(combine: str, dtype: np.dtype[Any]) -> Any:
+    """What a reduction starts from."""
+    match combine:
+        case "add" | "or":
+            return dtype.type(0)
+        case "multiply" | "and":
+            return dtype.type(1)
+        case "maximum":
+            return dtype.type(-np.inf) if dtype.kind == "f" else False if dtype.kind == "b" else np.iinfo(dtype).min
+        case "minimum":
+            return dtype.type(np.inf) if dtype.kind == "f" else True if dtype.kind == "b" else np.iinfo(dtype).max
+    raise AssertionError(combine)
