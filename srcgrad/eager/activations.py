@@ -1,4 +1,6 @@
-"""softmax and log_softmax: functions of rows, with rules of their own that cost one product instead of a quotient of sums."""
+"""softmax and log_softmax: functions of rows, with rules of their own that cost one product instead of a quotient
+of sums.
+"""
 
 from __future__ import annotations
 

@@ -25,7 +25,10 @@ def report(node: Node) -> None:
     """Warn which forward line belongs to the node whose rule failed."""
     trace = None if node.extra is None else node.extra.trace
     if trace is None:
-        what = f"Error detected in {node.name()}. No forward pass information available. Enable detect anomaly during forward pass for more information."
+        what = (
+            f"Error detected in {node.name()}. No forward pass information available. Enable detect anomaly during "
+            "forward pass for more information."
+        )
     else:
         what = f"Error detected in {node.name()}. Traceback of forward call that caused the error:\n{trace}"
     warnings.warn(what, UserWarning, stacklevel=2)

@@ -33,9 +33,8 @@ def show_as(node: Node, start: int, name: str, operands: Iterable[Any]) -> None:
         return
     inner = [node]
     while inner:
-        for edge in inner.pop().edges:
-            if edge is not None and start < edge.seq < LEAVES and not edge.hidden:
-                inner.append(hide(edge))
+        edges = inner.pop().edges
+        inner += [hide(edge) for edge in edges if edge is not None and start < edge.seq < LEAVES and not edge.hidden]
     rename(node, name)
     node.more().shown = tuple(
         operand._node for operand in operands if isinstance(operand, Tensor) and operand._array.dtype.kind in "fc"

@@ -58,7 +58,8 @@ def to(
             dtype = arg
     if device is not None and str(device).split(":")[0] != "cpu":
         raise RuntimeError(
-            f"there is no device {str(device)!r}: the define-by-run face runs on the CPU; compile with sg.jit for others"
+            f"there is no device {str(device)!r}: the define-by-run face runs on the CPU; compile with sg.jit for "
+            "others"
         )
     if dtype is None:
         return clone(input) if copy else input

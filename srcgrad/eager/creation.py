@@ -1,4 +1,6 @@
-"""New tensors, from data or from a shape. Floats made from Python numbers are float32; NumPy arrays keep their dtype."""
+"""New tensors, from data or from a shape. Floats made from Python numbers are float32; NumPy arrays keep their
+dtype.
+"""
 
 from __future__ import annotations
 
@@ -72,7 +74,7 @@ def _measure(data: Any, leaves: list[Any], depth: int) -> tuple[int, ...]:
         data = data.tolist()
     if isinstance(data, np.ndarray) and data.ndim > 0:
         leaves.extend(data.reshape(-1))
-        return data.shape
+        return tuple(data.shape)
     if not isinstance(data, Sequence) or isinstance(data, str | bytes):
         if isinstance(data, str | bytes) or not isinstance(
             data, bool | int | float | complex | np.generic | np.ndarray | Tensor

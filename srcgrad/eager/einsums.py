@@ -57,7 +57,8 @@ def _parse(equation: str, operands: tuple[Any, ...]) -> tuple[list[str], str]:
         count = len(value.shape) - len(part.replace("...", ""))
         if count < 0 or (count and "..." not in part):
             raise RuntimeError(
-                f"einsum(): the number of subscripts in the equation ({len(part.replace('...', ''))}) does not match the number of dimensions "
+                f"einsum(): the number of subscripts in the equation ({len(part.replace('...', ''))}) does not "
+                "match the number of dimensions "
                 f"({len(value.shape)}) for operand {number} and no ellipsis was given"
             )
         found.append(part.replace("...", dots[most - count :] if count else ""))
@@ -96,11 +97,12 @@ def _two(x: Any, left: str, y: Any, right: str, later: set[str]) -> tuple[Any, s
             y, right = squeeze(y, right.index(label)), right.replace(label, "")
         elif a != b:
             raise RuntimeError(
-                f"einsum(): subscript {label} has size {b} for operand 1 which does not broadcast with previously seen size {a}"
+                f"einsum(): subscript {label} has size {b} for operand 1 which does not broadcast with previously "
+                f"seen size {a}"
             )
     out = "".join(label for label in dict.fromkeys(left + right) if label in later)
     if not left or not right:
-        return (x * y if left or right else x * y), (left + right)
+        return x * y, left + right
     return contract(x, y, f"{left},{right}->{out}", "BmmBackward0"), out
 
 

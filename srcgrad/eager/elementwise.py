@@ -1,7 +1,7 @@
 """Elementwise functions under PyTorch's names.
 
-Where PyTorch chooses another derivative than NumPy's table at a point where there are several, the row is taken with that choice
-(`dataclasses.replace`); the compiled face then makes the same choice for functions written with tensors.
+Where PyTorch chooses another derivative than NumPy's table at a point where there are several, the row is taken with
+that choice (`dataclasses.replace`); the compiled face then makes the same choice for functions written with tensors.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def rsqrt(input: Any) -> Any:
     return reciprocal(sqrt(input))
 
 
-def round(input: Any, *, decimals: int = 0) -> Any:  # noqa: A001
+def round(input: Any, *, decimals: int = 0) -> Any:
     """The nearest whole number, halves to even; or with decimals."""
     if decimals == 0:
         return input if input.dtype.kind in "iub" else _rint(input)
@@ -196,7 +196,7 @@ _pow_of_number = binary(_power, "pow", "PowBackward2", operands=_SECOND)
 _pow_by_tensor = binary(_power, "pow", "PowBackward1")
 
 
-def pow(input: Any, exponent: Any) -> Any:  # noqa: A001
+def pow(input: Any, exponent: Any) -> Any:
     """The power, of or by a number or a tensor."""
     kind = type(exponent)
     if kind is not int and kind is not float:
@@ -258,7 +258,7 @@ _clamp = {
 }
 
 
-def clamp(input: Any, min: Any = None, max: Any = None) -> Any:  # noqa: A002
+def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
     """Within bounds, numbers or tensors; None is no bound."""
     node = "ClampBackward1"
     if min is None and max is None:
@@ -277,12 +277,12 @@ def _clamp_both(input: Any, low: Any, high: Any) -> Any:
     return _clamp["minimum", "ClampBackward1"](_clamp["maximum", "ClampBackward1"](input, low), high)
 
 
-def clamp_min(input: Any, min: Any) -> Any:  # noqa: A002
+def clamp_min(input: Any, min: Any) -> Any:
     """No less than a bound."""
     return _clamp["maximum", "ClampMinBackward0"](input, min)
 
 
-def clamp_max(input: Any, max: Any) -> Any:  # noqa: A002
+def clamp_max(input: Any, max: Any) -> Any:
     """No more than a bound."""
     return _clamp["minimum", "ClampMaxBackward0"](input, max)
 

@@ -1,7 +1,8 @@
 """The backward pass: the sweep of `srcgrad.transform.adjoint` over nodes that were recorded at run time.
 
-Nodes are ready when all that read their result have contributed; counting these first takes one pass. Of the ready ones the latest recorded goes
-first, and leaves at once, as in PyTorch. Nothing recurses, so chains may be as long as memory allows.
+Nodes are ready when all that read their result have contributed; counting these first takes one pass. Of the ready
+ones the latest recorded goes first, and leaves at once, as in PyTorch. Nothing recurses, so chains may be as long as
+memory allows.
 
 Cotangents are plain arrays. Under ``create_graph`` they are tensors: the same rules then record what they do.
 """
@@ -33,8 +34,8 @@ def run(
 ) -> Cotangents:
     """Walk from the roots to the leaves.
 
-    ``recorded``: cotangents are tensors, and the pass can be differentiated. With ``targets`` only what leads to them is visited; what arrives
-    at them is returned unless ``accumulate``, which adds it to leaves.
+    ``recorded``: cotangents are tensors, and the pass can be differentiated. With ``targets`` only what leads to them
+    is visited; what arrives at them is returned unless ``accumulate``, which adds it to leaves.
     """
     needed = None if targets is None else leading_to(targets, roots)
     captures = () if accumulate or targets is None else frozenset(targets)

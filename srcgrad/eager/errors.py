@@ -24,7 +24,8 @@ def undefined(name: str, tensor: Any) -> Exception:
     alias = dtypes.of(tensor._array.dtype).alias
     if name == "neg" and alias == "Bool":
         return RuntimeError(
-            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the `~` or "
+            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, "
+            "use the `~` or "
             "`logical_not()` operator instead."
         )
     return RuntimeError(f"\"{name}\" not implemented for '{alias}'")
@@ -37,7 +38,8 @@ def do_not_fit(name: str, x: Any, y: Any, error: Exception) -> Exception:
         return RuntimeError(mismatch)
     if name == "sub" and x._array.dtype.kind == "b":
         return RuntimeError(
-            "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator instead."
+            "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or "
+            "`logical_xor()` operator instead."
         )
     if isinstance(error, TypeError):
         return RuntimeError(f"\"{name}\" not implemented for '{dtypes.of(x._array.dtype).alias}'")
@@ -50,5 +52,6 @@ def broadcast_mismatch(first: tuple[int, ...], second: tuple[int, ...]) -> str |
     for offset in range(1, min(len(first), len(second)) + 1):
         a, b = first[-offset], second[-offset]
         if a != b and 1 not in (a, b):
-            return f"The size of tensor a ({a}) must match the size of tensor b ({b}) at non-singleton dimension {ndim - offset}"
+            sizes = f"The size of tensor a ({a}) must match the size of tensor b ({b})"
+            return f"{sizes} at non-singleton dimension {ndim - offset}"
     return None

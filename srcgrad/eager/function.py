@@ -1,11 +1,12 @@
 """Nodes of the recorded graph: what `Tensor.grad_fn` is.
 
-A node remembers which nodes made its operands (``edges``) and what its rule has to read (``saved`` tensors with the versions that they had).
-Its rule is the row's: `pull` turns the cotangent of the result into one contribution per operand. The same rule is run on plain arrays, or,
-under ``create_graph``, on tensors, which record it: that is all there is to higher derivatives.
+A node remembers which nodes made its operands (``edges``) and what its rule has to read (``saved`` tensors with the
+versions that they had). Its rule is the row's: `pull` turns the cotangent of the result into one contribution per
+operand. The same rule is run on plain arrays, or, under ``create_graph``, on tensors, which record it: that is all
+there is to higher derivatives.
 
-No node refers to the tensor that it made, so that a graph holds no cycle and is freed with the last tensor that needs it. A rule that reads its
-own result gets it as an array with the result's version counter.
+No node refers to the tensor that it made, so that a graph holds no cycle and is freed with the last tensor that needs
+it. A rule that reads its own result gets it as an array with the result's version counter.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from weakref import ref
 Edges = tuple["Node | None", ...]
 
 FREED_MESSAGE = (
-    "Trying to backward through the graph a second time (or directly access saved tensors after they have already been freed). "
-    "Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify retain_graph=True if you "
+    "Trying to backward through the graph a second time (or directly access saved tensors after they have "
+    "already been freed). "
+    "Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify "
+    "retain_graph=True if you "
     "need to backward through the graph a second time or if you need to access saved tensors after calling backward."
 )
 
@@ -75,7 +78,9 @@ class Node:
 
     @property
     def next_functions(self) -> tuple[tuple[Node | None, int], ...]:
-        """The nodes that made the operands, each with the number of its output; ``(None, 0)`` for what needs no gradient."""
+        """The nodes that made the operands, each with the number of its output; ``(None, 0)`` for what needs no
+        gradient.
+        """
         found: list[tuple[Node | None, int]] = []
         for edge in self.shown_edges():
             if edge is None:
@@ -199,7 +204,8 @@ def modified(tensor: Any, version: int) -> RuntimeError:
     what = f"[torch.{dtypes.of(array.dtype).alias}Tensor {list(array.shape)}]"
     origin = "" if made_by is None else f", which is output {tensor.output_nr} of {operation(made_by)},"
     hint = (
-        "the backtrace further above shows the operation that failed to compute its gradient. The variable in question was changed in "
+        "the backtrace further above shows the operation that failed to compute its gradient. The variable in "
+        "question was changed in "
         "there or anywhere later. Good luck!"
         if state.anomaly
         else "enable anomaly detection to find the operation that failed to compute its gradient, with "

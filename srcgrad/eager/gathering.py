@@ -46,7 +46,9 @@ _kinds: dict[str, type[Picked]] = {}
 
 
 def pick(input: Tensor, values: Any, key: Key, params: dict[str, Any], name: str, *, unique: bool = False) -> Tensor:
-    """A tensor of the values that the index picks. ``params`` are those of the row; ``unique`` promises no element twice."""
+    """A tensor of the values that the index picks. ``params`` are those of the row; ``unique`` promises no element
+    twice.
+    """
     made = wrap(values if type(values) is np.ndarray else np.asarray(values))
     if input._node is None or state.mode == OFF:
         return made

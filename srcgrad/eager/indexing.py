@@ -1,7 +1,8 @@
 """Indexing: views by slices, elements at integer indices, assignment.
 
-An index with slices, integers, None and an ellipsis is a view. Indices that are tensors pick elements: first the rest of the index makes a view,
-then the row ``gather`` takes the elements, and ``scatter_set`` or ``scatter_add`` writes them.
+An index with slices, integers, None and an ellipsis is a view. Indices that are tensors pick elements: first the rest
+of the index makes a view, then the row ``gather`` takes the elements, and ``scatter_set`` or ``scatter_add`` writes
+them.
 """
 
 from __future__ import annotations
@@ -148,7 +149,8 @@ def _index_error(key: Any, shape: tuple[int, ...]) -> IndexError:
     items = key if isinstance(key, tuple) else (key,)
     if not shape:
         return IndexError(
-            "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a 0-dim tensor to a number"
+            "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to "
+            "convert a 0-dim tensor to a number"
         )
     if sum(_dims_used(item) for item in items) > len(shape):
         return IndexError(f"too many indices for tensor of dimension {len(shape)}")
@@ -180,7 +182,8 @@ def _split(input: Any, key: Any) -> tuple[Any, list[Tensor], list[int]]:
                 for k, (a, b) in enumerate(zip(item.shape, extents, strict=True)):
                     if a != b:
                         raise IndexError(
-                            f"The shape of the mask {list(item.shape)} at index {k} does not match the shape of the indexed tensor "
+                            f"The shape of the mask {list(item.shape)} at index {k} does not match the shape of "
+                            "the indexed tensor "
                             f"{list(input.shape)} at index {axis + k}"
                         )
                 found = item._array.nonzero() if item.ndim else (np.zeros(int(item._array), np.int64),)
@@ -228,7 +231,8 @@ def _clean(item: Any) -> Any:
         array = np.asarray([int(x) if isinstance(x, Tensor) else x for x in item] if isinstance(item, list) else item)
         return wrap(array.astype(np.int64) if array.size == 0 else array)
     raise TypeError(
-        f"only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got {type(item).__name__})"
+        "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got "
+        f"{type(item).__name__})"
     )
 
 
@@ -282,7 +286,8 @@ def _value(value: Any, target: Any) -> Tensor:
     dtype = target._array.dtype
     if isinstance(value, Tensor):
         return value
-    return to_dtype(value if isinstance(value, int | float | complex | bool) else lift(np.asarray(value)), dtype)
+    plain = value if isinstance(value, int | float | complex | bool) else lift(np.asarray(value))
+    return to_dtype(plain, dtype)  # type: ignore[no-any-return]
 
 
 def put(view: Tensor, indices: list[Tensor], dims: list[int], value: Tensor, *, accumulate: bool) -> Tensor:
@@ -298,7 +303,8 @@ def put(view: Tensor, indices: list[Tensor], dims: list[int], value: Tensor, *, 
         part = given.expand(shape) if tuple(given.shape) != shape else given
     except RuntimeError:
         raise RuntimeError(
-            f"shape mismatch: value tensor of shape {list(value.shape)} cannot be broadcast to indexing result of shape {list(shape)}"
+            f"shape mismatch: value tensor of shape {list(value.shape)} cannot be broadcast to indexing result of "
+            f"shape {list(shape)}"
         ) from None
     row = TABLE["scatter_add" if accumulate else "scatter_set"]
     return in_place(view, lambda old: bind(row, (old, part, *same), params, "IndexPutBackward0"))
@@ -361,7 +367,7 @@ def _scatter(input: Tensor, dim: int, index: Tensor, src: Any, *, accumulate: bo
     params = {"axes": tuple(range(input.ndim)), "position": 0}
     return bind(
         row, (input, part, *_grid(index, axis)), params, "ScatterAddBackward0" if accumulate else "ScatterBackward0"
-    )  # type: ignore[no-any-return]
+    )
 
 
 def scatter(input: Tensor, dim: int, index: Tensor, src: Any) -> Tensor:
@@ -405,8 +411,7 @@ def masked_select(input: Tensor, mask: Tensor) -> Tensor:
 def masked_fill(input: Any, mask: Any, value: Any) -> Any:
     """The value where the mask holds, else the input."""
     filler = to_dtype(value.item() if isinstance(value, Tensor) and value._node is None else value, input.dtype.dtype)
-    made = where(mask, filler, input)
-    return made
+    return where(mask, filler, input)
 
 
 def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
@@ -445,7 +450,7 @@ def diagonal(input: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
     return movedim(picked, 0, -1)
 
 
-def diag(input: Any, diagonal: int = 0) -> Any:  # noqa: A002
+def diag(input: Any, diagonal: int = 0) -> Any:
     """The diagonal of a matrix; of a vector the matrix that has it."""
     if len(input.shape) == 2:
         return globals()["diagonal"](input, diagonal)

@@ -98,7 +98,8 @@ def _evaluate(spec: str, a: Any, b: Any) -> Any:
 
 
 def _c_name(dtype: Any) -> str:
-    return {"float32": "float", "float64": "double", "int64": "long", "int32": "int"}.get(dtype.name, dtype.name)
+    names = {"float32": "float", "float64": "double", "int64": "long", "int32": "int"}
+    return names.get(dtype.name, str(dtype.name))
 
 
 def mm(input: Any, mat2: Any) -> Any:
@@ -125,7 +126,8 @@ def bmm(input: Any, mat2: Any) -> Any:
         raise RuntimeError(f"{'batch1' if len(n) != 3 else 'batch2'} must be a 3D tensor")
     if n[0] != m[0] or n[2] != m[1]:
         raise RuntimeError(
-            f"Expected size for first two dimensions of batch2 tensor to be: [{n[0]}, {n[2]}] but got: [{m[0]}, {m[1]}]."
+            f"Expected size for first two dimensions of batch2 tensor to be: [{n[0]}, {n[2]}] but got: [{m[0]}, "
+            f"{m[1]}]."
         )
     return contract(input, mat2, "bij,bjk->bik", "BmmBackward0", np.matmul)
 
@@ -147,7 +149,8 @@ def dot(input: Any, tensor: Any) -> Any:
         raise RuntimeError(f"1D tensors expected, but got {len(n)}D and {len(m)}D tensors")
     if n != m:
         raise RuntimeError(
-            f"inconsistent tensor size, expected tensor [{n[0]}] and src [{m[0]}] to have the same number of elements, but got {n[0]} and "
+            f"inconsistent tensor size, expected tensor [{n[0]}] and src [{m[0]}] to have the same number of "
+            f"elements, but got {n[0]} and "
             f"{m[0]} elements respectively"
         )
     return contract(input, tensor, "i,i->", "DotBackward0", np.dot)
@@ -178,7 +181,8 @@ def matmul(input: Any, other: Any) -> Any:
         return squeeze(matmul(input, unsqueeze(other, 1)), -1)
     if n[-1] != m[-2]:
         raise RuntimeError(
-            f"Expected size for first two dimensions of batch2 tensor to be: [{n[0]}, {n[-1]}] but got: [{m[0]}, {m[-2]}]."
+            f"Expected size for first two dimensions of batch2 tensor to be: [{n[0]}, {n[-1]}] but got: [{m[0]}, "
+            f"{m[-2]}]."
         )
     if len(m) == 2:
         product = mm(reshape(input, (-1, n[-1])), other)
@@ -212,7 +216,8 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
     if len(weight.shape) == 2 and input.shape[-1] != weight.shape[1]:
         rows = int(np.prod(input.shape[:-1]))
         raise RuntimeError(
-            f"mat1 and mat2 shapes cannot be multiplied ({rows}x{input.shape[-1]} and {weight.shape[1]}x{weight.shape[0]})"
+            f"mat1 and mat2 shapes cannot be multiplied ({rows}x{input.shape[-1]} and "
+            f"{weight.shape[1]}x{weight.shape[0]})"
         )
     if bias is None:
         return matmul(input, weight.t())

@@ -1,4 +1,6 @@
-"""The methods and operators of tensors: functions of this package under their names, one list for eager and traced tensors."""
+"""The methods and operators of tensors: functions of this package under their names, one list for eager and traced
+tensors.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.eager import activations, conversion, einsums, indexing, linear, random, reductions, shaping, views
+from srcgrad.eager import activations, conversion, indexing, joining, linear, random, reductions, shaping, views
 from srcgrad.eager import elementwise as ew
 from srcgrad.eager.modes import OFF, state
 from srcgrad.eager.operands import constant
@@ -27,26 +29,37 @@ def _take(module: Any, names: str) -> dict[str, Function]:
 SHARED: dict[str, Function] = {
     **_take(
         ew,
-        "sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh exp exp2 expm1 log log2 log10 log1p sqrt rsqrt sigmoid erf erfc "
-        "erfinv lgamma digamma sinc square neg sign floor ceil trunc round reciprocal frac logit add sub mul div floor_divide remainder "
-        "fmod pow maximum minimum fmax fmin clamp clamp_min clamp_max relu atan2 hypot copysign logaddexp logaddexp2 xlogy heaviside lerp "
-        "addcmul addcdiv eq ne lt le gt ge logical_and logical_or logical_xor logical_not isnan isinf isfinite signbit bitwise_and "
-        "bitwise_or bitwise_xor bitwise_not bitwise_left_shift bitwise_right_shift isclose allclose equal",
+        """
+        sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh exp exp2 expm1 log log2 log10 log1p sqrt rsqrt
+        sigmoid erf erfc erfinv lgamma digamma sinc square neg sign floor ceil trunc round reciprocal frac logit add
+        sub mul div floor_divide remainder fmod pow maximum minimum fmax fmin clamp clamp_min clamp_max relu atan2
+        hypot copysign logaddexp logaddexp2 xlogy heaviside lerp addcmul addcdiv eq ne lt le gt ge logical_and
+        logical_or logical_xor logical_not isnan isinf isfinite signbit bitwise_and bitwise_or bitwise_xor
+        bitwise_not bitwise_left_shift bitwise_right_shift isclose allclose equal
+        """,
     ),
     **_take(
         reductions,
-        "sum mean prod max min amax amin argmax argmin any all sort argsort topk kthvalue median cumsum cumprod var std norm logsumexp "
-        "count_nonzero",
+        """
+        sum mean prod max min amax amin argmax argmin any all sort argsort topk kthvalue median cumsum cumprod var
+        std norm logsumexp count_nonzero
+        """,
     ),
     **_take(
         shaping,
-        "view reshape view_as reshape_as flatten unflatten ravel unsqueeze squeeze permute transpose t movedim expand expand_as "
-        "broadcast_to repeat tile narrow select unbind split chunk flip roll repeat_interleave",
+        """
+        view reshape view_as reshape_as flatten unflatten ravel unsqueeze squeeze permute transpose t movedim expand
+        expand_as broadcast_to repeat tile narrow select flip repeat_interleave
+        """,
     ),
+    **_take(joining, "unbind split chunk roll"),
     **_take(linear, "mm bmm mv dot outer matmul addmm addmv baddbmm"),
     **_take(
         indexing,
-        "gather scatter scatter_add index_select index_add take masked_select masked_fill nonzero argwhere tril triu diagonal diag",
+        """
+        gather scatter scatter_add index_select index_add take masked_select masked_fill nonzero argwhere tril triu
+        diagonal diag
+        """,
     ),
     **_take(activations, "softmax log_softmax"),
     **_take(conversion, "clone contiguous to double half long short byte char type_as"),
@@ -157,13 +170,14 @@ OPERATORS: dict[str, Function] = {
 }
 
 #: Functions whose in-place variant has a trailing underscore.
-_IN_PLACE = (
-    "add sub mul div floor_divide remainder fmod pow sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh exp exp2 expm1 log log2 "
-    "log10 log1p sqrt rsqrt sigmoid erf erfc erfinv lgamma digamma square neg abs sign floor ceil trunc round reciprocal frac clamp "
-    "clamp_min clamp_max relu lerp addcmul addcdiv addmm addmv baddbmm copysign atan2 hypot xlogy masked_fill scatter scatter_add index_add "
-    "logical_and logical_or logical_xor logical_not bitwise_and bitwise_or bitwise_xor bitwise_not tril triu cumsum cumprod eq ne lt le gt "
-    "ge logit subtract multiply divide true_divide clip absolute negative"
-).split()
+_IN_PLACE = """
+    add sub mul div floor_divide remainder fmod pow sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh exp
+    exp2 expm1 log log2 log10 log1p sqrt rsqrt sigmoid erf erfc erfinv lgamma digamma square neg abs sign floor ceil
+    trunc round reciprocal frac clamp clamp_min clamp_max relu lerp addcmul addcdiv addmm addmv baddbmm copysign
+    atan2 hypot xlogy masked_fill scatter scatter_add index_add logical_and logical_or logical_xor logical_not
+    bitwise_and bitwise_or bitwise_xor bitwise_not tril triu cumsum cumprod eq ne lt le gt ge logit subtract
+    multiply divide true_divide clip absolute negative
+"""
 
 
 def _in_place(function: Function) -> Function:
@@ -233,9 +247,8 @@ def attach() -> None:
     """Give `Tensor` its methods and operators."""
     from srcgrad.eager import creation
 
-    methods: dict[str, Any] = {**SHARED, **OPERATORS, **_random(), "where": _where, "einsum": einsums.einsum}
-    del methods["einsum"]
-    for name in _IN_PLACE:
+    methods: dict[str, Any] = {**SHARED, **OPERATORS, **_random(), "where": _where}
+    for name in _IN_PLACE.split():
         methods[name + "_"] = _in_place(SHARED[name])
     ufuncs = {"add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.true_divide}
     for name, ufunc in ufuncs.items():

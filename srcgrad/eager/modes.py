@@ -22,8 +22,8 @@ OFF, ON, ANOMALY = 0, 1, 2
 def _quiet_runner() -> Run:
     """``run(function, *args)`` without NumPy's floating point warnings: PyTorch gives inf and nan silently.
 
-    NumPy 2 keeps its error state in a context variable, so a context that has it set once serves every call, at a sixth of the
-    cost of ``np.errstate``.
+    NumPy 2 keeps its error state in a context variable, so a context that has it set once serves every call, at a
+    sixth of the cost of ``np.errstate``.
     """
     context = contextvars.copy_context()
     context.run(np.seterr, all="ignore")
@@ -154,7 +154,7 @@ class inference_mode(_Mode):
         self._mode = mode
 
     def fresh(self) -> _Mode:
-        return inference_mode(self._mode)  # type: ignore[no-any-return]
+        return inference_mode(self._mode)
 
     def enter(self) -> None:
         state.set(not self._mode, self._mode)

@@ -16,6 +16,7 @@ from srcgrad.eager import (
     elementwise,
     hooks,
     indexing,
+    joining,
     linear,
     methods,
     modes,
@@ -72,15 +73,18 @@ NAMES: dict[str, Any] = {
     **{name: function for name, function in methods.SHARED.items() if name not in _METHODS_ONLY},
     **_take(
         creation,
-        "tensor as_tensor asarray from_numpy scalar_tensor zeros ones empty full eye arange linspace logspace zeros_like ones_like "
+        "tensor as_tensor asarray from_numpy scalar_tensor zeros ones empty full eye arange linspace logspace "
+        "zeros_like ones_like "
         "empty_like full_like",
     ),
     **_take(
         random,
-        "Generator default_generator manual_seed seed initial_seed get_rng_state set_rng_state rand randn randint randperm rand_like "
+        "Generator default_generator manual_seed seed initial_seed get_rng_state set_rng_state rand randn "
+        "randint randperm rand_like "
         "randn_like randint_like normal bernoulli multinomial",
     ),
-    **_take(shaping, "cat stack hstack vstack meshgrid"),
+    **_take(joining, "cat stack hstack vstack"),
+    **_take(shaping, "meshgrid"),
     **_take(elementwise, "rsub"),
     **_take(selection, "where"),
     **_take(indexing, "argwhere"),
@@ -92,8 +96,8 @@ NAMES: dict[str, Any] = {
     **{one.name: one for one in dtypes.ALL},
     **_DTYPE_ALIASES,
     **_take(math, "pi inf nan e"),
-    "concat": shaping.cat,
-    "concatenate": shaping.cat,
+    "concat": joining.cat,
+    "concatenate": joining.cat,
     "std_mean": reductions.std_mean,
     "var_mean": reductions.var_mean,
     "clone": conversion.clone,

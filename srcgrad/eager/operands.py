@@ -30,6 +30,11 @@ def constant(value: Any, dtype: Any) -> Tensor:
     return found
 
 
+def is_nan(value: Any) -> bool:
+    """Whether a Python number is a NaN."""
+    return bool(value != value)  # noqa: PLR0124
+
+
 def is_traced(value: Any) -> bool:
     """Whether a value belongs to a program that is being recorded for the compiler."""
     return hasattr(value, "__sg_bind__") and not isinstance(value, Tensor)
@@ -59,7 +64,7 @@ def to_dtype(value: Any, dtype: Any) -> Any:
     """A value as a tensor of that dtype; the conversion of a tensor is recorded. Traced values stay traced."""
     if not isinstance(value, Tensor):
         if type(value) in PYTHON_SCALARS:
-            return constant(value, dtype) if value == value else wrap(np.array(value, dtype))
+            return wrap(np.array(value, dtype)) if is_nan(value) else constant(value, dtype)
         if is_traced(value):
             return value if value.__sg_type__.dtype == dtype else apply("astype", value, dtype=dtype)
         value = lift(value)

@@ -201,9 +201,11 @@ class Adam(Optimizer):
         super().__init__(params, {**options, "decoupled_weight_decay": decoupled_weight_decay})
 
     def move(self, param: Array, grad: Array, state: State, group: dict[str, Any]) -> Array:
-        common = (group["lr"], *group["betas"], group["eps"])
-        decoupled = group["decoupled_weight_decay"] and group["weight_decay"]
-        rule = rules.adamw(*common, group["weight_decay"]) if decoupled else rules.adam(*common)
+        (beta1, beta2), decay = group["betas"], group["weight_decay"]
+        if group["decoupled_weight_decay"] and decay:
+            rule = rules.adamw(group["lr"], beta1, beta2, group["eps"], decay)
+        else:
+            rule = rules.adam(group["lr"], beta1, beta2, group["eps"])
         if not state:
             state.update(
                 step=wrap(np.zeros((), np.float32)),

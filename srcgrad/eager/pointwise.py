@@ -1,8 +1,9 @@
 """Elementwise functions: rows of one or two operands, recorded at the cost of one NumPy call and little else.
 
-`unary` and `binary` make a function and its class of nodes from a row. Operands of one dtype go straight to NumPy, whose broadcasting is undone
-in the backward pass where shapes differ; anything else (numbers, mixed dtypes, traced arrays) is brought to that case first. Only what the row's
-rule reads is saved, and only for operands that need a gradient.
+`unary` and `binary` make a function and its class of nodes from a row. Operands of one dtype go straight to NumPy,
+whose broadcasting is undone in the backward pass where shapes differ; anything else (numbers, mixed dtypes, traced
+arrays) is brought to that case first. Only what the row's rule reads is saved, and only for operands that need a
+gradient.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class Unary(Node):
         if self.out is not None and self.counter.count != self.out_version:
             raise modified(self.saved_out(), self.out_version)
 
-    def saved_out(self) -> Tensor | None:
+    def saved_out(self: Any) -> Tensor | None:
         """The result as a tensor again."""
         if self.out is None:
             return None
@@ -68,15 +69,15 @@ class Unary(Node):
         self.check()
         return (weigh(cotangent, self.partial(self.saved_out(), self.x)),)
 
-    def adopt(self, array: Any, counter: Any) -> None:
+    def adopt(self: Any, array: Any, counter: Any) -> None:
         if self.out is not None:
-            self.out, self.counter, self.out_version = array, counter, counter.count
+            self.out, self.counter, self.out_version = array, counter, counter.count  # type: ignore[misc]
 
     def release(self) -> None:
         if self.x is not None:
             self.x = FREED
         if self.out is not None:
-            self.out, self.counter = False, FREED
+            self.out, self.counter = False, FREED  # type: ignore[misc]
 
 
 class Binary(Node):
@@ -145,7 +146,7 @@ class Binary(Node):
         if self.y is not None:
             self.y = FREED
         if self.out is not None:
-            self.out, self.counter = False, FREED
+            self.out, self.counter = False, FREED  # type: ignore[misc]
 
 
 def unary(op: Op, name: str, node_name: str, *, inexact: bool = False) -> Function:

@@ -42,7 +42,9 @@ def set_printoptions(
     profile: str | None = None,
     sci_mode: bool | None = None,
 ) -> None:
-    """How tensors print: decimals, elements before the middle is left out, elements at each edge then, width of a line."""
+    """How tensors print: decimals, elements before the middle is left out, elements at each edge then, width of a
+    line.
+    """
     given = {"precision": precision, "threshold": threshold, "edgeitems": edgeitems, "linewidth": linewidth}
     chosen = {**_PROFILES.get(profile or "", {}), **{name: value for name, value in given.items() if value is not None}}
     for name, value in chosen.items():

@@ -1,8 +1,8 @@
 """PyTorch's dtype rules.
 
-The dtypes of an operation's operands are ordered by category: bool < integer < float < complex. Within a category a tensor with dimensions
-outweighs a 0-d tensor, and that outweighs a Python number; a higher category outweighs all. Floats that come of integers are of the default
-dtype.
+The dtypes of an operation's operands are ordered by category: bool < integer < float < complex. Within a category a
+tensor with dimensions outweighs a 0-d tensor, and that outweighs a Python number; a higher category outweighs all.
+Floats that come of integers are of the default dtype.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def _outweigh(higher: NumpyDtype | None, lower: NumpyDtype | None) -> NumpyDtype
         return lower if higher is None else higher
     if _CATEGORY[lower.kind] > _CATEGORY[higher.kind]:
         return promote_types(higher, lower)
-    if higher.kind == "f" or higher.kind == "c":
+    if higher.kind in "fc":
         return np.dtype(np.complex128) if lower.kind == "c" and higher == F8 else higher
     return promote_types(higher, lower) if higher == B1 else higher
 

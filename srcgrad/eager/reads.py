@@ -1,7 +1,8 @@
 """What a row's derivative rule reads: found by running it on graph nodes.
 
-A value that no rule reads need not be saved, may be modified in place, and is freed at once. The answer follows from the rule itself:
-apply it to inputs of a graph, and look which of them the result depends on. Shapes and dtypes are no dependence.
+A value that no rule reads need not be saved, may be modified in place, and is freed at once. The answer follows from
+the rule itself: apply it to inputs of a graph, and look which of them the result depends on. Shapes and dtypes are no
+dependence.
 """
 
 from __future__ import annotations

@@ -26,6 +26,8 @@ from srcgrad.eager.tensor import Tensor, wrap
 
 Dims = int | Sequence[int] | None
 _sum = TABLE["sum"]
+_add_reduce: Any = np.add.reduce  # its stubs do not know positional arguments
+_REDUCE: dict[str, Any] = {"max": np.maximum.reduce, "min": np.minimum.reduce}
 
 
 class Total(Node):
@@ -61,7 +63,7 @@ SumBackward0, SumBackward1, MeanBackward0, MeanBackward1 = (
 )
 
 
-def sum(input: Any, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Any:  # noqa: A001
+def sum(input: Any, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """The sum over all or some dimensions; of integers in int64."""
     if dtype is None and isinstance(input, Tensor) and input._array.dtype.kind == "f":
         return _total(input, dim, keepdim, input._array.dtype, is_mean=False)
@@ -90,7 +92,7 @@ def _total(input: Any, dim: Dims, keepdim: bool, dtype: Any, *, is_mean: bool) -
         if input.dtype != dtype:
             input = to_dtype(input, numpy_dtype(dtype))
         shape = tuple(input.shape)
-    if dim is None or dim == () or dim == []:
+    if dim is None or (not isinstance(dim, int) and len(dim) == 0):
         axes: tuple[int, ...] = tuple(range(len(shape)))
         kind = MeanBackward0 if is_mean else SumBackward0
     else:
@@ -120,7 +122,7 @@ RECORDED["sum"] = lambda x, axes: sum(x, axes) if axes else x
 
 
 def _evaluate_total(array: Any, axes: Any, keepdim: bool, count: int) -> Any:
-    total = np.add.reduce(array, axes, array.dtype, None, keepdim)
+    total = _add_reduce(array, axes, array.dtype, None, keepdim)
     return total / array.dtype.type(count) if count != 1 else total
 
 
@@ -133,10 +135,7 @@ def _reduce(row: Any, input: Any, dims: Dims, keepdim: bool, name: str) -> Any:
     shape = tuple(input.shape)
     axes = tuple(sorted(dims_of(dims, len(shape))))
     made = row(input, axes=axes) if is_traced(input) else bind(row, (input,), {"axes": axes}, name)
-    if not keepdim:
-        return made
-    kept = reshape(made, _kept(shape, axes))
-    return kept
+    return reshape(made, _kept(shape, axes)) if keepdim else made
 
 
 def prod(input: Any, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
@@ -160,18 +159,18 @@ class Extremum(NamedTuple):
         return f"torch.return_types.{type(self).__name__}(\nvalues={self.values!r},\nindices={self.indices!r})"
 
 
-_return_types = {
+_return_types: dict[str, Any] = {
     name: type(name, (Extremum,), {})
     for name in ("max", "min", "median", "sort", "topk", "kthvalue", "cummax", "cummin")
 }
 
 
-def max(input: Any, dim: Any = None, keepdim: bool = False) -> Any:  # noqa: A001
+def max(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     """The largest element; along a dimension with its index; or of two tensors the larger elements."""
     return _extremum("max", input, dim, keepdim, ew.maximum)
 
 
-def min(input: Any, dim: Any = None, keepdim: bool = False) -> Any:  # noqa: A001
+def min(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     """The smallest element; along a dimension with its index; or of two tensors the smaller elements."""
     return _extremum("min", input, dim, keepdim, ew.minimum)
 
@@ -191,7 +190,7 @@ def _extremum(name: str, input: Any, dim: Any, keepdim: bool, of_two: Any) -> An
     grid = open_grid(found, axis)
     if not keepdim:
         grid, found = [part.squeeze(axis) for part in grid], found.squeeze(axis)
-    values = (np.maximum if name == "max" else np.minimum).reduce(array, axis, keepdims=keepdim)
+    values = _REDUCE[name](array, axis, keepdims=keepdim)
     made = pick(
         input, values, tuple(grid), {"axes": tuple(range(array.ndim)), "position": 0}, name.capitalize(), unique=True
     )
@@ -201,7 +200,8 @@ def _extremum(name: str, input: Any, dim: Any, keepdim: bool, of_two: Any) -> An
 def _need_elements(name: str, input: Any, dim: int | None) -> None:
     if dim is None and math.prod(input.shape) == 0:
         raise RuntimeError(
-            f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the 'dim' argument."
+            f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim "
+            "with the 'dim' argument."
         )
     if dim is not None and input.shape and input.shape[dim_of(dim, len(input.shape))] == 0:
         raise IndexError(f"{name}(): Expected reduction dim {dim} to have non-zero size.")
@@ -219,7 +219,7 @@ def _picked(name: str, input: Any, dim: int, indices: Any, keepdim: bool) -> Ext
     values = pick(input)
     if not keepdim:
         indices = squeeze(indices, dim)
-    return _return_types[name](values, indices)  # type: ignore[call-arg]
+    return _return_types[name](values, indices)  # type: ignore[no-any-return]
 
 
 def amax(input: Any, dim: Dims = None, keepdim: bool = False) -> Any:
@@ -252,12 +252,12 @@ def _index_of(name: str, input: Any, dim: int | None, keepdim: bool) -> Any:
     return reshape(found, _kept(shape, (axis,))) if keepdim else found
 
 
-def any(input: Any, dim: Dims = None, keepdim: bool = False) -> Any:  # noqa: A001
+def any(input: Any, dim: Dims = None, keepdim: bool = False) -> Any:
     """Whether an element differs from zero."""
     return _reduce(TABLE["any"], to_dtype(input, np.dtype(bool)), dim, keepdim, "")
 
 
-def all(input: Any, dim: Dims = None, keepdim: bool = False) -> Any:  # noqa: A001
+def all(input: Any, dim: Dims = None, keepdim: bool = False) -> Any:
     """Whether all elements differ from zero."""
     return _reduce(TABLE["all"], to_dtype(input, np.dtype(bool)), dim, keepdim, "")
 
@@ -339,7 +339,10 @@ def _along(name: str, input: Any, dim: int, dtype: Any) -> Any:
 
 # Spread and size
 
-_NO_FREEDOM = "std(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor (input numel divided by output numel)."
+_NO_FREEDOM = (
+    "std(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor (input numel "
+    "divided by output numel)."
+)
 
 
 @composite("VarBackward0")

@@ -53,7 +53,9 @@ class Saved:
 
 
 class RowNode(Node):
-    """An application of a row. ``saved`` holds the result (or None) and the operands: what the rule does not read as `Spec`."""
+    """An application of a row. ``saved`` holds the result (or None) and the operands: what the rule does not read
+    as `Spec`.
+    """
 
     __slots__ = ("op", "params", "saved")
     op: Op

@@ -77,7 +77,8 @@ class WhereBackward0(Node):
     def _weighed(self, weigh: Function, cotangent: Any, edges: Edges, condition: Any) -> Any:
         assert TABLE["where"].partials is not None
         _, by_x, by_y = TABLE["where"].partials
-        assert by_x is not None and by_y is not None
+        assert by_x is not None
+        assert by_y is not None
         x, y = self.shapes
         return (
             None if edges[0] is None else sum_to(weigh(cotangent, by_x(None, condition, None, None)), x),

@@ -10,13 +10,12 @@ import numpy as np
 
 from srcgrad.core.op import TABLE, Op, apply
 from srcgrad.eager.anomaly import annotate
-from srcgrad.eager.composite import composite, show_as
-from srcgrad.eager.function import Edges, Node, Port, rename, sequence
+from srcgrad.eager.composite import composite
+from srcgrad.eager.function import Edges, Node, sequence
 from srcgrad.eager.modes import ANOMALY, OFF, state
-from srcgrad.eager.operands import is_traced, sum_to, to_dtype
-from srcgrad.eager.promotion import result_dtype
+from srcgrad.eager.operands import is_traced, sum_to
 from srcgrad.eager.rows import RECORDED, Spec, bind
-from srcgrad.eager.tensor import Tensor, wrap
+from srcgrad.eager.tensor import Tensor
 from srcgrad.eager.views import make_view
 from srcgrad.ops.shape import inverse_permutation
 
@@ -113,7 +112,8 @@ def view(input: Any, *shape: Any) -> Any:
     target = array.shape
     if not input._array.flags.c_contiguous and not np.may_share_memory(array, input._array):
         raise RuntimeError(
-            "view size is not compatible with input tensor's size and stride (at least one dimension spans across two contiguous "
+            "view size is not compatible with input tensor's size and stride (at least one dimension spans "
+            "across two contiguous "
             "subspaces). Use .reshape(...) instead."
         )
     return record_view(_VIEW, input, array, lambda base: view(base, target), shape=target)
@@ -215,7 +215,8 @@ def permute(input: Any, *dims: Any) -> Any:
     order = dims_of(dims[0] if len(dims) == 1 and not isinstance(dims[0], int) else dims, len(input.shape))
     if len(order) != len(input.shape):
         raise RuntimeError(
-            "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired ordering of "
+            "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the "
+            "desired ordering of "
             f"dimensions i.e. input.dim() = {len(input.shape)} is not equal to len(dims) = {len(order)}"
         )
     return _transposed(_PERMUTE, input, order)
@@ -268,13 +269,16 @@ def expand(input: Any, *sizes: Any) -> Any:
     target = tuple(input.shape[k - lead] if extent == -1 and k >= lead else extent for k, extent in enumerate(given))
     if lead < 0:
         raise RuntimeError(
-            f"expand({input.type() if isinstance(input, Tensor) else 'Tensor'}{{{list(input.shape)}}}, size={list(given)}): the number of "
-            f"sizes provided ({len(given)}) must be greater or equal to the number of dimensions in the tensor ({len(input.shape)})"
+            f"expand({input.type() if isinstance(input, Tensor) else 'Tensor'}{{{list(input.shape)}}}, "
+            f"size={list(given)}): the number of "
+            f"sizes provided ({len(given)}) must be greater or equal to the number of dimensions in the tensor "
+            f"({len(input.shape)})"
         )
     for k, extent in enumerate(input.shape):
         if extent not in (1, target[k + lead]):
             raise RuntimeError(
-                f"The expanded size of the tensor ({target[k + lead]}) must match the existing size ({extent}) at non-singleton dimension "
+                f"The expanded size of the tensor ({target[k + lead]}) must match the existing size ({extent}) at "
+                "non-singleton dimension "
                 f"{k + lead}.  Target sizes: {list(given)}.  Tensor sizes: {list(input.shape)}"
             )
     if is_traced(input):
@@ -324,100 +328,7 @@ def tile(input: Any, *dims: Any) -> Any:
     return repeat(input, (1,) * (len(input.shape) - len(counts)) + counts)
 
 
-# Several tensors as one
-
-
-def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
-    """Tensors one after the other along a dimension."""
-    if not tensors:
-        raise RuntimeError("torch.cat(): expected a non-empty list of Tensors")
-    parts = [part for part in tensors if tuple(part.shape) != (0,)] or list(
-        tensors[:1]
-    )  # PyTorch leaves out what is empty
-    place = dim_of(dim, len(parts[0].shape))
-    for number, part in enumerate(parts):
-        for k, (a, b) in enumerate(zip(parts[0].shape, part.shape, strict=False)):
-            if (a != b and k != place) or len(part.shape) != len(parts[0].shape):
-                raise RuntimeError(
-                    f"Sizes of tensors must match except in dimension {place}. Expected size {a} but got size {b} for tensor number "
-                    f"{number} in the list."
-                )
-    return _joined(parts, place, "CatBackward0")
-
-
-def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
-    """Tensors of one shape along a new dimension."""
-    if not tensors:
-        raise RuntimeError("stack expects a non-empty TensorList")
-    shape = tuple(tensors[0].shape)
-    for number, tensor in enumerate(tensors):
-        if tuple(tensor.shape) != shape:
-            raise RuntimeError(
-                f"stack expects each tensor to be equal size, but got {list(shape)} at entry 0 and {list(tensor.shape)} at entry {number}"
-            )
-    place = dim_of(dim, len(shape) + 1)
-    start = next(sequence)
-    made = _joined([unsqueeze(tensor, place) for tensor in tensors], place, "StackBackward0")
-    if isinstance(made, Tensor) and made._node is not None:
-        show_as(made._node, start, "StackBackward0", tensors)
-    return made
-
-
-def _joined(parts: Sequence[Any], place: int, name: str) -> Any:
-    first = parts[0]
-    operands: list[Any] = list(parts)
-    if not all([isinstance(part, Tensor) and part._array.dtype is first._array.dtype for part in parts]):
-        dtype = result_dtype(parts)
-        operands = [to_dtype(part, dtype) for part in parts]
-        if any(is_traced(part) for part in operands):
-            return TABLE["concatenate"](*operands, axis=place)
-    made = wrap(np.concatenate([part._array for part in operands], place))
-    edges = tuple([part._node for part in operands])
-    if state.mode == OFF or not any(edges):
-        return made
-    node = Joined()
-    node.edges, node.seq, node.extra = edges, next(sequence), None
-    node.axis, node.shapes = place, [part._array.shape for part in operands]
-    rename(node, name)
-    made._node = node
-    if state.mode == ANOMALY:
-        annotate(node)
-    return made
-
-
-class Joined(Node):
-    """Tensors one after the other: each gets its part of the cotangent."""
-
-    __slots__ = ("axis", "shapes")
-    axis: int
-    shapes: list[tuple[int, ...]]
-
-    def pull(self, cotangent: Any, edges: Edges) -> Sequence[Any]:
-        found, start = [], 0
-        lead = (slice(None),) * self.axis
-        for shape in self.shapes:
-            stop = start + shape[self.axis]
-            found.append(cotangent[(*lead, slice(start, stop))])
-            start = stop
-        return found
-
-    def pull_recorded(self, cotangent: Any, edges: Edges) -> Sequence[Any]:
-        rule = TABLE["concatenate"].adjoint
-        assert rule is not None
-        return rule(cotangent, None, *[Spec(shape, None) for shape in self.shapes], axis=self.axis)
-
-
-def hstack(tensors: Sequence[Any]) -> Any:
-    """Vectors end to end, other tensors along the second dimension."""
-    return cat(tensors, 0 if len(tensors[0].shape) <= 1 else 1)
-
-
-def vstack(tensors: Sequence[Any]) -> Any:
-    """Rows (vectors are rows) one below the other."""
-    return cat([unsqueeze(tensor, 0) if len(tensor.shape) == 1 else tensor for tensor in tensors], 0)
-
-
-# One tensor as several
+# Parts
 
 
 def narrow(input: Any, dim: int, start: int, length: int) -> Any:
@@ -435,46 +346,6 @@ def select(input: Any, dim: int, index: int) -> Any:
     return input[(slice(None),) * dim_of(dim, len(input.shape)) + (index,)]
 
 
-def unbind(input: Any, dim: int = 0) -> tuple[Any, ...]:
-    """All slices of a dimension."""
-    place = dim_of(dim, len(input.shape))
-    return _several([select(input, place, k) for k in range(input.shape[place])], "UnbindBackward0")
-
-
-def split(tensor: Any, split_size: int | Sequence[int], dim: int = 0) -> tuple[Any, ...]:
-    """Parts of a dimension, of one size (the last may be smaller) or of these sizes."""
-    place = dim_of(dim, len(tensor.shape))
-    extent = tensor.shape[place]
-    if isinstance(split_size, int):
-        sizes = [min(split_size, extent - start) for start in range(0, extent, split_size)] or [0]
-    else:
-        sizes = list(split_size)
-        if sum(sizes) != extent:
-            raise RuntimeError(
-                f"split_with_sizes expects split_sizes to sum exactly to {extent} (input tensor's size at dimension {place}), but got "
-                f"split_sizes={sizes}"
-            )
-    starts = np.cumsum([0, *sizes]).tolist()
-    parts = [narrow(tensor, place, start, size) for start, size in zip(starts, sizes, strict=False)]
-    return _several(parts, "SplitBackward0" if isinstance(split_size, int) else "SplitWithSizesBackward0")
-
-
-def chunk(input: Any, chunks: int, dim: int = 0) -> tuple[Any, ...]:
-    """At most so many parts of equal size, but for the last."""
-    extent = input.shape[dim]
-    return split(input, max(1, -(-extent // chunks)), dim)
-
-
-def _several(views: Sequence[Any], name: str) -> tuple[Any, ...]:
-    """Views that were made by one call: they cannot be changed in place."""
-    for made in views:
-        if isinstance(made, Tensor):
-            made._meta.made = made._meta.made or "multiple"  # type: ignore[union-attr]
-            if made._node is not None and not isinstance(made._node, Port):
-                rename(made._node, name)
-    return tuple(views)
-
-
 # Elements in another order
 
 
@@ -488,21 +359,6 @@ def flip(input: Any, *dims: Any) -> Any:
     return (
         TABLE["slice"](input, **params) if is_traced(input) else bind(TABLE["slice"], (input,), params, "FlipBackward0")
     )
-
-
-@composite("RollBackward0")
-def roll(input: Any, shifts: Any, dims: Any = None) -> Any:
-    """Elements moved along dimensions; what leaves at the end comes back at the front."""
-    if dims is None:
-        return reshape(roll(reshape(input, (-1,)), shifts, 0), tuple(input.shape))
-    pairs = [(shifts, dims)] if isinstance(shifts, int) else zip(shifts, dims, strict=True)
-    for shift, dim in pairs:
-        place = dim_of(dim, len(input.shape))
-        extent = input.shape[place]
-        cut = -shift % extent if extent else 0
-        if cut:
-            input = cat([narrow(input, place, cut, extent - cut), narrow(input, place, 0, cut)], place)
-    return input
 
 
 def repeat_interleave(input: Any, repeats: int, dim: int | None = None) -> Any:

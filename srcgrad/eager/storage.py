@@ -35,7 +35,9 @@ class Size(tuple[int, ...]):
 
 
 class Version:
-    """How often the data were modified in place; one for all tensors that share them, of which ``views`` knows the views."""
+    """How often the data were modified in place; one for all tensors that share them, of which ``views`` knows the
+    views.
+    """
 
     __slots__ = ("count", "most", "views")
 

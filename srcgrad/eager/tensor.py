@@ -117,11 +117,11 @@ class Tensor:
 
     def is_floating_point(self) -> bool:
         """Whether the elements are floats."""
-        return self._array.dtype.kind == "f"
+        return bool(self._array.dtype.kind == "f")
 
     def is_complex(self) -> bool:
         """Whether the elements are complex."""
-        return self._array.dtype.kind == "c"
+        return bool(self._array.dtype.kind == "c")
 
     def is_contiguous(self) -> bool:
         """Whether the elements lie in row-major order without gaps."""
@@ -185,7 +185,7 @@ class Tensor:
     def __len__(self) -> int:
         if self._array.ndim == 0:
             raise TypeError("len() of a 0-d tensor")
-        return self._array.shape[0]
+        return int(self._array.shape[0])
 
     def __iter__(self) -> Iterator[Tensor]:
         if self._array.ndim == 0:
@@ -211,7 +211,8 @@ class Tensor:
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         if not self.is_leaf:
             raise RuntimeError(
-                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment.  "
+                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the "
+                "moment.  "
                 "If you were attempting to deepcopy a module, this may be because of a torch.nn.utils.weight_norm usage"
             )
         made = memo[id(self)] = _rebuild(type(self), self._array.copy(), self.requires_grad, dict(self.__dict__))
@@ -231,7 +232,8 @@ class Tensor:
         if node is not None and type(node) is not AccumulateGrad:
             if not value:
                 raise RuntimeError(
-                    "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a "
+                    "you can only change requires_grad flags of leaf variables. If you want to use a computed "
+                    "variable in a "
                     "subgraph that doesn't require differentiation use var_no_grad = var.detach()."
                 )
             return
@@ -274,9 +276,12 @@ class Tensor:
             import warnings
 
             warnings.warn(
-                "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't be "
-                "populated during autograd.backward(). If you indeed want the .grad field to be populated for a non-leaf "
-                "Tensor, use .retain_grad() on the non-leaf Tensor. If you access the non-leaf Tensor by mistake, make sure "
+                "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad "
+                "attribute won't be "
+                "populated during autograd.backward(). If you indeed want the .grad field to be populated for a "
+                "non-leaf "
+                "Tensor, use .retain_grad() on the non-leaf Tensor. If you access the non-leaf Tensor by "
+                "mistake, make sure "
                 "you access the leaf Tensor instead.",
                 UserWarning,
                 stacklevel=2,
@@ -298,11 +303,13 @@ class Tensor:
         if value._array.dtype != self._array.dtype:
             raise RuntimeError(
                 "attempting to assign a gradient with dtype "
-                f"'{_scalar_name(value)}' to a tensor with dtype '{_scalar_name(self)}'. The gradient must match the tensor's dtype."
+                f"'{_scalar_name(value)}' to a tensor with dtype '{_scalar_name(self)}'. The gradient must match "
+                "the tensor's dtype."
             )
         if value._array.shape != self._array.shape:
             raise RuntimeError(
-                f"attempting to assign a gradient of size '{list(value.shape)}' to a tensor of size '{list(self.shape)}'. "
+                f"attempting to assign a gradient of size '{list(value.shape)}' to a tensor of size "
+                f"'{list(self.shape)}'. "
                 "Please ensure that the gradient and the tensor are the same size"
             )
         self.more().grad = value
@@ -365,9 +372,12 @@ class Tensor:
         """Forget in place how it was made."""
         if self._meta is not None and self._meta.base is not None:
             raise RuntimeError(
-                "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) for training, and "
-                "gradient_as_bucket_view is set as True, gradients are views of DDP buckets, and hence detach_() cannot be called on these "
-                "gradients. To fix this error, please refer to the Optimizer.zero_grad() function in torch/optim/optimizer.py as a solution."
+                "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel "
+                "(DDP) for training, and "
+                "gradient_as_bucket_view is set as True, gradients are views of DDP buckets, and hence detach_() "
+                "cannot be called on these "
+                "gradients. To fix this error, please refer to the Optimizer.zero_grad() function in "
+                "torch/optim/optimizer.py as a solution."
             )
         self._node = None
         return self
@@ -396,8 +406,10 @@ class Tensor:
             return counter.count
         if self._meta is not None and self._meta.inference:
             raise RuntimeError(
-                "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference mode in computation "
-                "tracked by autograd. To work around this, you can make a clone to get a normal tensor and use it in autograd, or use "
+                "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference "
+                "mode in computation "
+                "tracked by autograd. To work around this, you can make a clone to get a normal tensor and use "
+                "it in autograd, or use "
                 "`torch.no_grad()` instead of `torch.inference_mode()`."
             )
         return 0
@@ -468,4 +480,4 @@ def _rebuild(kind: type[Tensor], array: Array, requires_grad: bool, attributes: 
 
 
 def _scalar_name(tensor: Tensor) -> str:
-    return tensor._array.dtype.name.replace("float32", "float").replace("float64", "double")
+    return str(tensor._array.dtype.name).replace("float32", "float").replace("float64", "double")

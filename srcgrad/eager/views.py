@@ -1,9 +1,9 @@
 """Views and in-place changes.
 
-A view shares its base's memory and version counter, and knows how to be made again from the base (``replay``). An in-place change is computed as
-a new value, written into the memory, and counted. What the graph sees is pure: the changed tensor gets the new value's node. A changed *view*
-gives its base a `CopySlices` node (all of the base but the view comes from the old base, the view from the new value), and every live view of
-the base is then made again from it.
+A view shares its base's memory and version counter, and knows how to be made again from the base (``replay``). An
+in-place change is computed as a new value, written into the memory, and counted. What the graph sees is pure: the
+changed tensor gets the new value's node. A changed *view* gives its base a `CopySlices` node (all of the base but the
+view comes from the old base, the view from the new value), and every live view of the base is then made again from it.
 """
 
 from __future__ import annotations
@@ -164,19 +164,22 @@ def check_change(tensor: Tensor) -> None:
     if meta.made == "multiple":
         what = f"Output {tensor.output_nr} of {_maker(node)} is a view and is being modified inplace. "
         raise RuntimeError(
-            what
-            + "This view is the output of a function that returns multiple views. Such functions do not allow the output views to be "
-            "modified inplace. You should replace the inplace operation by an out-of-place one."
+            what + "This view is the output of a function that returns multiple views. Such functions do not allow the "
+            "output views to be modified inplace. You should replace the inplace operation by an out-of-place one."
         )
     if meta.made == "no_grad" and meta.base is not None and meta.base._node is not None:
         raise RuntimeError(
-            "A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that this use case is ambiguous "
-            "and error-prone, it is forbidden. You can clarify your code by moving both the view and the inplace either both inside the "
-            "no_grad block (if you don't want the inplace to be tracked) or both outside (if you want the inplace to be tracked)."
+            "A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that "
+            "this use case is ambiguous "
+            "and error-prone, it is forbidden. You can clarify your code by moving both the view and the inplace "
+            "either both inside the "
+            "no_grad block (if you don't want the inplace to be tracked) or both outside (if you want the "
+            "inplace to be tracked)."
         )
     if meta.inference and not state.inference:
         raise RuntimeError(
-            "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a normal tensor before doing "
+            "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get "
+            "a normal tensor before doing "
             "inplace update.See https://github.com/pytorch/rfcs/pull/17 for more details."
         )
 
@@ -194,11 +197,13 @@ def write(tensor: Tensor, value: Any) -> None:
         check_cast(value.dtype, array.dtype)
     if value.shape != array.shape and np.broadcast_shapes(value.shape, array.shape) != array.shape:
         raise RuntimeError(
-            f"output with shape {list(array.shape)} doesn't match the broadcast shape {list(np.broadcast_shapes(value.shape, array.shape))}"
+            f"output with shape {list(array.shape)} doesn't match the broadcast shape "
+            f"{list(np.broadcast_shapes(value.shape, array.shape))}"
         )
     if not array.flags.writeable:
         raise RuntimeError(
-            "unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please clone() the "
+            "unsupported operation: more than one element of the written-to tensor refers to a single memory "
+            "location. Please clone() the "
             "tensor before performing the operation."
         )
     array[...] = value

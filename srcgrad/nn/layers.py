@@ -22,7 +22,9 @@ def linear(params: Params, x: Any) -> Any:
 
 
 def layer_norm(params: Params, x: Any, eps: float = 1e-5) -> Any:
-    """Mean 0 and variance 1 over the last axis, times ``weight`` plus ``bias``, where they are given (Ba et al. 2016)."""
+    """Mean 0 and variance 1 over the last axis, times ``weight`` plus ``bias``, where they are given (Ba et al.
+    2016).
+    """
     axis = len(shape_of(x)) - 1
     centred = x - mean_along(x, axis)
     normal = centred / apply("sqrt", mean_along(centred * centred, axis) + eps)

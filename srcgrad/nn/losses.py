@@ -50,7 +50,9 @@ def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float
 
 
 def nll_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
-    """Minus the log-probability of the class that each row's target names; ``input`` has shape (n, classes) or (classes,)."""
+    """Minus the log-probability of the class that each row's target names; ``input`` has shape (n, classes) or
+    (classes,).
+    """
     ndim = len(shape_of(input))
     picked = (
         apply("gather", input, target, axes=(0,), position=0)
@@ -61,7 +63,9 @@ def nll_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
 
 
 def cross_entropy(input: Any, target: Any, reduction: str = "mean", label_smoothing: float = 0.0) -> Any:
-    """`nll_loss` of the softmax of unnormalised scores; or, for targets of the shape of the scores, of probabilities."""
+    """`nll_loss` of the softmax of unnormalised scores; or, for targets of the shape of the scores, of
+    probabilities.
+    """
     scores = log_softmax(input, axis=-1)
     if target.dtype.kind != "f":
         plain = nll_loss(scores, target, "none")

@@ -26,8 +26,9 @@ def backward(
 ) -> None:
     """Add the gradients of the leaves that the tensors were computed from to their ``grad``.
 
-    Raises RuntimeError where a tensor does not require a gradient, is not a scalar and comes without ``grad_tensors``, was computed from values
-    that have been modified since, or where the graph was freed by an earlier pass without ``retain_graph``.
+    Raises RuntimeError where a tensor does not require a gradient, is not a scalar and comes without
+    ``grad_tensors``, was computed from values that have been modified since, or where the graph was freed by an
+    earlier pass without ``retain_graph``.
     """
     roots = _as_tuple(tensors)
     gradients = _given(roots, grad_tensors)
@@ -41,9 +42,12 @@ def backward(
                 tensor.retain_grad()
     if create_graph:
         warnings.warn(
-            "Using backward() with create_graph=True will create a reference cycle between the parameter and its gradient which can "
-            "cause a memory leak. We recommend using autograd.grad when creating the graph to avoid this. If you have to use this "
-            "function, make sure to reset the .grad fields of your parameters to None after use to break the cycle and avoid the leak.",
+            "Using backward() with create_graph=True will create a reference cycle between the parameter and its "
+            "gradient which can "
+            "cause a memory leak. We recommend using autograd.grad when creating the graph to avoid this. If you "
+            "have to use this "
+            "function, make sure to reset the .grad fields of your parameters to None after use to break the "
+            "cycle and avoid the leak.",
             UserWarning,
             stacklevel=3,
         )
@@ -62,7 +66,8 @@ def grad(
 ) -> tuple[Tensor | None, ...]:
     """The gradients of the outputs with respect to the inputs; nothing is accumulated.
 
-    An input that the outputs do not depend on raises, gives None with ``allow_unused``, zeros with ``materialize_grads``.
+    An input that the outputs do not depend on raises, gives None with ``allow_unused``, zeros with
+    ``materialize_grads``.
     """
     if materialize_grads and allow_unused is False:
         raise ValueError(
@@ -83,7 +88,8 @@ def grad(
                 continue
             if not allow_unused:
                 raise RuntimeError(
-                    f"The differentiated Tensor at index {number} appears to not have been used in the graph. Set allow_unused=True "
+                    f"The differentiated Tensor at index {number} appears to not have been used in the graph. Set "
+                    "allow_unused=True "
                     "if this is the desired behavior."
                 )
             found.append(None)
@@ -94,9 +100,9 @@ def grad(
 
 def _grad_of_batch(
     roots: Any, wrt: Any, grad_outputs: Any, retain_graph: Any, create_graph: bool, allow_unused: Any
-) -> Any:
+) -> tuple[Tensor | None, ...]:
     """One pass per slice of the first dimension of ``grad_outputs``."""
-    from srcgrad.eager.shaping import stack
+    from srcgrad.eager.joining import stack
 
     batches = _as_tuple(grad_outputs)
     count = batches[0]._array.shape[0]
@@ -154,7 +160,8 @@ def _given(roots: Sequence[Tensor], gradients: Any) -> list[Tensor]:
         array = root._array
         if gradient is not None and gradient._array.shape != array.shape:
             raise RuntimeError(
-                f"Mismatch in shape: grad_output[{number}] has a shape of {gradient.shape} and output[{number}] has a shape of {root.shape}."
+                f"Mismatch in shape: grad_output[{number}] has a shape of {gradient.shape} and output[{number}] "
+                f"has a shape of {root.shape}."
             )
         if root._node is None:
             raise RuntimeError(f"element {number} of tensors does not require grad and does not have a grad_fn")

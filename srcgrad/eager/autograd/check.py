@@ -34,7 +34,8 @@ def gradcheck(
     checked = [x for x in given if isinstance(x, Tensor) and x.requires_grad]
     if not checked:
         raise ValueError(
-            "gradcheck expects at least one input tensor to require gradient, but none of the them have requires_grad=True."
+            "gradcheck expects at least one input tensor to require gradient, but none of the them have "
+            "requires_grad=True."
         )
     try:
         with enable_grad():
@@ -102,7 +103,7 @@ def gradgradcheck(func: Callable[..., Any], inputs: Any, grad_outputs: Any = Non
     if grad_outputs is None:
         rng = np.random.default_rng(0)
         cotangents = [
-            wrap(rng.normal(size=output._array.shape).astype(output._array.dtype)).requires_grad_()
+            wrap(np.asarray(rng.normal(size=output._array.shape), output._array.dtype)).requires_grad_()
             for output in outputs
         ]
     else:

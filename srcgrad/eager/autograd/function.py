@@ -112,7 +112,8 @@ class FunctionNode(FunctionCtx, Node):
             results = results[:expected]
         if len(results) != expected:
             raise RuntimeError(
-                f"function {self.name()} returned an incorrect number of gradients (expected {expected}, got {len(results)})"
+                f"function {self.name()} returned an incorrect number of gradients (expected {expected}, got "
+                f"{len(results)})"
             )
         checked = [self._checked(part, number) for number, part in enumerate(results)]
         return [checked[number] for number, kind in enumerate(self.inputs) if kind is not None]
@@ -123,7 +124,8 @@ class FunctionNode(FunctionCtx, Node):
             return None
         if kind is None:
             raise RuntimeError(
-                f"function {self.name()} returned a gradient different from None at position {number + 1}, but the corresponding "
+                f"function {self.name()} returned a gradient different from None at position {number + 1}, but "
+                "the corresponding "
                 "forward input was not a Variable"
             )
         if not isinstance(part, Tensor):
@@ -174,7 +176,8 @@ class Function:
     def backward(ctx: Any, *grad_outputs: Any) -> Any:
         """The gradient of each input, given those of the outputs."""
         raise NotImplementedError(
-            "You must implement either the backward or vjp method for your custom autograd.Function to use it with backward mode AD."
+            "You must implement either the backward or vjp method for your custom autograd.Function to use it "
+            "with backward mode AD."
         )
 
     vjp = backward
@@ -187,7 +190,8 @@ class Function:
 
     def __init__(self, *args: Any) -> None:
         raise RuntimeError(
-            f"{type(self)} should not be instantiated. Methods on autograd functions are all static, so you should invoke them on the class itself."
+            f"{type(self)} should not be instantiated. Methods on autograd functions are all static, so you "
+            "should invoke them on the class itself."
         )
 
     @classmethod
@@ -210,8 +214,6 @@ class Function:
         outputs = list(result) if several else [result]
         if recorded:
             outputs = _record(node, tensors, outputs)
-        elif node._dirty:
-            outputs = [part if part is not None else part for part in outputs]
         node._to_save = ()
         return tuple(outputs) if several else outputs[0]
 

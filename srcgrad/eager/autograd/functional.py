@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from srcgrad.eager.autograd.backward import grad
+from srcgrad.eager.joining import stack
 from srcgrad.eager.modes import enable_grad
-from srcgrad.eager.shaping import stack
 from srcgrad.eager.tensor import Tensor, wrap
 
 Function = Callable[..., Any]
@@ -140,7 +140,8 @@ def vjp(
         if v is None:
             if len(outputs) != 1 or outputs[0]._array.size != 1:
                 raise RuntimeError(
-                    "The vector v can only be None if the user-provided function returns a single Tensor with a single element."
+                    "The vector v can only be None if the user-provided function returns a single Tensor with a "
+                    "single element."
                 )
             cotangents: Any = (None,)
         else:
@@ -154,7 +155,9 @@ def vjp(
 def jvp(
     func: Function, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
 ) -> tuple[Any, Any]:
-    """The outputs, and the product of the Jacobian with ``v``: the derivative of the reverse product with respect to its vector."""
+    """The outputs, and the product of the Jacobian with ``v``: the derivative of the reverse product with respect
+    to its vector.
+    """
     with enable_grad():
         _, given = _as_tuple(inputs, "inputs", "jvp")
         leaves = _leaves(given, create_graph)
@@ -162,7 +165,8 @@ def jvp(
         if v is None:
             if len(leaves) != 1 or leaves[0]._array.size != 1:
                 raise RuntimeError(
-                    "The vector v can only be None if the input to the user-provided function is a single Tensor with a single element."
+                    "The vector v can only be None if the input to the user-provided function is a single Tensor "
+                    "with a single element."
                 )
             v = wrap(np.ones_like(leaves[0]._array))
         tangents = v if isinstance(v, tuple) else (v,)

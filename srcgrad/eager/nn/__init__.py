@@ -8,7 +8,7 @@ from srcgrad.eager.nn.layers import *  # noqa: F403
 from srcgrad.eager.nn.module import Module
 from srcgrad.eager.nn.parameter import Buffer, Parameter
 
-__all__ = [
+__all__ = [  # noqa: PLE0604
     "Buffer",
     "Module",
     "ModuleDict",

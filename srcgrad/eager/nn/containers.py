@@ -76,7 +76,7 @@ class ModuleList(Module):
 
     def __getitem__(self, key: Any) -> Any:
         found = list(self._modules.values())[key]
-        return ModuleList(found) if isinstance(key, slice) else found  # type: ignore[arg-type]
+        return ModuleList(found) if isinstance(key, slice) else found
 
     def __setitem__(self, key: int, module: Module) -> None:
         self._modules[str(key % len(self))] = module
@@ -165,7 +165,7 @@ class ParameterDict(Module):
         """The names."""
         return self._parameters.keys()
 
-    def values(self) -> Any:  # type: ignore[override]
+    def values(self) -> Any:
         """The parameters."""
         return self._parameters.values()
 

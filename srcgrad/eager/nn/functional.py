@@ -155,7 +155,9 @@ def batch_norm(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Any:
-    """Mean 0 and variance 1 of each channel (dimension 1), over the batch in training, else by the running estimates."""
+    """Mean 0 and variance 1 of each channel (dimension 1), over the batch in training, else by the running
+    estimates.
+    """
     shape = [1, input.shape[1]] + [1] * (len(input.shape) - 2)
     weight, bias = (None if part is None else part.view(shape) for part in (weight, bias))
     if not training:
@@ -216,7 +218,8 @@ def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
 def _check_sizes(input: Any, target: Any) -> None:
     if tuple(input.shape) != tuple(target.shape):
         warnings.warn(
-            f"Using a target size ({target.shape!r}) that is different to the input size ({input.shape!r}). This will likely lead to "
+            f"Using a target size ({target.shape!r}) that is different to the input size ({input.shape!r}). This "
+            "will likely lead to "
             "incorrect results due to broadcasting. Please ensure they have the same size.",
             UserWarning,
             stacklevel=3,
@@ -259,7 +262,9 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
 
 @composite("NllLossBackward0")
 def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int = -100, reduction: str = "mean") -> Any:
-    """Minus the score of each target's class (dimension 1), weighted by class; targets ``ignore_index`` count for nothing."""
+    """Minus the score of each target's class (dimension 1), weighted by class; targets ``ignore_index`` count for
+    nothing.
+    """
     scores = input if len(input.shape) == 1 else movedim(input, 1, -1)
     _check_targets(target, scores.shape[-1], ignore_index)
     if weight is None and len(scores.shape) <= 2 and not _has(target, ignore_index):
@@ -344,7 +349,8 @@ def binary_cross_entropy(input: Any, target: Any, weight: Any = None, reduction:
     """The cross entropy of probabilities between 0 and 1."""
     if tuple(input.shape) != tuple(target.shape):
         raise ValueError(
-            f"Using a target size ({target.shape!r}) that is different to the input size ({input.shape!r}) is deprecated. Please ensure "
+            f"Using a target size ({target.shape!r}) that is different to the input size ({input.shape!r}) is "
+            "deprecated. Please ensure "
             "they have the same size."
         )
     if isinstance(input, Tensor) and input._array.size and not (input._array.min() >= 0 and input._array.max() <= 1):

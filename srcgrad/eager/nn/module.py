@@ -126,13 +126,15 @@ class Module:
         elif name in self._parameters:
             if value is not None:
                 raise TypeError(
-                    f"cannot assign '{type(value).__name__}' as parameter '{name}' (torch.nn.Parameter or None expected)"
+                    f"cannot assign '{type(value).__name__}' as parameter '{name}' (torch.nn.Parameter or None "
+                    "expected)"
                 )
             self._parameters[name] = None
         elif name in self._modules:
             if value is not None:
                 raise TypeError(
-                    f"cannot assign '{type(value).__name__}' as child module '{name}' (torch.nn.Module or None expected)"
+                    f"cannot assign '{type(value).__name__}' as child module '{name}' (torch.nn.Module or None "
+                    "expected)"
                 )
             self._modules[name] = None
         elif name in self._buffers:
@@ -155,7 +157,7 @@ class Module:
         self.__dict__.pop(name, None)
         found = [store for store in (self._parameters, self._buffers, self._modules) if name in store]
         for store in found:
-            del store[name]  # type: ignore[attr-defined]
+            del store[name]
         return bool(found)
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
@@ -261,7 +263,8 @@ class Module:
         for name, value in state_dict.items():
             if name in own and tuple(value.shape) != tuple(own[name].shape):
                 errors.append(
-                    f"size mismatch for {name}: copying a param with shape {value.shape} from checkpoint, the shape in current model is "
+                    f"size mismatch for {name}: copying a param with shape {value.shape} from checkpoint, the "
+                    "shape in current model is "
                     f"{own[name].shape}."
                 )
         if errors:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from srcgrad.eager import reductions, shaping
+from srcgrad.eager import joining, reductions
 from srcgrad.eager.modes import no_grad
 from srcgrad.eager.tensor import Tensor
 
@@ -24,10 +24,11 @@ def clip_grad_norm_(
         from srcgrad.eager.creation import tensor
 
         return tensor(0.0)
-    total: Tensor = reductions.norm(shaping.stack([reductions.norm(grad, norm_type) for grad in grads]), norm_type)
+    total: Tensor = reductions.norm(joining.stack([reductions.norm(grad, norm_type) for grad in grads]), norm_type)
     if error_if_nonfinite and not bool(total.isfinite()):
         raise RuntimeError(
-            f"The total norm of order {norm_type} for gradients from `parameters` is non-finite, so it cannot be clipped. To disable this "
+            f"The total norm of order {norm_type} for gradients from `parameters` is non-finite, so it cannot be "
+            "clipped. To disable this "
             "error and scale the gradients by the non-finite norm anyway, set `error_if_nonfinite=False`"
         )
     scale = (max_norm / (total + 1e-6)).clamp(max=1.0)
@@ -46,7 +47,7 @@ def clip_grad_value_(parameters: Any, clip_value: float) -> None:
 
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
     """All parameters in one vector."""
-    return shaping.cat([tensor.reshape(-1) for tensor in parameters])  # type: ignore[no-any-return]
+    return joining.cat([tensor.reshape(-1) for tensor in parameters])  # type: ignore[no-any-return]
 
 
 @no_grad()
