@@ -25,6 +25,7 @@ from srcgrad.schedule.ir import (
     Affine, AnyStatement, Axis, Block, Const, Dynamic, Index, Loop, Program, Start, Statement, Value, WhileRegion,
     control_of, index_axes, loads, walk,
 )
+from srcgrad.schedule.lifetime import Lifetime, Lifetimes, Request, allocate
 from srcgrad.schedule.lower import MAX_VARIABLES
 
 
@@ -62,11 +63,18 @@ class Storage:
     partials: dict[Value, Place] = field(default_factory=dict)
     workspace_bytes: int = 0
 
-    def reserve(self, size: int) -> int:
-        """The offset of new bytes in the workspace, on a cache line of their own."""
-        offset = self.workspace_bytes
-        self.workspace_bytes += -(-size // 64) * 64
-        return offset
+    requests: list[tuple[Place, Request]] = field(default_factory=list)
+
+    def reserve(self, place: Place, size: int, lifetime: Lifetime) -> Place:
+        """Ask for bytes of the workspace for a place."""
+        self.requests.append((place, Request(size, lifetime)))
+        return place
+
+    def allocate(self) -> None:
+        """Give all that asked their offsets: values that never live together share bytes."""
+        self.workspace_bytes = allocate([request for _, request in self.requests])
+        for place, request in self.requests:
+            place.offset = request.offset
 
 
 def assign_storage(program: Program, threads: int = 1) -> Storage:
@@ -79,18 +87,20 @@ def assign_storage(program: Program, threads: int = 1) -> Storage:
         assert inner.tree is not None
         _insert_starts(inner.tree, ())
     uses = _collect_uses(program)
+    lifetimes = Lifetimes(program)
     for value, path in _common_loops(program, outputs).items():
         if value not in storage.places:
-            storage.places[value] = _place(value, path, uses.get(value, []), outputs, storage)
+            storage.places[value] = _place(value, path, uses.get(value, []), outputs, storage, lifetimes)
     for inner in _programs(program):
         assert inner.tree is not None
         for entry in inner.tree.items:
             if isinstance(entry, Loop) and entry.parallel:
-                _place_partials(entry, storage)
+                _place_partials(entry, storage, lifetimes)
+    storage.allocate()
     return storage
 
 
-def _place_partials(loop: Loop, storage: Storage) -> None:
+def _place_partials(loop: Loop, storage: Storage, lifetimes: Lifetimes) -> None:
     """One copy for each part of the accumulators that a split loop is reduced into."""
     for entry, _ in walk(loop.body):
         if isinstance(entry, Statement) and entry.combine and loop.axis in entry.reduced_classes:
@@ -99,8 +109,10 @@ def _place_partials(loop: Loop, storage: Storage) -> None:
             shape = (copies, *place.shape)
             wide = place.kind == "variable" and entry.combine == "add" and entry.target.dtype == np.float32
             dtype = np.dtype(np.float64) if wide else entry.target.dtype
-            offset = storage.reserve(math.prod(shape) * dtype.itemsize)
-            storage.partials[entry.target] = Place("workspace", place.kept, shape, offset, dtype=dtype)
+            partial = Place("workspace", place.kept, shape, dtype=dtype)
+            number = lifetimes.loops[id(loop)]
+            lifetime = Lifetime(number, number + 1)  # combined after the loop, before the next item
+            storage.partials[entry.target] = storage.reserve(partial, math.prod(shape) * dtype.itemsize, lifetime)
 
 
 def _programs(program: Program) -> Iterator[Program]:
@@ -189,7 +201,7 @@ def _prefix(a: tuple[Loop, ...], b: tuple[Loop, ...]) -> tuple[Loop, ...]:
 
 
 def _place(
-    value: Value, path: tuple[Loop, ...], uses: list[tuple[Index, ...] | None], outputs: set[Value], storage: Storage
+    value: Value, path: tuple[Loop, ...], uses: list[tuple[Index, ...] | None], outputs: set[Value], storage: Storage, lifetimes: Lifetimes
 ) -> Place:
     fixed = {loop.axis for loop in path}
     within = next((loop for loop in path if loop.parallel), None)
@@ -210,7 +222,7 @@ def _place(
     if size <= settings.stack_bytes:
         return Place("stack", kept, shape, within=within)
     copies = storage.threads if within is not None else 1
-    return Place("workspace", kept, shape, storage.reserve(copies * size), within)
+    return storage.reserve(Place("workspace", kept, shape, within=within), copies * size, lifetimes.of[value])
 
 
 def _static(index: Index) -> bool:

@@ -1,0 +1,89 @@
+"""Lifetimes: values that are never alive together share the workspace.
+
+The outermost items of the trees are numbered in the order in which they run. A value lives from the first item that touches it to the last; where a
+region touches a value from outside it, that is the whole region, which may run many times.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from srcgrad.schedule.axes import inner_programs
+from srcgrad.schedule.ir import Block, Loop, Program, Start, Value, WhileRegion, loads, walk
+
+LINE = 64
+
+
+@dataclass(slots=True)
+class Lifetime:
+    """The first and the last item that touches a value."""
+
+    first: int
+    last: int
+
+    def extend(self, first: int, last: int) -> None:
+        self.first, self.last = min(self.first, first), max(self.last, last)
+
+
+class Lifetimes:
+    """The lifetimes of all values of a program, and the numbers of the loops at the top of its trees."""
+
+    def __init__(self, program: Program) -> None:
+        self.of: dict[Value, Lifetime] = {}
+        self.loops: dict[int, int] = {}
+        self._next = 0
+        self._visit(program)
+
+    def _touch(self, value: Value, first: int, last: int) -> None:
+        if value in self.of:
+            self.of[value].extend(first, last)
+        else:
+            self.of[value] = Lifetime(first, last)
+
+    def _visit(self, program: Program) -> None:
+        assert program.tree is not None
+        for item in program.tree.items:
+            number = self._next
+            self._next += 1
+            if isinstance(item, Loop):
+                self.loops[id(item)] = number
+            if not isinstance(item, Loop | Start):
+                for inner in inner_programs(item):
+                    self._visit(inner)
+                if isinstance(item, WhileRegion):
+                    for load in loads(item.predicate):
+                        self._touch(load.value, number, self._next)
+            last = self._next if not isinstance(item, Loop | Start) and inner_programs(item) else number
+            for entry, _ in walk(Block([item])):
+                for value in (*entry.writes(), *(load.value for load in entry.reads())):
+                    self._touch(value, number, last)
+
+
+@dataclass(slots=True)
+class Request:
+    """Bytes that are wanted for a lifetime; ``offset`` is the answer."""
+
+    size: int
+    lifetime: Lifetime
+    offset: int = 0
+
+
+def allocate(requests: list[Request]) -> int:
+    """Give every request the lowest offset at which it meets no other that lives at the same time; the bytes needed in all."""
+    placed: list[Request] = []
+    total = 0
+    for request in sorted(requests, key=lambda r: (-r.size, r.lifetime.first)):
+        rounded = -(-request.size // LINE) * LINE
+        offset = 0
+        for other in sorted(placed, key=lambda r: r.offset):
+            apart = (
+                other.lifetime.last < request.lifetime.first
+                or request.lifetime.last < other.lifetime.first
+                or other.offset >= offset + rounded
+            )
+            if not apart:
+                offset = max(offset, other.offset + -(-other.size // LINE) * LINE)
+        request.offset = offset
+        placed.append(request)
+        total = max(total, offset + rounded)
+    return total
