@@ -264,7 +264,11 @@ class _Lowering:
                     if extent != 1:
                         reduced.append(axis)
         spec = tuple(operands.split(","))
-        extents = {label: e for labels, x in zip(spec, node.inputs, strict=True) for label, e in zip(labels, x.shape, strict=True)}
+        extents = {
+            label: e
+            for labels, x in zip(spec, node.inputs, strict=True)
+            for label, e in zip(labels, x.shape, strict=True)
+        }
         product = choose_product(*spec, out, extents, node.dtype)
         if product is not None:
             for operand in node.inputs:
@@ -549,13 +553,23 @@ def _converted_scalar(expr: Expr, dtype: np.dtype[Any]) -> Element:
 
 
 def _constant(node: Node) -> Element:
-    """Constants that are one number everywhere live in the text; others are arrays that come with the program."""
+    """Numbers that are all the same or evenly spaced integers live in the text; others are arrays that come with it."""
     array = node.params["value"].value
     axes = fresh_axes(array.shape)
     if array.size and (array == array.flat[0]).all():
         return Element(array.shape, axes, Const(array.flat[0], node.dtype))
+    if _is_range(array):
+        start, step = int(array[0]), int(array[1] - array[0])
+        return Element(array.shape, axes, IndexValue(Affine.of(axes[0]).scaled(step, start), INT64))
     value = Value(array.shape, node.dtype, axes, "constant", "constant", np.ascontiguousarray(array))
     return element_of(value)
+
+
+def _is_range(array: np.ndarray[Any, Any]) -> bool:
+    """Whether these are evenly spaced integers, as in ``x[np.arange(n), labels]``: an index that loops can share."""
+    if array.ndim != 1 or array.dtype != INT64 or array.size < 3:
+        return False
+    return bool(array.min() > -(2**31) and array.max() < 2**31 and not np.diff(array, n=2).any())
 
 
 def _turn_index(operand: Node, turn: Dynamic) -> Index:

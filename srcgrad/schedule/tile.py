@@ -79,9 +79,7 @@ def _is_large_along(statement: Statement, axis: Axis) -> bool:
     return rows.find() is axis and rows.extent * cols.extent * depth.extent >= LARGE
 
 
-def _block_length(
-    program: Program, axis: Axis, threads: int, products: list[Statement], *, alone: bool
-) -> int | None:
+def _block_length(program: Program, axis: Axis, threads: int, products: list[Statement], *, alone: bool) -> int | None:
     """The block with the least traffic: its intermediates should stay in L2, what all blocks read should not be read too often."""
     if alone and threads == 1:
         return None
@@ -182,7 +180,7 @@ class _Cut:
         """Cut a value's dimension where all of its uses are at the axis's own index."""
         dims = [dim for dim, a in enumerate(value.axes) if a is not None and a.find() is self.axis]
         uses = [i for s in self.program.statements for v, i in _accesses(s) if v is value]
-        if len(dims) != 1 or (value not in own and value.role != "temporary"):
+        if len(dims) != 1 or value not in own:
             return
         (dim,) = dims
         if all(index is not None and getattr(index[dim], "axis", None) is self.axis for index in uses):
@@ -191,9 +189,7 @@ class _Cut:
     def rewrite(self, statement: Statement) -> None:
         if not any(axis.find() is self.axis for axis in statement.axes):
             return
-        target_index = [substitute_index(index, {self.axis: self.whole}) for index in statement.index]
-        assert all(index is not None for index in target_index)
-        statement.index = self.expand(statement.target, tuple(target_index))  # type: ignore[arg-type]
+        statement.index = self.expand(statement.target, tuple(self.rewrite_index(index) for index in statement.index))
         statement.expr = self.rewrite_expr(statement.expr)
         if statement.key is not None:
             statement.key = self.rewrite_expr(statement.key)
@@ -203,6 +199,13 @@ class _Cut:
             rows, cols, depth = (self.inner if a.find() is self.axis else a for a in statement.product)
             statement.product = (rows, cols, depth)
         statement.settle()
+
+    def rewrite_index(self, index: Index) -> Index:
+        if isinstance(index, Dynamic):
+            return Dynamic(self.rewrite_expr(index.expr))
+        new = substitute_index(index, {self.axis: self.whole})
+        assert new is not None
+        return new
 
     def rewrite_expr(self, expr: Expr) -> Expr:
         new = substitute_expr(expr, {self.axis: self.whole})
