@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from srcgrad.backends.reductions import Reductions
+from srcgrad.backends.reductions import Bounds, Reductions
 from srcgrad.backends.split import split_loop
 from srcgrad.schedule.ir import (
     Affine,
@@ -22,12 +22,17 @@ from srcgrad.schedule.ir import (
     Statement,
     Value,
     WhileRegion,
+    cost_of,
     loads,
 )
 
 _NUMBER = re.compile(r"\(?-?[\d.]+(e[-+]?\d+)?\)?|c_\w+")
 #: expressions longer than this get a variable
 WIDTH = 72
+#: bytes of the widest vectors
+VECTOR_BYTES = 64
+#: multiplications in a turn from which a scalar turn after the vectors is worth avoiding
+DEAR = 16.0
 
 
 class Emitter(Reductions):
@@ -56,7 +61,8 @@ class Emitter(Reductions):
             if isinstance(entry, Loop) and entry.parallel:
                 split_loop(self, entry, [])
             elif isinstance(entry, Loop):
-                self.loop(entry.axis, lambda body=entry.body: self.block(body))  # type: ignore[misc]
+                for bounds in self.whole_vectors(entry):
+                    self.loop(entry.axis, lambda body=entry.body: self.block(body), bounds)  # type: ignore[misc]
             elif isinstance(entry, Statement):
                 self.statement(entry, block, position)
             elif isinstance(entry, LibraryCall):
@@ -64,6 +70,31 @@ class Emitter(Reductions):
             else:
                 self.region(entry)
             position += 1
+
+    def whole_vectors(self, loop: Loop) -> list[Bounds | None]:
+        """The bounds under which a loop is written.
+
+        A dear loop whose turns do not fill its last vector is written as two: all whole vectors, then the last turns as one more whole
+        vector, which does some turns again. That needs turns that only write, and read nothing that the loop writes.
+        """
+        items = loop.body.items
+        statements = [item for item in items if isinstance(item, Statement)]
+        if loop.axis.unrolled or len(statements) < len(items):
+            return [None]
+        written = {value for statement in statements for value in statement.writes() if self.is_array(value)}
+        plain = all(not (s.combine or s.onto or s.key or s.product) for s in statements)
+        again = any(load.value in written or load.value.mutable for s in statements for load in s.reads())
+        if not plain or again or any(value.mutable for s in statements for value in s.writes()):
+            return [None]
+        lanes = VECTOR_BYTES // max((value.dtype.itemsize for value in written), default=VECTOR_BYTES)
+        extent = loop.axis.extent
+        dear = sum(cost_of(statement.expr) for statement in statements) >= DEAR
+        if not dear or extent <= lanes or extent % lanes == 0:
+            return [None]
+        return [("0", str(extent - extent % lanes)), (str(extent - lanes), str(extent))]
+
+    def is_array(self, value: Value) -> bool:
+        return bool(value.shape) and self.place(value).kind != "variable"
 
     # statements
 
