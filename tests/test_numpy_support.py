@@ -29,6 +29,7 @@ TITLES = {
     "products": "Products",
     "contraction": "Einstein summation",
     "linalg": "`numpy.linalg`",
+    "systems": "`numpy.linalg`",
     "rounding": "Rounding and clipping",
     "special": "Functions of `scipy.special`",
     "numerics": "Numerics, statistics, comparison",

@@ -1,4 +1,7 @@
-"""`numpy.linalg` as far as sums and products go: norms, powers, chains of products."""
+"""`numpy.linalg`: norms, powers, chains of products; and, from `srcgrad.numpy.systems`, what factorises matrices.
+
+As a module it stands for `numpy.linalg`: what it does not have is NumPy's.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.core.errors import TraceShapeError, UnsupportedError
+from srcgrad.core.errors import TraceShapeError
 from srcgrad.core.op import apply
-from srcgrad.numpy import products
+from srcgrad.numpy import products, systems
 from srcgrad.numpy.creation import eye
 from srcgrad.numpy.indexing import diagonal as _diagonal
 from srcgrad.numpy.indexing import trace as _trace
 from srcgrad.numpy.messages import error
-from srcgrad.numpy.protocols import implements_as
+from srcgrad.numpy.protocols import FUNCTIONS, implements_as
 from srcgrad.numpy.reductions import max, min, sum
 from srcgrad.numpy.shaping import as_array, one_axis, some_axes
 from srcgrad.numpy.shaping import matrix_transpose as _matrix_transpose
@@ -29,7 +32,7 @@ def _float(x: Any) -> Any:
 
 @implements_as("linalg.norm")
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
-    """As `numpy.linalg.norm`, without the orders that need singular values. The 2-norm of zeros has no derivative."""
+    """As `numpy.linalg.norm`. The 2-norm of zeros has no derivative."""
     x = _float(x)
     rank = len(x.shape)
     if axis is None and (ord is None or (ord in ("f", "fro") and rank == 2) or (ord == 2 and rank == 1)):
@@ -69,9 +72,10 @@ def _vector_norm(x: Any, order: Any, axis: int) -> Any:
 def _matrix_norm(x: Any, order: Any, axes: tuple[int, ...]) -> Any:
     if order in (None, "fro", "f"):
         return _two_norm(x, axes)
+    if order in (2, -2, "nuc"):
+        return systems.spectral_norm(x, order, axes)
     if order not in (1, -1, np.inf, -np.inf):
-        what = f"linalg.norm: order {order!r} of a matrix needs singular values"
-        raise error(UnsupportedError, what, "Use the orders None, 'fro', 1, -1, inf or -inf")
+        raise error(TraceShapeError, f"Invalid norm order {order!r} for matrices")
     summed, rest = axes if order in (1, -1) else axes[::-1]
     totals = sum(apply("absolute", x), summed)
     pick = max if order in (1, np.inf) else min
@@ -121,11 +125,9 @@ def multi_dot(arrays: Any, *, out: Any = None) -> Any:
 
 @implements_as("linalg.matrix_power")
 def matrix_power(a: Any, n: int) -> Any:
-    """As `numpy.linalg.matrix_power`, for powers that are not negative."""
-    power = operator.index(n)
-    if power < 0:
-        raise error(UnsupportedError, "linalg.matrix_power: negative powers are not supported on traced arrays")
-    square = as_array(a)
+    """As `numpy.linalg.matrix_power`."""
+    power = abs(operator.index(n))
+    square = systems.inv(a) if n < 0 else as_array(a)
     result = None
     while power:
         if power & 1:
@@ -183,6 +185,11 @@ def trace(x: Any, /, *, offset: int = 0, dtype: Any = None) -> Any:
 def matrix_transpose(x: Any, /) -> Any:
     """As `numpy.linalg.matrix_transpose`."""
     return _matrix_transpose(x)
+
+
+globals().update(
+    {name.removeprefix("linalg."): function for name, function in FUNCTIONS.items() if name.startswith("linalg.")}
+)
 
 
 def __getattr__(name: str) -> Any:

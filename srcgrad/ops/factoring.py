@@ -1,18 +1,16 @@
 """Factorisations: Cholesky, QR, symmetric eigenvalues, singular values, pseudo-inverse.
 
 Adjoints are from M. Giles, "Collected matrix derivative results" (2008); I. Murray, "Differentiation of the Cholesky
-decomposition" (2016);
-M. Seeger et al., "Auto-differentiating linear algebra" (2017), for QR; J. Townsend, "Differentiating the singular value
-decomposition" (2016);
-G. Golub and V. Pereyra, "The differentiation of pseudo-inverses" (1973).
+decomposition" (2016); M. Seeger et al., "Auto-differentiating linear algebra" (2017), for QR; J. Townsend,
+"Differentiating the singular value decomposition" (2016); G. Golub and V. Pereyra, "The differentiation of
+pseudo-inverses" (1973).
 
 Conventions:
 
-* Cholesky and the symmetric eigenproblem are those of the symmetric part of their operand, so its cotangent is
-symmetric.
-* A row of an eigen- or singular vector's derivative that belongs to two equal values (up to rounding) is zero: which
-basis a solver picks in
-  their common space has no derivative. What does not depend on that basis has the right derivative.
+* Cholesky and the symmetric eigenproblem are those of the symmetric part of the operand, whose cotangent is symmetric.
+* How the vectors of two equal eigen- or singular values (up to rounding) turn into each other counts as zero, for which
+  basis of their common space is found has no derivative. That is right for what depends on the common space only, and
+  leaves out a part for a function of the matrix ``V f(w) V^T``.
 * A derivative of singular vectors that divides by a singular value of zero is zero.
 """
 
@@ -211,7 +209,7 @@ def _reference_svd(a: Any) -> tuple[Any, Any, Any]:
 def _adjoint_svd(cotangents: tuple[Any, Any, Any], out: Any, a: Any) -> tuple[Any]:
     """``U inner V^T + (I - U U^T) dU S^-1 V^T + U S^-1 dV^T (I - V V^T)``.
 
-    Here inner is ``diag(ds) + (F * skew(U^T dU)) S + S (F * skew(V^T dV))``, where F is ``1 / (s[j]^2 - s[i]^2)``, taken
+    Here inner is ``diag(ds) + (F * skew(U^T dU)) S + S (F * skew(V^T dV))``, F is ``1 / (s[j]^2 - s[i]^2)``, taken
     as a product of two inverses, and skew(X) is ``X - X^T``.
     """
     (of_u, of_s, of_vh), (u, s, vh) = cotangents, out

@@ -1,12 +1,10 @@
 """Linear systems: factorisation with exchanges, triangular systems, general systems, determinants.
 
 Adjoints as in M. Giles, "Collected matrix derivative results for forward and reverse mode algorithmic differentiation"
-(2008). They are
-systems with the transposed matrix, so no inverse is ever formed.
+(2008). They are systems with the transposed matrix, so no inverse is ever formed.
 
 `linear_solve` and `slogdet` take the factors besides the matrix, as a hint: what they compute is a function of the
-matrix, and so is their
-derivative. So a program, its gradient and the gradient of that factorise a matrix once.
+matrix, and so is their derivative. So a program, its gradient and the gradient of that factorise a matrix once.
 """
 
 from __future__ import annotations

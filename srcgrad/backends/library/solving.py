@@ -1,8 +1,8 @@
 """Triangular systems, general systems with known factors, and determinants from them.
 
 Operands are stacks of C-ordered matrices. Small ones are solved by loops over rows: a call into BLAS costs more than
-they do. A large C-ordered
-``op(A) X = B`` is ``X^T op(A)^T = B^T`` to column-major BLAS, with the matrix on the right, so nothing is transposed.
+they do. A large C-ordered ``op(A) X = B`` is ``X^T op(A)^T = B^T`` to column-major BLAS, with the matrix on the right,
+so nothing is transposed.
 """
 
 from __future__ import annotations
