@@ -9,7 +9,7 @@ import numpy as np
 from srcgrad.core.op import TABLE
 from srcgrad.eager import dtypes, views
 from srcgrad.eager.dtypes import numpy_dtype
-from srcgrad.eager.function import Edges, Node, rename, sequence
+from srcgrad.eager.function import Edges, Node, sequence
 from srcgrad.eager.modes import OFF, state
 from srcgrad.eager.operands import is_traced
 from srcgrad.eager.rows import bind
@@ -26,6 +26,18 @@ class CloneBackward0(Node):
         return (cotangent,)
 
     pull_recorded = pull
+
+
+class CopyBackwards(Node):
+    """Elements that were replaced by those of the second operand."""
+
+    __slots__ = ()
+
+    def pull(self, cotangent: Any, edges: Edges) -> Any:
+        return np.zeros_like(cotangent), cotangent
+
+    def pull_recorded(self, cotangent: Any, edges: Edges) -> Any:
+        return wrap(np.zeros_like(cotangent._array)), cotangent
 
 
 def clone(input: Any, *, memory_format: Any = None) -> Any:
@@ -118,12 +130,11 @@ def copy_(input: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
         made = _cast(expand(src, tuple(old.shape)), old._array.dtype)
         if (made._node is None and old._node is None) or state.mode == OFF:
             return made  # type: ignore[no-any-return]
-        made = clone(made)
-        if made._node is None:
-            made._node = views.Overwritten()
-            made._node.edges, made._node.seq, made._node.extra = (old._node,), next(sequence), None
-        rename(made._node, "CopyBackwards")
-        return made  # type: ignore[no-any-return]
+        node = CopyBackwards()
+        node.edges, node.seq, node.extra = (old._node, made._node), next(sequence), None
+        made = wrap(made._array)
+        made._node = node
+        return made
 
     return views.in_place(input, compute)
 

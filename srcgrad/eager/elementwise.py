@@ -35,7 +35,12 @@ def _inexact(name: str, torch_name: str, node: str) -> Function:
 
 def _flat(name: str, torch_name: str, node: str) -> Function:
     """A step function: its gradient is zero everywhere, but it is one."""
-    return unary(_row(name, lambda out, x: Where(np.False_)), torch_name, node + "Backward0")
+    return unary(_row(name, _nothing), torch_name, node + "Backward0")
+
+
+def _nothing(*values: Any) -> Where:
+    """A derivative of zero that is nevertheless passed on."""
+    return Where(np.False_)
 
 
 # Functions of one operand
@@ -299,7 +304,8 @@ def relu(input: Any) -> Any:
 
 atan2 = binary(_row("arctan2"), "atan2", "Atan2Backward0", inexact=True)
 hypot = binary(_row("hypot"), "hypot", "HypotBackward0", inexact=True)
-copysign = binary(_row("copysign"), "copysign", "CopysignBackward0", inexact=True)
+_copysign = _row("copysign", TABLE["copysign"].partials[0], _nothing)  # type: ignore[index]
+copysign = binary(_copysign, "copysign", "CopysignBackward0", inexact=True)
 logaddexp = binary(_row("logaddexp"), "logaddexp", "LogaddexpBackward0", inexact=True)
 logaddexp2 = binary(_row("logaddexp2"), "logaddexp2", "Logaddexp2Backward0", inexact=True)
 xlogy = binary(_row("xlogy"), "xlogy", "XlogyBackward0", inexact=True)

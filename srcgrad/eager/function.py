@@ -201,7 +201,8 @@ def modified(tensor: Any, version: int) -> RuntimeError:
     from srcgrad.eager.modes import state
 
     array, made_by = tensor._array, tensor.grad_fn
-    what = f"[torch.{dtypes.of(array.dtype).alias}Tensor {list(array.shape)}]"
+    alias = dtypes.of(array.dtype).alias
+    what = f"[{'CPUBoolType' if alias == 'Bool' else f'torch.{alias}Tensor'} {list(array.shape)}]"
     origin = "" if made_by is None else f", which is output {tensor.output_nr} of {operation(made_by)},"
     hint = (
         "the backtrace further above shows the operation that failed to compute its gradient. The variable in "

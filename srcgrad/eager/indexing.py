@@ -365,9 +365,8 @@ def _scatter(input: Tensor, dim: int, index: Tensor, src: Any, *, accumulate: bo
         part = to_dtype(src, input._array.dtype).expand(index.shape)
     row = TABLE["scatter_add" if accumulate else "scatter_set"]
     params = {"axes": tuple(range(input.ndim)), "position": 0}
-    return bind(
-        row, (input, part, *_grid(index, axis)), params, "ScatterAddBackward0" if accumulate else "ScatterBackward0"
-    )
+    name = "ScatterAddBackward0" if accumulate else "ScatterBackward0"
+    return bind(row, (input, part, *_grid(index, axis)), params, name)  # type: ignore[no-any-return]
 
 
 def scatter(input: Tensor, dim: int, index: Tensor, src: Any) -> Tensor:

@@ -123,8 +123,9 @@ def missing(name: str) -> str:
     return nearest("srcgrad.eager", name, NAMES)
 
 
-def nearest(module: str, name: str, known: Iterable[str]) -> str:
-    """That a module has no such name, and the nearest that it has."""
+def nearest(owner: str, name: str, known: Iterable[str]) -> str:
+    """That a module or a kind of object has no such name, and the nearest that it has."""
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"module {module!r} has no attribute {name!r}{hint}"
+    what = f"module {owner!r}" if "." in owner else f"{owner!r} object"
+    return f"{what} has no attribute {name!r}{hint}"

@@ -71,7 +71,7 @@ class Unary(Node):
 
     def adopt(self: Any, array: Any, counter: Any) -> None:
         if self.out is not None:
-            self.out, self.counter, self.out_version = array, counter, counter.count  # type: ignore[misc]
+            self.out, self.counter, self.out_version = array, counter, counter.count
 
     def release(self) -> None:
         if self.x is not None:

@@ -85,7 +85,7 @@ def tensor_text(tensor: Any) -> str:
         suffixes.append(f"dtype={tensor.dtype}")
     node = tensor.grad_fn
     if node is not None:
-        suffixes.append(f"grad_fn=<{node.name()}>")
+        suffixes.append(f"grad_fn=<{type(node).__name__}>")
     elif tensor.requires_grad:
         suffixes.append("requires_grad=True")
     body = "[]" if array.size == 0 else _body(array, len(prefix))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import warnings
 from collections.abc import Sequence
@@ -298,17 +299,20 @@ def kthvalue(input: Any, k: int, dim: int = -1, keepdim: bool = False) -> Any:
 def median(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     """The (lower) middle element; along a dimension with its index."""
     if dim is None:
-        return _median(input)
+        return _reduce(_MEDIAN, input, None, False, "MedianBackward0")
     axis = dim_of(dim, len(input.shape))
     middle = (input.shape[axis] - 1) // 2
     indices = argsort(input, axis)[(slice(None),) * axis + (slice(middle, middle + 1),)]
     return _picked("median", input, axis, indices, keepdim)
 
 
-@composite("MedianBackward0")
-def _median(input: Any) -> Any:
-    flat = reshape(input, (-1,))
-    return flat[argsort(flat)[(flat.shape[0] - 1) // 2]]
+def _middle(x: Any, *, axes: Any) -> Any:
+    flat = x.reshape(-1)
+    return np.asarray(flat[np.argsort(flat)[(flat.size - 1) // 2]])
+
+
+#: By the rule of the extrema: elements that equal the middle one share the gradient.
+_MEDIAN = dataclasses.replace(TABLE["max"], reference=_middle)
 
 
 # Running sums and products

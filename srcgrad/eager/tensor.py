@@ -65,6 +65,15 @@ class Tensor:
         __getitem__: Any
         __setitem__: Any
 
+    else:
+
+        def __getattr__(self, name: str) -> Any:
+            from srcgrad.eager.namespace import nearest
+
+            if name.startswith("_"):  # NumPy, notebooks and copy ask for many of these
+                raise AttributeError(f"'{type(self).__name__}' object has no attribute {name!r}")
+            raise AttributeError(nearest(type(self).__name__, name, dir(type(self))), name=name, obj=self)
+
     # the array
 
     @property

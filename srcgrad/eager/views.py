@@ -50,6 +50,9 @@ class CopySlices(Node):
     __slots__ = ("replay",)
     replay: tuple[Replay, ...]
 
+    def name(self) -> str:
+        return "torch::autograd::CopySlices"
+
     def pull(self, cotangent: Any, edges: Edges) -> Sequence[Any]:
         base = wrap(np.array(cotangent))
         part = _replayed(base, self.replay)
