@@ -19,7 +19,6 @@ from srcgrad.schedule.ir import (
     Digit,
     Index,
     Load,
-    Loop,
     Program,
     Start,
     Statement,
@@ -55,8 +54,8 @@ class Elements:
         self.threads = storage.threads
         self.partials = storage.partials
         self.parts: list[str] = []
-        #: the split loop whose function is being written
-        self.inside: Loop | None = None
+        #: what the split loop whose function is being written accumulates: each part has its own
+        self.own: set[Value] = set()
         #: single-use values whose expression stands in for them, and the values that it reads
         self.pending: dict[tuple[Value, tuple[int, ...]], tuple[str, set[Value]]] = {}
         #: variables that need no assignment: another variable, or a number, stands for them
@@ -122,7 +121,7 @@ class Elements:
     def array(self, value: Value) -> tuple[str, list[str], list[int]]:
         """The name of an array, and the leading index and extent where every part of a split loop has its own."""
         name = self.name(value)
-        if self.inside is not None and value in self.partials and self.place(value).within is not self.inside:
+        if value in self.own:
             return f"{name}_own", [], []
         place = self.place(value)
         if place.within is not None and place.kind == "workspace":

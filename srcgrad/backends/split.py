@@ -30,16 +30,16 @@ def split_loop(emitter: Emitter, loop: Loop, starts: list[Start]) -> None:
     """Write the function of a part, the fork, and the combination of the parts' accumulators."""
     name = emitter.names.fresh(f"{emitter.function_name}_part{len(emitter.parts) + 1}")
     outer, emitter.out = emitter.out, Writer()
-    emitter.inside = loop
     emitter.held.clear()
     accumulators = list(dict.fromkeys(start.statement.target for start in starts))
+    emitter.own = set(accumulators)
     with emitter.out.block(""):
         extent = loop.axis.extent
         bounds = (f"part * {extent} // parts", f"(part + 1) * {extent} // parts")
         emitter.reduction(starts, loop.axis, lambda: emitter.block(loop.body), bounds)
         for value in accumulators:
             _store_variables(emitter, value)
-    body, emitter.out, emitter.inside = emitter.out.lines[1:], outer, None
+    body, emitter.out, emitter.own = emitter.out.lines[1:], outer, set()
     emitter.held.clear()
     declared = _declarations(emitter, loop, accumulators)
     captured = _captured(emitter, [*declared, *body])
