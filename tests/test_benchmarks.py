@@ -217,7 +217,7 @@ class TestCases:
         generator = np.random.default_rng(1)
         n = problem.n_differentiated
         directions = [generator.standard_normal(a.shape) for a in inputs[:n]]
-        loss, step = problem.loss(np), 1e-5
+        loss, step = problem.loss(np), 1e-6
 
         def moved(sign):
             shifted = [a + sign * step * d for a, d in zip(inputs[:n], directions, strict=True)]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from benchmarks.case import Case
 from benchmarks.cases import (
     attention,
+    block,
+    convolution,
     digits,
     logistic,
     lorenz,
@@ -12,6 +14,7 @@ from benchmarks.cases import (
     pointwise,
     rosenbrock,
     small_network,
+    training,
 )
 
 CASES: tuple[Case, ...] = (
@@ -22,5 +25,8 @@ CASES: tuple[Case, ...] = (
     logistic.CASE,
     mixture.CASE,
     attention.CASE,
+    convolution.CASE,
+    block.CASE,
+    training.CASE,
     lorenz.CASE,
 )
