@@ -7,6 +7,7 @@ python function --trace--> Graph --adjoint--> Graph --simplify--> Graph
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -26,7 +27,7 @@ def stage(name: str, function: Callable[..., Graph], *values: Any) -> Graph:
     if settings.verify:
         verify(result, where=name)
     if settings.dump:
-        print(f"--- {name}\n{result}")
+        sys.stderr.write(f"--- {name}\n{result}\n")
     return result
 
 
@@ -36,15 +37,14 @@ class Executable:
     Attributes:
         graph: what was compiled.
         source: the emitted module.
-        function: the native function. It takes the inputs (C-contiguous arrays; scalars for zero-dimensional ones), then ``constants``, and returns a
-            tuple of arrays, and of Python scalars for zero-dimensional outputs.
+        function: the native function. It takes the inputs (C-contiguous arrays; scalars for zero-dimensional ones),
+            then ``constants``, and returns a tuple of arrays, and of Python scalars for zero-dimensional outputs.
         constants: arrays that came with the graph.
         scalar_types: for each output, the NumPy scalar type of a zero-dimensional one, None for an array.
     """
 
     def __init__(self, graph: Graph, *, fast_math: bool = True) -> None:
         from srcgrad.backends.module import emit_module
-
         from srcgrad.backends.threads import limit, provide
 
         provide()

@@ -1,8 +1,9 @@
 """The array that emitted code computes with: a bare pointer whose dtype and shape are part of its type.
 
-Strides are constants, there is no bounds check and no wrap-around of negative indices: ``x[n, j]`` in the source is one address computation. Buffers
-are views of NumPy arrays (`view`), stack memory that LLVM may keep in registers (`local`), or parts of one workspace (`part_of`). They are passed to
-kernels compiled with ``noalias=True``, so that LLVM may assume that two of them never overlap.
+Strides are constants, there is no bounds check and no wrap-around of negative indices: ``x[n, j]`` in the
+source is one address computation. Buffers are views of NumPy arrays (`view`), stack memory that LLVM may keep
+in registers (`local`), or parts of one workspace (`part_of`). They are passed to kernels compiled with
+``noalias=True``, so that LLVM may assume that two of them never overlap.
 """
 
 from __future__ import annotations
@@ -48,6 +49,8 @@ class Buffer(types.Type):
 
 @register_model(Buffer)
 class BufferModel(models.PrimitiveModel):  # type: ignore[misc]
+    """A buffer is its address."""
+
     def __init__(self, dmm: Any, fe_type: Buffer) -> None:
         pointee = dmm.lookup(fe_type.dtype).get_data_type()
         super().__init__(dmm, fe_type, pointee.as_pointer())
@@ -155,7 +158,9 @@ def local(typingctx: Any, dtype: Any, shape: Any) -> Any:
 
 @intrinsic(prefer_literal=True)
 def part_of(typingctx: Any, workspace: Any, offset: Any, dtype: Any, shape: Any) -> Any:
-    """``part_of(workspace, offset, float32, (n, m))``: a buffer at a byte offset of the workspace, an array of bytes."""
+    """``part_of(workspace, offset, float32, (n, m))``: a buffer at a byte offset of the workspace, an array of
+    bytes.
+    """
     extents, start = _literals(shape), getattr(offset, "literal_value", None)
     if extents is None or start is None or not isinstance(workspace, types.Array):
         return None
@@ -183,7 +188,9 @@ def reshaped(typingctx: Any, buffer: Any, shape: Any) -> Any:
 
 @intrinsic
 def own_part(typingctx: Any, target: Any, others: Any, part: Any) -> Any:
-    """The buffer that a part accumulates into: the target itself for part 0, row ``part - 1`` of the others' for the rest."""
+    """The buffer that a part accumulates into: the target itself for part 0, row ``part - 1`` of the others' for
+    the rest.
+    """
     if not isinstance(target, Buffer) or not isinstance(others, Buffer):
         return None
 

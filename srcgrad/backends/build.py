@@ -1,8 +1,8 @@
 """Source text to callable, through a disk cache.
 
-Emitted source is a real file, named by a hash of its content; Numba keeps the machine code beside it. Files are written to a temporary name and
-moved into place, so that other processes see all or nothing; a file whose content is not what its name says is written anew, and machine code
-that does not load is compiled anew.
+Emitted source is a real file, named by a hash of its content; Numba keeps the machine code beside it. Files are
+written to a temporary name and moved into place, so that other processes see all or nothing; a file whose
+content is not what its name says is written anew, and machine code that does not load is compiled anew.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Names and places: how the text refers to an element of a value.
 
-A value in local variables has one name for each stored element; an array has a name and an index. While straight-line code goes on, an element may be held in a
-variable, or another expression may stand in for it.
+A value in local variables has one name for each stored element; an array has a name and an index. While
+straight-line code goes on, an element may be held in a variable, or another expression may stand in for it.
 """
 
 from __future__ import annotations
@@ -208,7 +208,9 @@ class Elements:
 
 
 def count_uses(program: Program) -> tuple[Counter[Value], set[Value], set[Value]]:
-    """How many loads of each value the expressions hold, which values regions write, and which are accumulated onto."""
+    """How many loads of each value the expressions hold, which values regions write, and which are accumulated
+    onto.
+    """
     counts: Counter[Value] = Counter()
     written: set[Value] = set()
     added_onto: set[Value] = set()

@@ -74,8 +74,9 @@ class Emitter(Reductions):
     def whole_vectors(self, loop: Loop) -> list[Bounds | None]:
         """The bounds under which a loop is written.
 
-        A dear loop whose turns do not fill its last vector is written as two: all whole vectors, then the last turns as one more whole
-        vector, which does some turns again. That needs turns that only write, and read nothing that the loop writes.
+        A dear loop whose turns do not fill its last vector is written as two: all whole vectors, then the last
+        turns as one more whole vector, which does some turns again. That needs turns that only write, and read
+        nothing that the loop writes.
         """
         items = loop.body.items
         statements = [item for item in items if isinstance(item, Statement)]
@@ -158,7 +159,8 @@ class Emitter(Reductions):
 
     def arg_update(self, statement: Statement) -> None:
         """First extremum wins, a NaN wins over all: NumPy's argmax and argmin."""
-        assert statement.key is not None and statement.key_value is not None
+        assert statement.key is not None
+        assert statement.key_value is not None
         key = self.names.fresh("candidate")
         best = self.target(statement.key_value, statement.index)
         sign = ">" if statement.combine == "argmaximum" else "<"

@@ -1,7 +1,7 @@
 """Expressions and indices of the loop IR as Python text.
 
-Python's own promotion is not NumPy's, so dtypes are spelled out: constants of other dtypes than float64, int64 and bool are named at the top of the module, and
-results of narrow integer arithmetic are cast back.
+Python's own promotion is not NumPy's, so dtypes are spelled out: constants of other dtypes than float64, int64
+and bool are named at the top of the module, and results of narrow integer arithmetic are cast back.
 """
 
 from __future__ import annotations
@@ -59,7 +59,9 @@ class Expressions:
             return short
         operand = expr.args[-1].dtype if expr.args else expr.dtype
         negated = expr.formula == "~{0}" and operand.kind == "b"  # ~True is -2
-        formula = "not {0}" if negated else _CALL.sub(lambda match: self.function(match[1], operand) + "(", expr.formula)
+        formula = (
+            "not {0}" if negated else _CALL.sub(lambda match: self.function(match[1], operand) + "(", expr.formula)
+        )
         if not _is_call(formula):
             args = [arg if _ATOM.fullmatch(arg) else f"({arg})" for arg in args]
         text = formula.format(*args)

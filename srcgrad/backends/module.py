@@ -13,7 +13,6 @@ from srcgrad.backends.writer import Writer
 from srcgrad.schedule.ir import Program, Value
 from srcgrad.schedule.storage import Storage
 
-
 _TYPES = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64")
 #: names that the frame of a module uses
 _RESERVED = (
@@ -43,7 +42,9 @@ _RESERVED = (
 
 @dataclass(frozen=True)
 class Module:
-    """Source text and what a caller has to know of it: the entry's arguments are inputs, constants, and a workspace if it needs one."""
+    """Source text and what a caller has to know of it: the entry's arguments are inputs, constants, and a workspace
+    if it needs one.
+    """
 
     name: str
     source: str
@@ -160,6 +161,7 @@ def _import(imported: dict[str, set[str]], module: str, function: str, name: str
 
 
 def numba_name(dtype: str) -> str:
+    """Numba's name of a NumPy dtype."""
     return "boolean" if dtype == "bool" else dtype
 
 
@@ -178,9 +180,8 @@ def _locals(out: Writer, emitter: Emitter, storage: Storage) -> None:
     for value, place in storage.partials.items():
         assert place.dtype is not None
         dtype = numba_name(place.dtype.name)
-        out.line(
-            f"{emitter.name(value)}_parts = part_of(workspace, {place.offset}, {dtype}, {tuple_text(_flat_rows(value, storage))})"
-        )
+        rows = tuple_text(_flat_rows(value, storage))
+        out.line(f"{emitter.name(value)}_parts = part_of(workspace, {place.offset}, {dtype}, {rows})")
     for (value, shape), name in emitter.aliases.items():
         if storage.places[value].within is None or storage.places[value].kind != "stack":
             out.line(f"{name} = reshaped({emitter.name(value)}, {tuple_text(shape)})")
@@ -219,4 +220,5 @@ def _numpy_name(dtype: np.dtype[Any]) -> str:
 
 
 def tuple_text(shape: tuple[int, ...]) -> str:
+    """A shape as Python text."""
     return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"

@@ -1,4 +1,5 @@
-"""Scalar functions of emitted code that are short formulas, with NumPy's results at the edges, in the flags of their own.
+"""Scalar functions of emitted code that are short formulas, with NumPy's results at the edges, in the flags of
+their own.
 
 They are compiled once for each operand type; LLVM inlines them into the kernels.
 """
@@ -44,21 +45,25 @@ def sign(x: Any) -> Any:
 
 @_scalar
 def isnan(x: Any) -> Any:
-    return x != x
+    """Whether x is not a number."""
+    return x != x  # noqa: PLR0124  (true of NaN alone)
 
 
 @_scalar
 def isinf(x: Any) -> Any:
-    return x == math.inf or x == -math.inf
+    """Whether x is infinite."""
+    return x == math.inf or x == -math.inf  # noqa: PLR1714  (a tuple would be slower here)
 
 
 @_scalar
 def isfinite(x: Any) -> Any:
+    """Whether x is neither infinite nor NaN."""
     return (x - x) == (x - x)
 
 
 @_scalar
 def reciprocal(x: Any) -> Any:
+    """One over x, in the type of x."""
     return _one(x) / x
 
 
@@ -83,6 +88,7 @@ def float_remainder(x: Any, y: Any) -> Any:
 
 @_scalar
 def float_floor_divide(x: Any, y: Any) -> Any:
+    """``floor(x / y)`` from the exact remainder, rounded to the nearest integer, as NumPy does it."""
     rest = _frem(x, y)
     quotient = (x - rest) / y
     quotient = where((rest != 0) & ((rest < 0) != (y < 0)), quotient - _one(x), quotient)
@@ -94,21 +100,25 @@ def float_floor_divide(x: Any, y: Any) -> Any:
 
 @_scalar
 def integer_remainder(x: Any, y: Any) -> Any:
+    """The sign of y; 0 for y = 0."""
     return x % y if y != 0 else _zero(x)
 
 
 @_scalar
 def integer_floor_divide(x: Any, y: Any) -> Any:
+    """Rounded down; 0 for y = 0."""
     return x // y if y != 0 else _zero(x)
 
 
 @_scalar
 def float_fmod(x: Any, y: Any) -> Any:
+    """The sign of x."""
     return _frem(x, y)
 
 
 @_scalar
 def integer_fmod(x: Any, y: Any) -> Any:
+    """The sign of x; 0 for y = 0."""
     if y == 0:
         return _zero(x)
     rest = x % y
@@ -191,7 +201,9 @@ _PARITY = np.uint32(0x1BD11BDA)
 
 @_scalar
 def _block(key0: Any, key1: Any, counter: Any) -> Any:
-    """Threefry-2x32, 20 rounds, of the block (counter, 0): Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (2011)."""
+    """Threefry-2x32, 20 rounds, of the block (counter, 0): Salmon et al., "Parallel random numbers: as easy as 1,
+    2, 3" (2011).
+    """
     keys = (key0, key1, uint32(key0 ^ key1 ^ _PARITY))
     x, y = uint32(counter + key0), uint32(key1)
     for group in range(5):

@@ -1,7 +1,8 @@
 """Loops and accumulators: what a reduction starts from, where it is held, how a step is written.
 
-Long sums in float32 are cut: the sum of each stretch is kept apart and added to a total in float64, so that the error of ten million additions is
-that of some thousands (Higham, "The accuracy of floating point summation", 1993, section 3: blocked summation).
+Long sums in float32 are cut: the sum of each stretch is kept apart and added to a total in float64, so that the
+error of ten million additions is that of some thousands (Higham, "The accuracy of floating point summation",
+1993, section 3: blocked summation).
 """
 
 from __future__ import annotations
@@ -48,7 +49,9 @@ class Reductions(Elements):
         self.held.clear()
 
     def reduction(self, starts: list[Start], axis: Axis, body: Any, bounds: Bounds | None = None) -> None:
-        """Accumulators and the loop that fills them. One element of an array is accumulated in a variable and stored once."""
+        """Accumulators and the loop that fills them. One element of an array is accumulated in a variable and stored
+        once.
+        """
         single = [start for start in starts if self.is_one_element(start)]
         before = dict(self.accumulators)
         for start in single:

@@ -1,4 +1,6 @@
-"""Scalar functions of emitted code that are single instructions, or nearly: no branch, so that loops over them become vector code."""
+"""Scalar functions of emitted code that are single instructions, or nearly: no branch, so that loops over them
+become vector code.
+"""
 
 from __future__ import annotations
 

@@ -1,11 +1,13 @@
 """Threads: how many, and one fork and join through GNU OpenMP.
 
-OpenMP's runtime is safe under calls from several Python threads and costs about a microsecond for a fork and a join. It is not safe in a child process
-after a fork of one that has used it, so a child runs serially; where the runtime is missing, everything runs serially too. Numba's workqueue layer is never
-used: it aborts on concurrent calls.
+OpenMP's runtime is safe under calls from several Python threads and costs about a microsecond for a fork and a
+join. It is not safe in a child process after a fork of one that has used it, so a child runs serially; where
+the runtime is missing, everything runs serially too. Numba's workqueue layer is never used: it aborts on
+concurrent calls.
 
-The number of threads is NUMBA_NUM_THREADS, else OMP_NUM_THREADS, else the CPUs that this process may run on, until `set_num_threads` says otherwise. Work is
-split by the number alone, so results are the same from run to run for a given number.
+The number of threads is NUMBA_NUM_THREADS, else OMP_NUM_THREADS, else the CPUs that this process may run on,
+until `set_num_threads` says otherwise. Work is split by the number alone, so results are the same from run to
+run for a given number.
 """
 
 from __future__ import annotations
@@ -69,8 +71,8 @@ def _runtime() -> ctypes.CDLL | None:
 def _short_spins() -> Iterator[None]:
     """Let the runtime, which reads its variables as it is loaded, spin for about 30 us before a thread sleeps.
 
-    Its own choice is some 10 ms, in which a waiting thread keeps the one that it waits for from a core that others use too: on two busy cores a
-    fork and join took 24 ms, with this 0.06 ms.
+    Its own choice is some 10 ms, in which a waiting thread keeps the one that it waits for from a core that
+    others use too: on two busy cores a fork and join took 24 ms, with this 0.06 ms.
     """
     names = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
     if any(name in os.environ for name in names):

@@ -1,7 +1,7 @@
 """The closed set of lowering kinds.
 
-The table of operations is open: anyone adds a row. The scheduler and the back ends never see a row's name, only one of
-these kinds. A kind says how the elements of the result follow from the elements of the operands.
+The table of operations is open: anyone adds a row. The scheduler and the back ends never see a row's name, only
+one of these kinds. A kind says how the elements of the result follow from the elements of the operands.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ Params = dict[str, Any]
 class Pointwise:
     """``out[i...] = formula(in0[i...], in1[i...])``: all operands have the shape of the result.
 
-    ``formula`` is a Python expression over ``{0}``, ``{1}``, ... in operators and in the scalar functions that every
-    back end provides under NumPy's names. A ``dict`` gives a formula by the dtype kind of the first operand ("b" "i" "u" "f" "c").
-    ``cost`` is in units of one multiplication: it guides what is recomputed, what is saved and what is worth a vector loop.
+    ``formula`` is a Python expression over ``{0}``, ``{1}``, ... in operators and in the scalar functions that
+    every back end provides under NumPy's names. A ``dict`` gives a formula by the dtype kind of the first
+    operand ("b" "i" "u" "f" "c"). ``cost`` is in units of one multiplication: it guides what is recomputed,
+    what is saved and what is worth a vector loop.
     """
 
     formula: str | dict[str, str]
@@ -81,15 +82,18 @@ class Reshape:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """``out[o...] = sum over the labels that are not in out``: ``params["spec"]`` is an explicit einsum of two operands."""
+    """``out[o...] = sum over the labels that are not in out``: ``params["spec"]`` is an explicit einsum of two
+    operands.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Assemble:
     """The result is a base with pieces written over it, in order.
 
-    ``pieces(params, types)`` gives for each operand, in order, its starts and steps in the result (one pair a dimension); what no piece
-    covers keeps the value zero. The first operand may cover all (an update), or none may (padding).
+    ``pieces(params, types)`` gives for each operand, in order, its starts and steps in the result (one pair a
+    dimension); what no piece covers keeps the value zero. The first operand may cover all (an update), or none
+    may (padding).
     """
 
     pieces: Callable[[Params, tuple[ArrayType, ...]], tuple[Piece, ...]]
@@ -105,15 +109,18 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Gather:
-    """``out = in[indices]``. Operands: the source, then one integer array for each dimension in ``params["axes"]``, all of one shape.
+    """``out = in[indices]``. Operands: the source, then one integer array for each dimension in ``params["axes"]``,
+    all of one shape.
 
-    The result's dimensions: ``params["position"]`` kept source dimensions first, then the shape of the index arrays, then the rest.
+    The result's dimensions: ``params["position"]`` kept source dimensions first, then the shape of the index
+    arrays, then the rest.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class Scatter:
-    """The adjoint of Gather, and indexed assignment: operands base, update, then the index arrays; params as Gather's.
+    """The adjoint of Gather, and indexed assignment: operands base, update, then the index arrays; params as
+    Gather's.
 
     ``combine`` is "add" or "set".
     """
@@ -123,14 +130,17 @@ class Scatter:
 
 @dataclass(frozen=True, slots=True)
 class Generate:
-    """``out[i0, i1, ...] = formula(i0, i1, ..., params)``: no operands. ``formula(params)`` gives text over ``{0}``, ``{1}``: the indices."""
+    """``out[i0, i1, ...] = formula(i0, i1, ..., params)``: no operands. ``formula(params)`` gives text over
+    ``{0}``, ``{1}``: the indices.
+    """
 
     formula: Callable[[Params], str]
 
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """A call on whole arrays between loops: ``function`` is the name under which the back end knows it, ``module.name``.
+    """A call on whole arrays between loops: ``function`` is the name under which the back end knows it,
+    ``module.name``.
 
     It is handed the results, the operands, all C-ordered, and then ``numbers(params, operand types)``: the ints and
     floats (extents, options) that it needs besides. No array is 0-dimensional.

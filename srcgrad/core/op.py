@@ -1,8 +1,9 @@
 """The row that declares an operation, and the one door through which every operation goes.
 
-Calling a row on values applies it on whatever face the values belong to: plain NumPy arrays are evaluated by ``reference``; anything
-that has ``__sg_bind__`` (graph nodes, traced arrays, eager tensors, rewrite patterns) is asked to bind it. That is why one derivative rule,
-written with ordinary operators, serves every face and every order.
+Calling a row on values applies it on whatever face the values belong to: plain NumPy arrays are evaluated by
+``reference``; anything that has ``__sg_bind__`` (graph nodes, traced arrays, eager tensors, rewrite patterns)
+is asked to bind it. That is why one derivative rule, written with ordinary operators, serves every face and
+every order.
 """
 
 from __future__ import annotations
@@ -26,10 +27,11 @@ class Op:
         infer: operand types and params to the type of the result; raises where they do not fit.
         reference: the NumPy meaning, on NumPy arrays.
         lowering: how the elements follow; one of the closed set of kinds.
-        partials: for pointwise rows, one formula per operand ``(out, *inputs) -> d out / d input``, or None where it is zero everywhere.
-            It yields both the adjoint and the tangent.
+        partials: for pointwise rows, one formula per operand ``(out, *inputs) -> d out / d input``, or None where it is
+            zero everywhere. It yields both the adjoint and the tangent.
         adjoint: for the rest: ``(cotangent, out, *inputs, **params)`` to one cotangent, or None, per input.
-        prepare: promotion and broadcasting as explicit operations, before the row is applied: ``(args, params) -> args``.
+        prepare: promotion and broadcasting as explicit operations, before the row is applied:
+            ``(args, params) -> args``.
         samples: what exercises the row in the table tests, the docs and the micro-benchmarks.
     """
 
@@ -94,7 +96,8 @@ class Table:
         return len(self._rows)
 
 
-#: Every row, filled by ``srcgrad.ops`` (arithmetic and the like) and ``srcgrad.graph.structure`` (inputs, constants, regions).
+#: Every row, filled by ``srcgrad.ops`` (arithmetic and the like) and ``srcgrad.graph.structure`` (inputs,
+#: constants, regions).
 TABLE = Table()
 
 

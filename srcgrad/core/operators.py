@@ -34,7 +34,9 @@ def _unary(name: str) -> Callable[[Any], Any]:
 
 
 def is_operand(value: Any) -> bool:
-    """Whether a value may stand beside an array in arithmetic: numbers, arrays, nested lists of numbers, other faces."""
+    """Whether a value may stand beside an array in arithmetic: numbers, arrays, nested lists of numbers, other
+    faces.
+    """
     return not isinstance(value, str | bytes | dict | set | type(None))
 
 

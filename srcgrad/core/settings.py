@@ -31,6 +31,10 @@ class Settings:
     block_bytes: int = 655360
     #: estimated cycles from which a loop is worth forking threads for
     parallel_cycles: int = 60000
+    #: native loops of up to this many iterations are unrolled (nested ones together)
+    unroll_loops: int = 16
+    #: operations up to which a native loop is unrolled that cannot be kept as a loop
+    unroll_operations: int = 20000
     #: graphs up to this many statements have their axis orders searched exactly
     exact_search: int = 400
 

@@ -1,4 +1,6 @@
-"""The interpreter: the oracle that every back end is compared with. One NumPy evaluation a node, regions as Python loops."""
+"""The interpreter: the oracle that every back end is compared with. One NumPy evaluation a node, regions as
+Python loops.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ def _evaluate(node: Node, operands: list[Any]) -> Any:
     with np.errstate(all="ignore"):
         result = node.op.reference(*operands, **params)
     if isinstance(node.type, TupleType):
-        return tuple(np.asarray(part, dtype=type_.dtype) for part, type_ in zip(result, node.type.elements, strict=True))
+        return tuple(
+            np.asarray(part, dtype=type_.dtype) for part, type_ in zip(result, node.type.elements, strict=True)
+        )
     return np.asarray(result, dtype=node.dtype)
 
 

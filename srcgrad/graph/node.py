@@ -1,7 +1,7 @@
 """Immutable, interned, typed nodes, and graphs of them.
 
-Two nodes with the same row, operands and params are one object, so common subexpressions are shared from the start and equality is identity.
-The pool holds nodes weakly: what nobody uses goes away.
+Two nodes with the same row, operands and params are one object, so common subexpressions are shared from the
+start and equality is identity. The pool holds nodes weakly: what nobody uses goes away.
 """
 
 from __future__ import annotations
@@ -72,7 +72,9 @@ _pool: WeakValueDictionary[Any, Node] = WeakValueDictionary()
 _serials = itertools.count()
 
 
-def make_node(op: Op, inputs: tuple[Node, ...], params: Mapping[str, Any], type_: Type, location: Location | None) -> Node:
+def make_node(
+    op: Op, inputs: tuple[Node, ...], params: Mapping[str, Any], type_: Type, location: Location | None
+) -> Node:
     """The one node of this description: an existing one where there is one. Its first location stays."""
     key = (op, inputs, tuple(sorted(params.items())), type_)
     node = _pool.get(key)
@@ -177,4 +179,5 @@ def topological_until(roots: Iterable[Node], stops: Mapping[Node, Any] | set[Nod
 
 
 def is_tuple(node: Node) -> bool:
+    """Whether a node has several results."""
     return isinstance(node.type, TupleType)

@@ -5,8 +5,8 @@ A loop carries values, reads one slice of each of its inputs a turn and may coll
     loop(trip_count, *consts, *carries, *xs)          params: body, n_consts, n_carries, length, reverse
     body(i, *consts, *carries, *x_slices) -> (*carries, *y_slices)
 
-``i`` counts from 0 to trip_count - 1, downwards when ``reverse``; ``length`` is the trip count where it is known, else None (then there are no
-xs and no ys). The result is the tuple of last carries and stacked ys.
+``i`` counts from 0 to trip_count - 1, downwards when ``reverse``; ``length`` is the trip count where it is
+known, else None (then there are no xs and no ys). The result is the tuple of last carries and stacked ys.
 
     while(*cond_consts, *body_consts, *carries)       params: cond, body, n_cond_consts, n_body_consts
     cond(predicate, *operands)                        params: then, orelse   (both take all operands)
@@ -116,6 +116,7 @@ def item(node: Node, index: int) -> Node:
 
 
 def items(node: Node) -> list[Node]:
+    """All results of a node that has several."""
     assert isinstance(node.type, TupleType)
     return [item(node, index) for index in range(len(node.type.elements))]
 

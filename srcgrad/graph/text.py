@@ -33,8 +33,7 @@ def graph_text(graph: Graph, indent: str = "") -> str:
         names[node] = f"%{counter}"
         counter += 1
         lines.append(f"{indent}    {_node_line(node, names)}")
-        for value in node.params.values():
-            if isinstance(value, Graph):
-                lines.append(graph_text(value, indent + "        "))
+        regions = [value for value in node.params.values() if isinstance(value, Graph)]
+        lines += [graph_text(region, indent + "        ") for region in regions]
     lines.append(f"{indent}    return {', '.join(names[output] for output in graph.outputs)}")
     return "\n".join(lines)

@@ -1,8 +1,9 @@
 """Tracing: run a Python function on handles and record what it does.
 
-The graph is pure; the handle is not. A `Tracer` is either an owner, which names a current node, or a view of another tracer, which is a pair of
-functions: how to read the view from the base's current node, and how to write the view into the base. A write through any view therefore
-reaches the owner, and a read through any view sees it: NumPy's semantics, with no aliasing in the graph.
+The graph is pure; the handle is not. A `Tracer` is either an owner, which names a current node, or a view of
+another tracer, which is a pair of functions: how to read the view from the base's current node, and how to
+write the view into the base. A write through any view therefore reaches the owner, and a read through any view
+sees it: NumPy's semantics, with no aliasing in the graph.
 """
 
 from __future__ import annotations
@@ -25,11 +26,45 @@ Read = Callable[[Node], Node]
 Write = Callable[[Node, Node], Node]
 
 _tracing: ContextVar[bool] = ContextVar("tracing", default=False)
+_watching: ContextVar[Watch | None] = ContextVar("watching", default=None)
 
 
 def is_tracing() -> bool:
     """Whether a function is being recorded: then ``np.zeros`` and its like make handles that take traced values."""
     return _tracing.get()
+
+
+class Watch:
+    """What happens to handles inside a ``with`` block: which are made, which older ones are written."""
+
+    def __init__(self) -> None:
+        self._made: dict[int, Tracer] = {}
+        self._written: dict[int, tuple[Tracer, Node]] = {}
+
+    def __enter__(self) -> Watch:
+        self._token = _watching.set(self)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        _watching.reset(self._token)
+
+    def made(self, handle: Tracer) -> None:
+        self._made[id(handle)] = handle
+
+    def writes(self, handle: Tracer, before: Node) -> None:
+        if id(handle) not in self._made:
+            self._written.setdefault(id(handle), (handle, before))
+
+    def is_older(self, value: object) -> bool:
+        """Whether it is a handle that was there before."""
+        while isinstance(value, Tracer) and value._base is not None:
+            value = value._base
+        return isinstance(value, Tracer) and id(value) not in self._made
+
+    @property
+    def before(self) -> list[tuple[Tracer, Node]]:
+        """The older handles that were written, with the nodes that they had."""
+        return list(self._written.values())
 
 
 class Tracer(Operators):
@@ -43,9 +78,15 @@ class Tracer(Operators):
         self._base: Tracer | None = None
         self._read: Read | None = None
         self._write: Write | None = None
+        watch = _watching.get()
+        if watch is not None:
+            watch.made(self)
 
     def view(self, read: Read, write: Write | None) -> Any:
-        """A handle on a part of this one; ``write(base, new) -> base`` puts a new part into the base (None: read-only)."""
+        """A handle on a part of this one.
+
+        ``write(base, new) -> base`` puts a new part into the base; None makes it read-only.
+        """
         handle = object.__new__(type(self))
         handle._node, handle._base, handle._read, handle._write = None, self, read, write
         return handle
@@ -61,6 +102,10 @@ class Tracer(Operators):
     def assign(self, node: Node) -> None:
         """Make this handle, and every view of the same data, see a new value of the same type."""
         if self._base is None:
+            watch = _watching.get()
+            if watch is not None:
+                assert self._node is not None
+                watch.writes(self, self._node)
             self._node = node
             return
         if self._write is None:
@@ -119,7 +164,9 @@ def trace(
     names: Sequence[str] | None = None,
     static: dict[str, Any] | None = None,
 ) -> Traced:
-    """Record ``function(*args, **kwargs)`` where ``(args, kwargs)`` is ``in_structure`` filled with handles of these types."""
+    """Record ``function(*args, **kwargs)`` where ``(args, kwargs)`` is ``in_structure`` filled with handles of
+    these types.
+    """
     names = names or [f"x{position}" for position in range(len(types))]
     inputs = tuple(new_input(type_, name) for type_, name in zip(types, names, strict=True))
     handles = [handle(node) for node in inputs]

@@ -1,8 +1,9 @@
 """Axis classes: which loop variables may be one.
 
-A statement that reads element ``i`` of a value in its own turn ``i`` may share the loop that writes it: its axis and the value's are merged. Merging goes
-greedily over all such pairs, pairs that carry data within the program first. A pair whose merging would put two axes of one statement, or two dimensions
-of one value, into one class is left out: that read is then a read at other indices, and what it reads is complete before.
+A statement that reads element ``i`` of a value in its own turn ``i`` may share the loop that writes it: its
+axis and the value's are merged. Merging goes greedily over all such pairs, pairs that carry data within the
+program first. A pair whose merging would put two axes of one statement, or two dimensions of one value, into
+one class is left out: that read is then a read at other indices, and what it reads is complete before.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ Pair = tuple[Axis, Axis]
 
 
 def merge_axes(program: Program) -> None:
-    """Merge the axes of a program's statements and values into classes, those of the programs inside its regions too."""
+    """Merge the axes of a program's statements and values into classes, those of the programs inside its regions
+    too.
+    """
     statements = list(_all_statements(program))
     _merge(statements, [*_flow_pairs(statements, written=True), *_flow_pairs(statements, written=False)])
     for statement in statements:
@@ -36,6 +39,7 @@ def merge_axes(program: Program) -> None:
 
 
 def inner_programs(statement: AnyStatement) -> tuple[Program, ...]:
+    """The programs inside a region; none for any other statement."""
     match statement:
         case LoopRegion():
             return (statement.body,)
@@ -91,7 +95,8 @@ def _merge(statements: list[Statement], pairs: Iterable[Pair]) -> None:
 def choose_unrolled(program: Program) -> None:
     """Mark the axes that the text writes out: short ones, as long as the code does not grow too much.
 
-    A statement's size is its expression's cost: a transcendental function is some thirty instructions wherever it is written.
+    A statement's size is its expression's cost: a transcendental function is some thirty instructions wherever
+    it is written.
     """
     statements = list(_all_statements(program))
     size = {id(s): 1.0 + 2.0 * cost_of(s.expr) for s in statements}

@@ -10,14 +10,15 @@ from __future__ import annotations
 import math
 
 from srcgrad.schedule.dependence import Dependences
-from srcgrad.schedule.product import product_cost
 from srcgrad.schedule.ir import Affine, AnyStatement, Apply, Axis, Expr, Index, Statement, Value, children, cost_of
+from srcgrad.schedule.product import product_cost
 
 VECTOR_BYTES = 64
 L2 = 1024 * 1024
 
 
 def loop_overhead(axis: Axis) -> float:
+    """Of entering a loop."""
     return 0.0 if axis.unrolled else 4.0
 
 

@@ -14,35 +14,40 @@ Dependences = dict[AnyStatement, list[tuple[AnyStatement, frozenset[Axis]]]]
 def dependences(statements: Iterable[AnyStatement]) -> Dependences:
     """Reads after writes, writes after reads, writes after writes.
 
-    A pair is aligned on an axis where both touch the value at that axis's own turn: then turn ``i`` of the later one needs only turn ``i`` of
-    the earlier one.
+    A pair is aligned on an axis where both touch the value at that axis's own turn: then turn ``i`` of the
+    later one needs only turn ``i`` of the earlier one.
     """
     found: dict[AnyStatement, dict[AnyStatement, frozenset[Axis]]] = {}
     writers: dict[Value, list[Access]] = {}
     readers: dict[Value, list[Access]] = {}
     for statement in statements:
         before: dict[AnyStatement, frozenset[Axis]] = {}
-
-        def meet(others: Iterable[Access], index: tuple[Index, ...] | None) -> None:
-            for other, other_index in others:
-                if other is statement:
-                    continue
-                aligned = _aligned(other_index, index)
-                before[other] = before[other] & aligned if other in before else aligned
-
         reads = [(load.value, load.index) for load in statement.reads()]
         indexed = isinstance(statement, Statement)
         for value, index in reads:
-            meet(writers.get(value, ()), index if indexed else None)
+            _meet(before, statement, writers.get(value, ()), index if indexed else None)
         for value in statement.writes():
             index_written = statement.index if isinstance(statement, Statement) else None
-            meet(writers.get(value, ()), index_written)
-            meet(readers.get(value, ()), index_written)
+            _meet(before, statement, writers.get(value, ()), index_written)
+            _meet(before, statement, readers.get(value, ()), index_written)
             writers.setdefault(value, []).append((statement, index_written))
         for value, index in reads:
             readers.setdefault(value, []).append((statement, index if indexed else None))
         found[statement] = before
     return {statement: list(before.items()) for statement, before in found.items()}
+
+
+def _meet(
+    before: dict[AnyStatement, frozenset[Axis]],
+    statement: AnyStatement,
+    others: Iterable[Access],
+    index: tuple[Index, ...] | None,
+) -> None:
+    """Note that a statement touches, at an index, what others touched before."""
+    for other, other_index in others:
+        if other is not statement:
+            aligned = _aligned(other_index, index)
+            before[other] = before[other] & aligned if other in before else aligned
 
 
 def _aligned(a: tuple[Index, ...] | None, b: tuple[Index, ...] | None) -> frozenset[Axis]:

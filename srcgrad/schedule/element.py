@@ -1,7 +1,8 @@
 """How to read one element of a graph node: an expression over placeholder axes, one for each of its dimensions.
 
-Views cost nothing: they substitute into the expression of what they view. Where the composition has no form (a reshape of a strided slice of a
-reshape), the caller stores the node in a value of its own and goes on from there.
+Views cost nothing: they substitute into the expression of what they view. Where the composition has no form (a
+reshape of a strided slice of a reshape), the caller stores the node in a value of its own and goes on from
+there.
 """
 
 from __future__ import annotations
@@ -57,14 +58,17 @@ def _offset(index: tuple[Index, ...], shape: tuple[int, ...]) -> dict[Axis, int]
 
 
 def fresh_axes(shape: tuple[int, ...]) -> tuple[Axis | None, ...]:
+    """New axes for the dimensions of a shape; extents of one need none."""
     return tuple(Axis(extent) if extent != 1 else None for extent in shape)
 
 
 def identity(axes: tuple[Axis | None, ...]) -> tuple[Index, ...]:
+    """Each axis as the index into its own dimension."""
     return tuple(Affine.of(axis) for axis in axes)
 
 
 def element_of(value: Value) -> Element:
+    """How to read a value itself."""
     axes = fresh_axes(value.shape)
     return Element(value.shape, axes, Load(value, identity(axes)))
 
@@ -98,7 +102,9 @@ def through_reshape(source: Element, shape: tuple[int, ...]) -> Element | None:
 
 
 def _groups(source: tuple[int, ...], target: tuple[int, ...]) -> list[tuple[list[int], list[int]]]:
-    """Ranges of dimensions on both sides with the same number of elements, as small as possible; ones join the group before."""
+    """Ranges of dimensions on both sides with the same number of elements, as small as possible; ones join the
+    group before.
+    """
     if 0 in source:
         return [(list(range(len(source))), list(range(len(target))))]
     groups: list[tuple[list[int], list[int]]] = []

@@ -1,15 +1,16 @@
 """Fusion: one loop for all that can share it, and the search for the order of the axes.
 
-Take one axis as the outer loop over a set of statements. Statements fall into slots, numbered so that odd slots are loops over the axis and even
-slots lie before, between and after them:
+Take one axis as the outer loop over a set of statements. Statements fall into slots, numbered so that odd slots
+are loops over the axis and even slots lie before, between and after them:
 
     a statement with the axis    is in the first odd slot not before its operands' loops;
                                  one later (+2) than a producer that is complete only after its loop
                                  (reduced over the axis, or read at other indices)
     a statement without it       is in the first even slot after the loops it needs
 
-All statements of an odd slot share one loop; inside it the same is done with the axes that remain. Which axis comes first decides how much has to
-be stored across loops; the search tries each and keeps the cheapest, with memoisation over (set of statements, fixed axes).
+All statements of an odd slot share one loop; inside it the same is done with the axes that remain. Which axis
+comes first decides how much has to be stored across loops; the search tries each and keeps the cheapest, with
+memoisation over (set of statements, fixed axes).
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from srcgrad.schedule.cost import accumulator_cost, crossing_cost, leaf_cost, lo
 from srcgrad.schedule.dependence import Dependences, dependences
 from srcgrad.schedule.ir import AnyStatement, Axis, Block, Loop, Program, Statement
 from srcgrad.schedule.parallel import mark_parallel
-from srcgrad.schedule.tile import tile
 from srcgrad.schedule.prune import prune
 from srcgrad.schedule.recompute import recompute
+from srcgrad.schedule.tile import tile
 
 Fixed = frozenset[Axis]
 Group = tuple[AnyStatement, ...]
@@ -158,7 +159,9 @@ def components(group: Group, before: Dependences, fixed: Fixed) -> list[Group]:
 
 
 def strongly_connected(edges: dict[int, set[int]]) -> dict[int, int]:
-    """Tarjan's algorithm: for each node the number of its component; what a node points to has a number that is not larger."""
+    """Tarjan's algorithm: for each node the number of its component; what a node points to has a number that is not
+    larger.
+    """
     number: dict[int, int] = {}
     low: dict[int, int] = {}
     component: dict[int, int] = {}

@@ -8,7 +8,8 @@
     index      = affine in the axes | digit of a flat index (a reshape) | dynamic (an integer expression)
     tree       = block of (statement | loop over an axis: block)
 
-An `Axis` is a loop variable. Each statement starts with axes of its own; `axes.py` merges them into classes, and statements that share a class can share a loop.
+An `Axis` is a loop variable. Each statement starts with axes of its own; `axes.py` merges them into classes,
+and statements that share a class can share a loop.
 """
 
 from __future__ import annotations
@@ -133,12 +134,16 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Const:
+    """A number."""
+
     value: Any
     dtype: DType
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
+    """An element of a value."""
+
     value: Value
     index: tuple[Index, ...]
 
@@ -159,6 +164,8 @@ class Apply:
 
 @dataclass(frozen=True, slots=True)
 class Convert:
+    """A change of dtype."""
+
     arg: Expr
     dtype: DType
 
@@ -175,6 +182,7 @@ Expr = Const | Load | Apply | Convert | IndexValue
 
 
 def children(expr: Expr) -> tuple[Expr, ...]:
+    """The operands of an expression."""
     if isinstance(expr, Apply):
         return expr.args
     return (expr.arg,) if isinstance(expr, Convert) else ()
@@ -193,11 +201,13 @@ def loads(expr: Expr) -> Iterator[Load]:
 
 
 def index_loads(index: Index) -> Iterator[Load]:
+    """What an index reads."""
     if isinstance(index, Dynamic):
         yield from loads(index.expr)
 
 
 def index_axes(index: Index) -> Iterator[Axis]:
+    """The axes that an index moves with."""
     if isinstance(index, Affine):
         yield from (axis.find() for axis, _ in index.terms)
     elif isinstance(index, Digit):
@@ -209,6 +219,7 @@ def index_axes(index: Index) -> Iterator[Axis]:
 
 
 def cost_of(expr: Expr) -> float:
+    """The cost of one evaluation, in multiplications."""
     own = expr.cost if isinstance(expr, Apply) else 0.25 if isinstance(expr, Convert) else 0.0
     return own + sum(cost_of(child) for child in children(expr))
 
@@ -236,6 +247,7 @@ def substitute_index(index: Index, axes: AxisMap) -> Index | None:
 
 
 def substitute_expr(expr: Expr, axes: AxisMap) -> Expr | None:
+    """The expression with axes replaced; None where an index has no form."""
     if isinstance(expr, Const):
         return expr
     if isinstance(expr, Load):
@@ -298,7 +310,9 @@ class Statement:
 
 @dataclass(eq=False, slots=True)
 class LibraryCall:
-    """A call on whole values, which it reads and writes through C-ordered arrays; ``numbers`` are what it is handed besides."""
+    """A call on whole values, which it reads and writes through C-ordered arrays; ``numbers`` are what it is handed
+    besides.
+    """
 
     function: str
     targets: tuple[Value, ...]
@@ -340,7 +354,9 @@ class Region:
 
 @dataclass(eq=False, slots=True)
 class LoopRegion(Region):
-    """``for counter in range(trip_count)`` (or downwards): carries are values outside that the body reads and, at its end, writes."""
+    """``for counter in range(trip_count)`` (or downwards): carries are values outside that the body reads and, at
+    its end, writes.
+    """
 
     trip_count: Expr
     counter: Value
@@ -404,6 +420,8 @@ class Program:
 
 @dataclass(eq=False, slots=True)
 class Loop:
+    """All turns of an axis."""
+
     axis: Axis
     body: Block
     #: split among threads
@@ -429,6 +447,8 @@ Item = AnyStatement | Loop | Start
 
 @dataclass(eq=False, slots=True)
 class Block:
+    """Items in the order in which they run."""
+
     items: list[Item] = field(default_factory=list)
 
 

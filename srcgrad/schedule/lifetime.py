@@ -1,7 +1,8 @@
 """Lifetimes: values that are never alive together share the workspace.
 
-The outermost items of the trees are numbered in the order in which they run. A value lives from the first item that touches it to the last; where a
-region touches a value from outside it, that is the whole region, which may run many times.
+The outermost items of the trees are numbered in the order in which they run. A value lives from the first item
+that touches it to the last; where a region touches a value from outside it, that is the whole region, which may
+run many times.
 """
 
 from __future__ import annotations
@@ -69,7 +70,9 @@ class Request:
 
 
 def allocate(requests: list[Request]) -> int:
-    """Give every request the lowest offset at which it meets no other that lives at the same time; the bytes needed in all."""
+    """Give every request the lowest offset at which it meets no other that lives at the same time; the bytes needed
+    in all.
+    """
     placed: list[Request] = []
     total = 0
     for request in sorted(requests, key=lambda r: (-r.size, r.lifetime.first)):

@@ -1,7 +1,7 @@
 """Graph to statements: everything that is not a library call is an indexed statement.
 
-Only lowering kinds are seen here, never operation names. Views, casts, constants and index arithmetic make no statement: they live inside the
-expressions that read them.
+Only lowering kinds are seen here, never operation names. Views, casts, constants and index arithmetic make no
+statement: they live inside the expressions that read them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from srcgrad.core.types import ArrayType, TupleType
 from srcgrad.graph.node import Graph, Node
 from srcgrad.graph.structure import CONSTANT, INPUT, ITEM
 from srcgrad.schedule.element import Element, digit, element_of, fresh_axes, identity, through_reshape, through_view
-from srcgrad.schedule.product import choose_product
 from srcgrad.schedule.ir import (
     Affine,
     AnyStatement,
@@ -42,6 +41,7 @@ from srcgrad.schedule.ir import (
     loads,
     next_serial,
 )
+from srcgrad.schedule.product import choose_product
 
 INT64 = np.dtype(np.int64)
 #: arrays up to this many elements may become local variables
@@ -96,7 +96,9 @@ class _Lowering:
         return target
 
     def output(self, element: Element, node: Node) -> Value:
-        """The element's value where it has one of its own (under any shape), else a copy: outputs are distinct, none is an input."""
+        """The element's value where it has one of its own (under any shape), else a copy: outputs are distinct, none is
+        an input.
+        """
         found = element.whole_value() if not element.shape else element.flat_value()
         taken = (
             found is None or found.role != "temporary" or found in self.outputs or (not found.shape and element.shape)
@@ -519,7 +521,8 @@ def _scatter_axes(
 ) -> tuple[tuple[Axis, ...], tuple[Index, ...]]:
     """The axes over an update and the place in it.
 
-    ``in_order``: the ``count`` index dimensions become one axis, as the last of several writes to an element has to stay.
+    ``in_order``: the ``count`` index dimensions become one axis, as the last of several writes to an element
+    has to stay.
     """
     axes = fresh_axes(shape)
     if not in_order or count < 2:
@@ -553,7 +556,9 @@ def _converted_scalar(expr: Expr, dtype: np.dtype[Any]) -> Element:
 
 
 def _constant(node: Node) -> Element:
-    """Numbers that are all the same or evenly spaced integers live in the text; others are arrays that come with it."""
+    """Numbers that are all the same or evenly spaced integers live in the text; others are arrays that come with
+    it.
+    """
     array = node.params["value"].value
     axes = fresh_axes(array.shape)
     if array.size and (array == array.flat[0]).all():

@@ -1,7 +1,8 @@
 """Threads: which loops are split, one fork and join for a whole fused loop.
 
-The outermost loop of a tree may be split when every turn writes elements of its own, or adds to accumulators (each part gets accumulators of its own, combined
-in order after the join, so that results depend on the number of parts alone). It is split when the work pays for it.
+The outermost loop of a tree may be split when every turn writes elements of its own, or adds to accumulators
+(each part gets accumulators of its own, combined in order after the join, so that results depend on the number
+of parts alone). It is split when the work pays for it.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
     out[..., rows, ..., cols, ...] = sum over depth of left[rows, depth] * right[depth, cols]
 
-Of the labels of each kind (in the left operand and the result, in the right one and the result, in both operands only) the longest becomes rows,
-columns, depth; the others remain loops around the product. The columns must be adjacent in the result; where the rows are, the operands
-change places.
+Of the labels of each kind (in the left operand and the result, in the right one and the result, in both
+operands only) the longest becomes rows, columns, depth; the others remain loops around the product. The columns
+must be adjacent in the result; where the rows are, the operands change places.
 """
 
 from __future__ import annotations

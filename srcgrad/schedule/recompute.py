@@ -3,8 +3,8 @@
     loop A: pre = ...; h = max(pre, 0); mask = pre >= 0          loop A: pre = ...
     loop B: reads h and mask                              ->     loop B: h = max(pre, 0); mask = pre >= 0, where read
 
-A value may be recomputed from inputs, from constants, and from values that are stored anyway; or from one that is not yet stored, where storing that one makes
-two or more others unnecessary.
+A value may be recomputed from inputs, from constants, and from values that are stored anyway; or from one that
+is not yet stored, where storing that one makes two or more others unnecessary.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Where values live: what fusion lets shrink, shrinks.
 
-A value that is written and read inside one turn of a loop does not need that loop's axis. What remains of its dimensions decides its place:
+A value that is written and read inside one turn of a loop does not need that loop's axis. What remains of its
+dimensions decides its place:
 
     none, or only unrolled ones with indices known in the text    local variables, which LLVM keeps in registers
     few bytes                                                     the stack
@@ -22,8 +23,23 @@ import numpy as np
 from srcgrad.core.settings import settings
 from srcgrad.schedule.axes import inner_programs
 from srcgrad.schedule.ir import (
-    Affine, AnyStatement, Axis, Block, Const, Dynamic, Index, Loop, Program, Start, Statement, Value, WhileRegion,
-    control_of, index_axes, loads, walk,
+    Affine,
+    AnyStatement,
+    Axis,
+    Block,
+    Const,
+    Dynamic,
+    Index,
+    Loop,
+    Program,
+    Start,
+    Statement,
+    Value,
+    WhileRegion,
+    control_of,
+    index_axes,
+    loads,
+    walk,
 )
 from srcgrad.schedule.lifetime import Lifetime, Lifetimes, Request, allocate
 from srcgrad.schedule.lower import MAX_VARIABLES
@@ -54,8 +70,9 @@ class Place:
 class Storage:
     """The places of all values.
 
-    ``partials`` has, for each accumulator of a loop that is split among ``threads``, the place of the copies of its parts: of all
-    parts for one in local variables, of all but the first, which uses the array itself, for the others.
+    ``partials`` has, for each accumulator of a loop that is split among ``threads``, the place of the copies of
+    its parts: of all parts for one in local variables, of all but the first, which uses the array itself, for
+    the others.
     """
 
     threads: int = 1
@@ -201,7 +218,12 @@ def _prefix(a: tuple[Loop, ...], b: tuple[Loop, ...]) -> tuple[Loop, ...]:
 
 
 def _place(
-    value: Value, path: tuple[Loop, ...], uses: list[tuple[Index, ...] | None], outputs: set[Value], storage: Storage, lifetimes: Lifetimes
+    value: Value,
+    path: tuple[Loop, ...],
+    uses: list[tuple[Index, ...] | None],
+    outputs: set[Value],
+    storage: Storage,
+    lifetimes: Lifetimes,
 ) -> Place:
     fixed = {loop.axis for loop in path}
     within = next((loop for loop in path if loop.parallel), None)

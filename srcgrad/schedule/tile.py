@@ -1,11 +1,12 @@
 """Blocks: the axis that most products share is cut in two, so that a block's intermediates stay in cache.
 
-    for n: h = x[n] @ w1 ... gradients                       for block:      (the outer part: one loop holds forward and backward)
-                                                   ->           for row in block:  (the inner part: rows of the products)
+    for n: h = x[n] @ w1 ... gradients    ->    for block:               one loop holds forward and backward
+                                                    for row in block:    the rows of the products
 
-Products take whole blocks of rows, so without blocks every product is a phase of its own over whole arrays. With them the outer part of the axis is an
-ordinary loop that all phases share; values of the program lose it from their storage, and gradients of weights become accumulators over blocks. Values whose
-dimension is cut are the same memory under one more dimension.
+Products take whole blocks of rows, so without blocks every product is a phase of its own over whole arrays.
+With them the outer part of the axis is an ordinary loop that all phases share; values of the program lose it
+from their storage, and gradients of weights become accumulators over blocks. Values whose dimension is cut are
+the same memory under one more dimension.
 """
 
 from __future__ import annotations
@@ -80,7 +81,9 @@ def _is_large_along(statement: Statement, axis: Axis) -> bool:
 
 
 def _block_length(program: Program, axis: Axis, threads: int, products: list[Statement], *, alone: bool) -> int | None:
-    """The block with the least traffic: its intermediates should stay in L2, what all blocks read should not be read too often."""
+    """The block with the least traffic: its intermediates should stay in L2, what all blocks read should not be
+    read too often.
+    """
     if alone and threads == 1:
         return None
     row = _row_bytes(program, axis)

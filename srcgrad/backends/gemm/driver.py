@@ -3,8 +3,9 @@
     for columns of C in panels of COLS        the panel of B (depth x COLS) stays in L1
         for rows of C in tiles of ROWS        the rows of A come from L2
 
-The sum is cut in pieces of DEPTH, so that a panel of B fits in L1. B is packed into panels where its columns are not adjacent, or where its rows lie so far
-apart that the panel would take too many pages; A where it does not fit in L2.
+The sum is cut in pieces of DEPTH, so that a panel of B fits in L1. B is packed into panels where its columns
+are not adjacent, or where its rows lie so far apart that the panel would take too many pages; A where it does
+not fit in L2.
 """
 
 from __future__ import annotations

@@ -2,10 +2,11 @@
 
     C[0:rows, 0:cols] (+)= sum over p < depth of A[0:rows, p] B[p, 0:cols]          rows <= ROWS, cols <= COLS
 
-A is read through two strides, one scalar at a time, and broadcast; B through a row stride, its columns adjacent. For each p the tile takes ROWS scalars, COLS / lanes
-vectors, and ROWS * COLS / lanes fused multiply-adds: with 8 rows of two vectors, 10 loads for 16 multiply-adds, which is what a core with two vector units
-and two load ports sustains. The tile is chosen for the vector registers of the CPU at hand (Goto and van de Geijn, "Anatomy of high-performance
-matrix multiplication", 2008, for the scheme around it).
+A is read through two strides, one scalar at a time, and broadcast; B through a row stride, its columns
+adjacent. For each p the tile takes ROWS scalars, COLS / lanes vectors, and ROWS * COLS / lanes fused
+multiply-adds: with 8 rows of two vectors, 10 loads for 16 multiply-adds, which is what a core with two vector
+units and two load ports sustains. The tile is chosen for the vector registers of the CPU at hand (Goto and van
+de Geijn, "Anatomy of high-performance matrix multiplication", 2008, for the scheme around it).
 """
 
 from __future__ import annotations
@@ -62,8 +63,10 @@ TILES = {types.float32: choose_tile(4), types.float64: choose_tile(8)}
 def _make_micro(name: str, *, partial: bool) -> Any:
     """The intrinsic ``micro(a, a_row, a_col, b, b_row, c, c_row, depth, rows, cols, accumulate)`` on raw pointers.
 
-    ``partial`` tiles read no column of B and write no element of C outside rows and cols; the others write a whole tile.
+    ``partial`` tiles read no column of B and write no element of C outside rows and cols; the others write a
+    whole tile.
     """
+
     def micro(
         typingctx: Any,
         a: Any,
@@ -152,8 +155,8 @@ class _Tile:
         for r in range(tile.rows):
             scalar = builder.load(builder.gep(a, [builder.add(offsets[r], column_of_a)]))
             splat = self.splat(scalar)
-            for v in range(tile.vectors):
-                new.append(self.multiply_add(splat, vectors[v], sums[r * tile.vectors + v]))
+            own = sums[r * tile.vectors : (r + 1) * tile.vectors]
+            new += [self.multiply_add(splat, vector, total) for vector, total in zip(vectors, own, strict=True)]
         following = builder.add(p, self.constant(1))
         builder.branch(head)
         p.add_incoming(following, body)

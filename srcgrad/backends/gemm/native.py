@@ -1,7 +1,8 @@
-"""The products as native symbols: compiled once per machine, kept in the disk cache, called by emitted code through their address.
+"""The products as native symbols: compiled once per machine, kept in the disk cache, called by emitted code
+through their address.
 
-Emitted modules only name ``srcgrad_gemm_float32`` and ``srcgrad_gemm_float64``; the machine code of the product is not part of theirs, so that a product
-in a program costs no compile time.
+Emitted modules only name ``srcgrad_gemm_float32`` and ``srcgrad_gemm_float64``; the machine code of the product
+is not part of theirs, so that a product in a program costs no compile time.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ def signature(element: Any) -> Any:
 
 @functools.cache
 def product(dtype: str) -> Any:
-    """The product of float32 or float64 as a function that compiled code can call, known to the linker from here on."""
+    """The product of float32 or float64 as a function that compiled code can call, known to the linker from here
+    on.
+    """
     from srcgrad.backends.gemm.driver import gemm
 
     with warnings.catch_warnings():
