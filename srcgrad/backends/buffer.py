@@ -48,7 +48,7 @@ class Buffer(types.Type):
 
 
 @register_model(Buffer)
-class BufferModel(models.PrimitiveModel):  # type: ignore[misc]
+class BufferModel(models.PrimitiveModel):
     """A buffer is its address."""
 
     def __init__(self, dmm: Any, fe_type: Buffer) -> None:
@@ -70,7 +70,7 @@ def _fits(buffer: types.Type, index: types.Type) -> bool:
 
 
 @infer_global(operator.getitem)
-class _GetItem(AbstractTemplate):  # type: ignore[misc]
+class _GetItem(AbstractTemplate):
     def generic(self, args: Any, kws: Any) -> Any:
         if len(args) == 2 and _fits(*args):
             buffer, index = args
@@ -79,7 +79,7 @@ class _GetItem(AbstractTemplate):  # type: ignore[misc]
 
 
 @infer_global(operator.setitem)
-class _SetItem(AbstractTemplate):  # type: ignore[misc]
+class _SetItem(AbstractTemplate):
     def generic(self, args: Any, kws: Any) -> Any:
         if len(args) == 3 and _fits(args[0], args[1]):
             buffer, index, _ = args

@@ -55,14 +55,14 @@ class Emitter(Reductions):
                 if loop.parallel:
                     split_loop(self, loop, run)
                 else:
-                    self.reduction(run, loop.axis, lambda loop=loop: self.block(loop.body))  # type: ignore[misc]
+                    self.reduction(run, loop.axis, lambda loop=loop: self.block(loop.body))
                 position += 1
                 continue
             if isinstance(entry, Loop) and entry.parallel:
                 split_loop(self, entry, [])
             elif isinstance(entry, Loop):
                 for bounds in self.whole_vectors(entry):
-                    self.loop(entry.axis, lambda body=entry.body: self.block(body), bounds)  # type: ignore[misc]
+                    self.loop(entry.axis, lambda body=entry.body: self.block(body), bounds)
             elif isinstance(entry, Statement):
                 self.statement(entry, block, position)
             elif isinstance(entry, LibraryCall):

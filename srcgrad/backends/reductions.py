@@ -7,6 +7,7 @@ error of ten million additions is that of some thousands (Higham, "The accuracy 
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -55,7 +56,7 @@ class Reductions(Elements):
         single = [start for start in starts if self.is_one_element(start)]
         before = dict(self.accumulators)
         for start in single:
-            self.nest(start.axes, lambda start=start: self.hold_accumulator(start))  # type: ignore[misc]
+            self.nest(start.axes, lambda start=start: self.hold_accumulator(start))
         long = [start for start in starts if axis.extent >= LONG and self.is_float32_sum(start)]
         self.starts([start for start in starts if start not in long])
         if long:
@@ -83,7 +84,7 @@ class Reductions(Elements):
             totals[name] = self.names.fresh(f"{name}_total")
 
         for start in starts:
-            self.nest(start.axes, lambda start=start: note(start))  # type: ignore[misc]
+            self.nest(start.axes, lambda start=start: note(start))
         for total in totals.values():
             self.out.line(f"{total} = 0.0")
         first, last = bounds
@@ -114,7 +115,11 @@ class Reductions(Elements):
             rolled = tuple(axis for axis in start.axes if not axis.unrolled)
             groups.setdefault(rolled, []).append(start)
         for axes, members in groups.items():
-            self.nest(axes, lambda members=members: [self.start(start) for start in members])  # type: ignore[misc]
+            self.nest(axes, functools.partial(self.start_all, members))
+
+    def start_all(self, starts: list[Start]) -> None:
+        for start in starts:
+            self.start(start)
 
     def nest(self, axes: tuple[Axis, ...], body: Any) -> None:
         if axes:

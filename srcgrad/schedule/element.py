@@ -110,7 +110,8 @@ def _groups(source: tuple[int, ...], target: tuple[int, ...]) -> list[tuple[list
     groups: list[tuple[list[int], list[int]]] = []
     i = j = 0
     while i < len(source) or j < len(target):
-        left, right = [], []
+        left: list[int] = []
+        right: list[int] = []
         left_size = right_size = 1
         while (not left and not right) or left_size != right_size or not (left or right):
             if (left_size <= right_size and i < len(source)) or j >= len(target):

@@ -14,44 +14,33 @@ from typing import Any
 import numpy as np
 
 from srcgrad.core import lowering as kinds
-from srcgrad.core.location import Location
-from srcgrad.core.types import ArrayType, TupleType
+from srcgrad.core.types import TupleType
 from srcgrad.graph.node import Graph, Node
 from srcgrad.graph.structure import CONSTANT, INPUT, ITEM
 from srcgrad.schedule.element import Element, digit, element_of, fresh_axes, identity, through_reshape, through_view
+from srcgrad.schedule.frame import INT64, axes_of, convert
 from srcgrad.schedule.ir import (
     Affine,
-    AnyStatement,
     Apply,
     Axis,
-    BranchRegion,
     Const,
-    Convert,
     Dynamic,
     Expr,
     Index,
     IndexValue,
     LibraryCall,
     Load,
-    LoopRegion,
     Program,
     Statement,
     Value,
-    WhileRegion,
-    loads,
-    next_serial,
 )
+from srcgrad.schedule.lower_regions import Regions
 from srcgrad.schedule.product import choose_product
-
-INT64 = np.dtype(np.int64)
-#: arrays up to this many elements may become local variables
-MAX_VARIABLES = 64
-Environment = dict[Node, Any]
 
 
 def lower(graph: Graph) -> Program:
     """The program of a whole graph: inputs and outputs are values, in the graph's order."""
-    lowering = _Lowering({}, {})
+    lowering = Lowering({}, {})
     inputs = []
     for node in graph.inputs:
         value = Value(node.shape, node.dtype, (), str(node.params["name"]), "input")
@@ -62,66 +51,8 @@ def lower(graph: Graph) -> Program:
     return Program(lowering.statements, inputs, outputs, [node.shape for node in graph.outputs])
 
 
-class _Lowering:
-    """One program being made. ``env`` says how to read what is known so far, outer nodes included."""
-
-    def __init__(self, env: Environment, constants: Environment) -> None:
-        self.env = env
-        self.constants = constants
-        self.statements: list[AnyStatement] = []
-        self.outputs: set[Value] = set()
-
-    def inner(self) -> _Lowering:
-        return _Lowering(dict(self.env), self.constants)
-
-    def run(self, graph: Graph) -> list[tuple[Element, Node]]:
-        for node in graph.nodes():
-            if node not in self.env:
-                self.env[node] = self.node(node)
-        return [(self.env[output], output) for output in graph.outputs]
-
-    # values
-
-    def value(self, type_: ArrayType, node: Node, name: str = "") -> Value:
-        return Value(type_.shape, type_.dtype, fresh_axes(type_.shape), name or hint(node), location=node.location)
-
-    def store(self, element: Element, node: Node, target: Value | None = None) -> Value:
-        """Every element, written to a value of its own."""
-        target = target or self.value(ArrayType(element.shape, element.expr.dtype), node)
-        expr = element.at(identity(target.axes))
-        assert expr is not None
-        self.statements.append(
-            Statement(target, identity(target.axes), _axes(target.axes), expr, location=node.location)
-        )
-        return target
-
-    def output(self, element: Element, node: Node) -> Value:
-        """The element's value where it has one of its own (under any shape), else a copy: outputs are distinct, none is
-        an input.
-        """
-        found = element.whole_value() if not element.shape else element.flat_value()
-        taken = (
-            found is None or found.role != "temporary" or found in self.outputs or (not found.shape and element.shape)
-        )
-        if found is None or taken or (found.mutable and math.prod(found.shape) <= MAX_VARIABLES):
-            found = self.store(element, node)
-        self.outputs.add(found)
-        return found
-
-    def flat(self, element: Element, node: Node) -> Value:
-        """A value that holds every element in row-major order, under any shape that has dimensions."""
-        found = element.flat_value()
-        return found if found is not None and found.shape else self.store(element, node)
-
-    def read(self, node: Node, indices: tuple[Index, ...]) -> Expr:
-        """One element of a node; the node is stored first where the index has no form."""
-        element: Element = self.env[node]
-        expr = element.at(indices)
-        if expr is None:
-            element = self.env[node] = element_of(self.store(element, node))
-            expr = element.at(indices)
-            assert expr is not None
-        return expr
+class Lowering(Regions):
+    """A program being made from a graph: what each lowering kind comes to."""
 
     # nodes, by kind
 
@@ -134,7 +65,7 @@ class _Lowering:
                 return self.pointwise(node, kind)
             case kinds.Cast():
                 axes = fresh_axes(node.shape)
-                return Element(node.shape, axes, _convert(self.read(node.inputs[0], identity(axes)), node.dtype))
+                return Element(node.shape, axes, convert(self.read(node.inputs[0], identity(axes)), node.dtype))
             case kinds.Generate():
                 return self.generate(node, kind)
             case kinds.View():
@@ -166,13 +97,6 @@ class _Lowering:
                 return {"loop": self.loop, "while": self.while_, "cond": self.branch}[kind.form](node)
         raise AssertionError(f"no lowering for {node}")
 
-    def restart(self, source: Node, view: Any) -> Element:
-        """Store a node whose element is too complicated to view further, and view that."""
-        self.env[source] = element_of(self.store(self.env[source], source))
-        element = view(self.env[source])
-        assert isinstance(element, Element)
-        return element
-
     def structure(self, node: Node) -> Any:
         if node.op is CONSTANT:
             if node not in self.constants:
@@ -188,7 +112,7 @@ class _Lowering:
         args = tuple(self.read(operand, index) for operand in node.inputs)
         operand_kind = node.inputs[-1].dtype.kind
         expr = Apply(kind.text(operand_kind), args, node.dtype, kind.cost)
-        self.statements.append(Statement(target, index, _axes(target.axes), expr, location=node.location))
+        self.statements.append(Statement(target, index, axes_of(target.axes), expr, location=node.location))
         return element_of(target)
 
     def generate(self, node: Node, kind: kinds.Generate) -> Element:
@@ -197,7 +121,7 @@ class _Lowering:
         text = kind.formula(dict(node.params))
         placeholder = re.fullmatch(r"\{(\d+)\}", text)
         expr: Expr = indices[int(placeholder[1])] if placeholder else Apply(text, indices, node.dtype, 1.0)
-        return Element(node.shape, axes, _convert(expr, node.dtype))
+        return Element(node.shape, axes, convert(expr, node.dtype))
 
     def reduce(self, node: Node, kind: kinds.Reduce) -> Element:
         (operand,) = node.inputs
@@ -221,7 +145,7 @@ class _Lowering:
         return element_of(target)
 
     def accumulate(self, target: Value, expr: Expr, reduced: Sequence[Axis], combine: str, node: Node) -> Statement:
-        axes = (*_axes(target.axes), *reduced)
+        axes = (*axes_of(target.axes), *reduced)
         statement = Statement(
             target, identity(target.axes), axes, expr, tuple(reduced), combine, location=node.location
         )
@@ -242,7 +166,7 @@ class _Lowering:
             Statement(
                 target,
                 identity(target.axes),
-                (*_axes(target.axes), axis),
+                (*axes_of(target.axes), axis),
                 IndexValue(Affine.of(axis), node.dtype),
                 (axis,),
                 "arg" + kind.combine,
@@ -265,13 +189,14 @@ class _Lowering:
                     index_of[label] = Affine.of(axis)
                     if extent != 1:
                         reduced.append(axis)
-        spec = tuple(operands.split(","))
+        left, right = operands.split(",")
+        spec = (left, right)
         extents = {
             label: e
             for labels, x in zip(spec, node.inputs, strict=True)
             for label, e in zip(labels, x.shape, strict=True)
         }
-        product = choose_product(*spec, out, extents, node.dtype)
+        product = choose_product(left, right, out, extents, node.dtype)
         if product is not None:
             for operand in node.inputs:
                 self.make_addressable(operand)
@@ -288,7 +213,7 @@ class _Lowering:
                 statement.product = tuple(_axis_of(index_of[label]) for label in product.labels)  # type: ignore[assignment]
         else:
             self.statements.append(
-                Statement(target, identity(target.axes), _axes(target.axes), expr, location=node.location)
+                Statement(target, identity(target.axes), axes_of(target.axes), expr, location=node.location)
             )
         return element_of(target)
 
@@ -305,7 +230,7 @@ class _Lowering:
         if covered < math.prod(target.shape):
             self.statements.append(
                 Statement(
-                    target, identity(target.axes), _axes(target.axes), Const(0, node.dtype), location=node.location
+                    target, identity(target.axes), axes_of(target.axes), Const(0, node.dtype), location=node.location
                 )
             )
         for operand, piece in zip(node.inputs, pieces, strict=True):
@@ -317,7 +242,7 @@ class _Lowering:
                 for axis, start, step in zip(axes, piece.starts, piece.steps, strict=True)
             )
             expr = self.read(operand, identity(axes))
-            self.statements.append(Statement(target, index, _axes(axes), expr, location=node.location))
+            self.statements.append(Statement(target, index, axes_of(axes), expr, location=node.location))
         return element_of(target)
 
     # data-dependent indices
@@ -345,7 +270,7 @@ class _Lowering:
         indices = self.gather_index(node, source.shape, operands, identity(target.axes))
         expr = self.read(source, tuple(indices))
         self.statements.append(
-            Statement(target, identity(target.axes), _axes(target.axes), expr, location=node.location)
+            Statement(target, identity(target.axes), axes_of(target.axes), expr, location=node.location)
         )
         return element_of(target)
 
@@ -372,149 +297,6 @@ class _Lowering:
         elements = [element_of(target) for target in targets]
         return elements if isinstance(node.type, TupleType) else elements[0]
 
-    # regions
-
-    def loop(self, node: Node) -> list[Element]:
-        body: Graph = node.params["body"]
-        n_consts, n_carries, reverse = node.params["n_consts"], node.params["n_carries"], node.params["reverse"]
-        trip_count, *operands = node.inputs
-        consts, initial, xs = (
-            operands[:n_consts],
-            operands[n_consts : n_consts + n_carries],
-            operands[n_consts + n_carries :],
-        )
-        assert isinstance(node.type, TupleType)
-        carries = [
-            self.carry(operand, graph_input)
-            for operand, graph_input in zip(initial, body.inputs[1 + n_consts :], strict=False)
-        ]
-        stacked = [self.value(type_, node) for type_ in node.type.elements[n_carries:]]
-        counter = Value((), INT64, (), str(body.inputs[0].params["name"]) or "t", "counter")
-        turn = Dynamic(Load(counter, ()))
-
-        inside = self.inner()
-        inside.env[body.inputs[0]] = _converted_scalar(Load(counter, ()), body.inputs[0].dtype)
-        for inner, outer in zip(body.inputs[1 : 1 + n_consts], consts, strict=True):
-            inside.env[inner] = self.env[outer]
-        for inner, value in zip(body.inputs[1 + n_consts :], carries, strict=False):
-            inside.env[inner] = element_of(value)
-        for inner, outer in zip(body.inputs[1 + n_consts + n_carries :], xs, strict=True):
-            axes = fresh_axes(inner.shape)
-            inside.env[inner] = Element(
-                inner.shape, axes, self.read(outer, (_turn_index(outer, turn), *identity(axes)))
-            )
-        mark = next_serial()
-        results = inside.run(body)
-        for (element, output), value in zip(results[n_carries:], stacked, strict=True):
-            row = fresh_axes(output.shape)
-            expr = element.at(identity(row))
-            assert expr is not None
-            lead: Index = turn if value.shape[0] != 1 else Affine()
-            inside.statements.append(
-                Statement(value, (lead, *identity(row)), _axes(row), expr, location=output.location)
-            )
-        inside.commit(carries, results[:n_carries])
-        region = LoopRegion(
-            (), (), node.location, self.read(trip_count, ()), counter, reverse, Program(inside.statements)
-        )
-        self.finish_region(region, [region.body], mark)
-        return [element_of(value) for value in (*carries, *stacked)]
-
-    def carry(self, initial: Node, inner: Node) -> Value:
-        """The value that holds a carry, set to its initial value."""
-        name = str(inner.params["name"])
-        value = Value(inner.shape, inner.dtype, fresh_axes(inner.shape), name, location=initial.location, mutable=True)
-        element: Element = self.env[initial]
-        axes = fresh_axes(inner.shape)
-        expr = element.at(identity(axes))
-        assert expr is not None
-        return self.store(Element(inner.shape, axes, _convert(expr, inner.dtype)), initial, value)
-
-    def commit(self, carries: Sequence[Value], results: Sequence[tuple[Element, Node]]) -> None:
-        """Give carries their new values, all at once: what is read from a carry is set aside first."""
-        held = set(carries)
-        new: list[Element] = []
-        for (element, node), value in zip(results, carries, strict=True):
-            if element.whole_value() is value:
-                new.append(element)
-            elif any(load.value in held for load in loads(element.expr)) or not isinstance(element.expr, Load):
-                new.append(element_of(self.store(element, node)))
-            else:
-                new.append(element)
-        for element, value in zip(new, carries, strict=True):
-            if element.whole_value() is not value:
-                expr = element.at(identity(value.axes))
-                assert expr is not None
-                self.statements.append(
-                    Statement(
-                        value,
-                        identity(value.axes),
-                        _axes(value.axes),
-                        _convert(expr, value.dtype),
-                        location=value.location,
-                    )
-                )
-
-    def while_(self, node: Node) -> list[Element]:
-        n_cond, n_body = node.params["n_cond_consts"], node.params["n_body_consts"]
-        cond, body = node.params["cond"], node.params["body"]
-        cond_consts, body_consts = node.inputs[:n_cond], node.inputs[n_cond : n_cond + n_body]
-        initial = node.inputs[n_cond + n_body :]
-        carries = [self.carry(operand, inner) for operand, inner in zip(initial, body.inputs[n_body:], strict=True)]
-        programs = []
-        mark = next_serial()
-        for graph, consts in ((cond, cond_consts), (body, body_consts)):
-            inside = self.inner()
-            for inner, outer in zip(graph.inputs, consts, strict=False):
-                inside.env[inner] = self.env[outer]
-            for inner, value in zip(graph.inputs[len(consts) :], carries, strict=True):
-                inside.env[inner] = element_of(value)
-            programs.append((inside, inside.run(graph)))
-        condition, body_program = programs[0][0], programs[1][0]
-        predicate = programs[0][1][0][0].expr
-        body_program.commit(carries, programs[1][1])
-        region = WhileRegion(
-            (), (), node.location, Program(condition.statements), predicate, Program(body_program.statements)
-        )
-        self.finish_region(region, [region.condition, region.body], mark)
-        return [element_of(value) for value in carries]
-
-    def branch(self, node: Node) -> list[Element]:
-        predicate, *operands = node.inputs
-        assert isinstance(node.type, TupleType)
-        results = [self.value(type_, node) for type_ in node.type.elements]
-        programs = []
-        mark = next_serial()
-        for graph in (node.params["then"], node.params["orelse"]):
-            inside = self.inner()
-            for inner, outer in zip(graph.inputs, operands, strict=True):
-                inside.env[inner] = self.env[outer]
-            for (element, output), value in zip(inside.run(graph), results, strict=True):
-                axes = fresh_axes(value.shape)
-                expr = element.at(identity(axes))
-                assert expr is not None
-                inside.store(Element(value.shape, axes, _convert(expr, value.dtype)), output, value)
-            programs.append(Program(inside.statements))
-        region = BranchRegion((), (), node.location, self.read(predicate, ()), *programs)
-        self.finish_region(region, programs, mark)
-        return [element_of(value) for value in results]
-
-    def finish_region(
-        self, region: LoopRegion | WhileRegion | BranchRegion, programs: list[Program], mark: int
-    ) -> None:
-        """Say what a region reads and writes of the values outside it: those made before ``mark``."""
-        read: dict[Value, None] = {}
-        written: dict[Value, None] = {}
-        for program in programs:
-            for statement in program.statements:
-                read.update((load.value, None) for load in statement.reads())
-                written.update((value, None) for value in statement.writes())
-        if isinstance(region, WhileRegion):
-            read.update((load.value, None) for load in loads(region.predicate))
-        region.outer_reads = tuple(value for value in read if value.serial < mark and value.role == "temporary")
-        region.outer_writes = tuple(value for value in written if value.serial < mark)
-        self.statements.append(region)
-
 
 def _scatter_axes(
     shape: tuple[int, ...], position: int, count: int, in_order: bool
@@ -526,33 +308,17 @@ def _scatter_axes(
     """
     axes = fresh_axes(shape)
     if not in_order or count < 2:
-        return _axes(axes), identity(axes)
+        return axes_of(axes), identity(axes)
     extents = shape[position : position + count]
     flat = Axis(math.prod(extents))
     digits = tuple(digit(Affine.of(flat), extents, k) for k in range(count))
     before, after = axes[:position], axes[position + count :]
-    return (*_axes(before), flat, *_axes(after)), (*identity(before), *digits, *identity(after))
+    return (*axes_of(before), flat, *axes_of(after)), (*identity(before), *digits, *identity(after))
 
 
 def _axis_of(index: Index) -> Axis:
     assert isinstance(index, Affine)
     return index.terms[0][0]
-
-
-def _axes(axes: Sequence[Axis | None]) -> tuple[Axis, ...]:
-    return tuple(axis for axis in axes if axis is not None)
-
-
-def _convert(expr: Expr, dtype: np.dtype[Any]) -> Expr:
-    if expr.dtype == dtype:
-        return expr
-    if isinstance(expr, Const):
-        return Const(dtype.type(expr.value), dtype)
-    return IndexValue(expr.index, dtype) if isinstance(expr, IndexValue) else Convert(expr, dtype)
-
-
-def _converted_scalar(expr: Expr, dtype: np.dtype[Any]) -> Element:
-    return Element((), (), _convert(expr, dtype))
 
 
 def _constant(node: Node) -> Element:
@@ -577,10 +343,6 @@ def _is_range(array: np.ndarray[Any, Any]) -> bool:
     return bool(array.min() > -(2**31) and array.max() < 2**31 and not np.diff(array, n=2).any())
 
 
-def _turn_index(operand: Node, turn: Dynamic) -> Index:
-    return turn if operand.shape[0] != 1 else Affine()
-
-
 def _dynamic(expr: Expr, extent: int) -> Index:
     """An index from data: wrapped and checked, unless it is known to be in range."""
     if isinstance(expr, Const):
@@ -590,24 +352,9 @@ def _dynamic(expr: Expr, extent: int) -> Index:
         high = expr.index.const + sum(max(0, c * (a.extent - 1)) for a, c in expr.index.terms)
         if low >= 0 and high < extent:
             return expr.index
-    wide = _convert(expr, INT64)
+    wide = convert(expr, INT64)
     if isinstance(expr, Load) and expr.value.role == "constant":
         data = expr.value.data
         if data.min() >= 0 and data.max() < extent:
             return Dynamic(wide)
     return Dynamic(Apply(f"checked_index({{0}}, {extent})", (wide,), INT64, 1.0))
-
-
-def hint(node: Node) -> str:
-    """A name for a node's value: what the user assigned it to on its line, else its operation's."""
-    return assigned_name(node.location) or ""
-
-
-def assigned_name(location: Location | None) -> str | None:
-    """The variable that the user's line assigns to, where it is a plain ``name = ...``."""
-    if location is None:
-        return None
-    import linecache
-
-    match = re.match(r"\s*([A-Za-z_]\w*)\s*(?::[^=]+)?[-+*/]?=[^=]", linecache.getline(location.file, location.line))
-    return match[1] if match else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from srcgrad.schedule.axes import inner_programs
-from srcgrad.schedule.ir import Block, Loop, Program, Start, Statement, Value, WhileRegion, loads
+from srcgrad.schedule.ir import Block, Item, Loop, Program, Start, Statement, Value, WhileRegion, loads
 
 
 def prune(program: Program) -> None:
@@ -42,7 +42,7 @@ def _drop(program: Program, needed: set[Value]) -> bool:
 
 
 def _drop_from(block: Block, dead: set[Statement]) -> None:
-    kept = []
+    kept: list[Item] = []
     for entry in block.items:
         if isinstance(entry, Loop):
             _drop_from(entry.body, dead)

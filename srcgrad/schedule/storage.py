@@ -22,6 +22,7 @@ import numpy as np
 
 from srcgrad.core.settings import settings
 from srcgrad.schedule.axes import inner_programs
+from srcgrad.schedule.frame import MAX_VARIABLES
 from srcgrad.schedule.ir import (
     Affine,
     AnyStatement,
@@ -42,7 +43,6 @@ from srcgrad.schedule.ir import (
     walk,
 )
 from srcgrad.schedule.lifetime import Lifetime, Lifetimes, Request, allocate
-from srcgrad.schedule.lower import MAX_VARIABLES
 
 
 @dataclass(slots=True)

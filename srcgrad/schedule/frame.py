@@ -1,0 +1,128 @@
+"""One program being made: what is known so far, and how nodes become values and reads."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from srcgrad.core.location import Location
+from srcgrad.core.types import ArrayType
+from srcgrad.graph.node import Graph, Node
+from srcgrad.schedule.element import Element, element_of, fresh_axes, identity
+from srcgrad.schedule.ir import AnyStatement, Axis, Const, Convert, Expr, Index, IndexValue, Statement, Value
+
+INT64 = np.dtype(np.int64)
+#: arrays up to this many elements may become local variables
+MAX_VARIABLES = 64
+Environment = dict[Node, Any]
+
+
+class Frame:
+    """One program being made. ``env`` says how to read what is known so far, outer nodes included."""
+
+    def __init__(self, env: Environment, constants: Environment) -> None:
+        self.env = env
+        self.constants = constants
+        self.statements: list[AnyStatement] = []
+        self.outputs: set[Value] = set()
+
+    def inner(self) -> Any:
+        return type(self)(dict(self.env), self.constants)
+
+    def run(self, graph: Graph) -> list[tuple[Element, Node]]:
+        for node in graph.nodes():
+            if node not in self.env:
+                self.env[node] = self.node(node)
+        return [(self.env[output], output) for output in graph.outputs]
+
+    # values
+
+    def value(self, type_: ArrayType, node: Node, name: str = "") -> Value:
+        return Value(type_.shape, type_.dtype, fresh_axes(type_.shape), name or hint(node), location=node.location)
+
+    def store(self, element: Element, node: Node, target: Value | None = None) -> Value:
+        """Every element, written to a value of its own."""
+        target = target or self.value(ArrayType(element.shape, element.expr.dtype), node)
+        expr = element.at(identity(target.axes))
+        assert expr is not None
+        self.statements.append(
+            Statement(target, identity(target.axes), axes_of(target.axes), expr, location=node.location)
+        )
+        return target
+
+    def output(self, element: Element, node: Node) -> Value:
+        """The element's value where it has one of its own (under any shape), else a copy: outputs are distinct, none is
+        an input.
+        """
+        found = element.whole_value() if not element.shape else element.flat_value()
+        taken = (
+            found is None or found.role != "temporary" or found in self.outputs or (not found.shape and element.shape)
+        )
+        if found is None or taken or (found.mutable and math.prod(found.shape) <= MAX_VARIABLES):
+            found = self.store(element, node)
+        self.outputs.add(found)
+        return found
+
+    def flat(self, element: Element, node: Node) -> Value:
+        """A value that holds every element in row-major order, under any shape that has dimensions."""
+        found = element.flat_value()
+        return found if found is not None and found.shape else self.store(element, node)
+
+    def read(self, node: Node, indices: tuple[Index, ...]) -> Expr:
+        """One element of a node; the node is stored first where the index has no form."""
+        element: Element = self.env[node]
+        expr = element.at(indices)
+        if expr is None:
+            element = self.env[node] = element_of(self.store(element, node))
+            expr = element.at(indices)
+            assert expr is not None
+        return expr
+
+    def node(self, node: Node) -> Any:
+        """How to read a node: an element, or a list of them where it has several results."""
+        raise NotImplementedError
+
+    def restart(self, source: Node, view: Any) -> Element:
+        """Store a node whose element is too complicated to view further, and view that."""
+        self.env[source] = element_of(self.store(self.env[source], source))
+        element = view(self.env[source])
+        assert isinstance(element, Element)
+        return element
+
+
+def axes_of(axes: Sequence[Axis | None]) -> tuple[Axis, ...]:
+    """The axes that are loops: all but those of extent one."""
+    return tuple(axis for axis in axes if axis is not None)
+
+
+def convert(expr: Expr, dtype: np.dtype[Any]) -> Expr:
+    """The expression in another dtype."""
+    if expr.dtype == dtype:
+        return expr
+    if isinstance(expr, Const):
+        return Const(dtype.type(expr.value), dtype)
+    return IndexValue(expr.index, dtype) if isinstance(expr, IndexValue) else Convert(expr, dtype)
+
+
+def converted_scalar(expr: Expr, dtype: np.dtype[Any]) -> Element:
+    """A scalar expression as an element."""
+    return Element((), (), convert(expr, dtype))
+
+
+def hint(node: Node) -> str:
+    """A name for a node's value: what the user assigned it to on its line, else its operation's."""
+    return assigned_name(node.location) or ""
+
+
+def assigned_name(location: Location | None) -> str | None:
+    """The variable that the user's line assigns to, where it is a plain ``name = ...``."""
+    if location is None:
+        return None
+    import linecache
+
+    match = re.match(r"\s*([A-Za-z_]\w*)\s*(?::[^=]+)?[-+*/]?=[^=]", linecache.getline(location.file, location.line))
+    return match[1] if match else None
