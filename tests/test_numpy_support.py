@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy
+import scipy.linalg
 import scipy.special
 
 import srcgrad.numpy as snp
-from srcgrad.numpy import python_math, special
+from srcgrad.numpy import python_math, scipy_linalg, special
 from srcgrad.numpy.elementwise import ufunc_names
 from srcgrad.numpy.methods import Methods
 from srcgrad.numpy.protocols import FUNCTIONS, SCIPY_FUNCTIONS
@@ -32,6 +33,7 @@ TITLES = {
     "systems": "`numpy.linalg`",
     "rounding": "Rounding and clipping",
     "special": "Functions of `scipy.special`",
+    "scipy_linalg": "`scipy.linalg`",
     "numerics": "Numerics, statistics, comparison",
 }
 
@@ -103,6 +105,9 @@ def test_other_names_are_those_of_numpy() -> None:
         (np.pi, np.pi),
         (len, len),
         (scipy.special.jv, scipy.special.jv),
+        (scipy.linalg, scipy_linalg),
+        (scipy.linalg.expm, scipy_linalg.expm),
+        (scipy.linalg.solve_triangular, scipy_linalg.solve_triangular),
     ],
     ids=lambda value: getattr(value, "__name__", str(value)),
 )

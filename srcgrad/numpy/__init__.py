@@ -21,6 +21,7 @@ from srcgrad.numpy import (
     products,
     reductions,
     rounding,
+    scipy_linalg,
     shaping,
     special,
 )
@@ -39,6 +40,7 @@ _ROOMS = (
     products,
     reductions,
     rounding,
+    scipy_linalg,
     shaping,
     special,
 )

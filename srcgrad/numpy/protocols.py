@@ -71,6 +71,10 @@ def _enter(function: F, name: str, is_ours: Callable[[tuple[Any, ...], dict[str,
 
 def plain_function(name: str) -> Callable[..., Any]:
     """NumPy's (or SciPy's) own function of a qualified name."""
+    if name.startswith("scipy.linalg."):
+        import scipy.linalg
+
+        return cast(Callable[..., Any], getattr(scipy.linalg, name.rpartition(".")[2]))
     found: Any = np
     for part in name.split("."):
         found = getattr(found, part, None)

@@ -22,12 +22,13 @@ _MODULES = {
     "math": "srcgrad.numpy.python_math",
     "numpy": "srcgrad.numpy",
     "numpy.linalg": "srcgrad.numpy.linalg",
+    "scipy.linalg": "srcgrad.numpy.scipy_linalg",
     "scipy.special": "srcgrad.numpy.special",
 }
 
 
 class _Scipy:
-    """The `scipy` package with a stand-in for `scipy.special`."""
+    """The `scipy` package with stand-ins for its modules."""
 
     def __init__(self, package: ModuleType) -> None:
         self._package = package
@@ -50,7 +51,7 @@ def stand_in(value: Any) -> Any:
     module, name = getattr(value, "__module__", None), getattr(value, "__name__", None)
     if not isinstance(module, str) or not isinstance(name, str):
         return value
-    known = _MODULES.get("scipy.special" if module.startswith("scipy.special") else module)
+    known = _MODULES.get(".".join(module.split(".")[:2]) if module.startswith("scipy.") else module)
     return getattr(_module(known), name, value) if known else value
 
 

@@ -13,8 +13,8 @@ from numba.core import cgutils, types
 from numba.extending import get_cython_function_address, intrinsic
 
 _ROUTINES = {
-    "cython_blas": ("trsm",),
-    "cython_lapack": ("geqrf", "gesdd", "getrf", "orgqr", "potrf", "syevd"),
+    "cython_blas": ("gemm", "trsm"),
+    "cython_lapack": ("geqrf", "gesdd", "gesv", "getrf", "orgqr", "potrf", "syevd"),
 }
 
 
