@@ -56,9 +56,9 @@ def test_large_programs_as_text(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(40))
 def test_split_loops_and_blocks_as_text(seed: int) -> None:
-    """With every product a call, every loop split among threads that can be, and short blocks."""
+    """With every product a call, every loop split among threads that can be, short blocks, and the stack soon full."""
     with (
-        override(parallel_cycles=50, product_size=1, block_bytes=4096),
+        override(parallel_cycles=50, product_size=1, block_bytes=4096, stack_bytes=64),
         mock.patch("srcgrad.backends.threads.limit", return_value=3),
     ):
         check_plain(random_case(random.Random(seed + 1000).randint, parts=4, steps=14, gradient=seed % 3 > 0))

@@ -25,6 +25,8 @@ class Settings:
     unroll_budget: int = 1200
     #: temporaries up to this many bytes live on the stack
     stack_bytes: int = 16384
+    #: as long as all of one kernel's together take no more than this: threads have small stacks
+    stack_budget: int = 262144
     #: contractions of at least this many multiplications go to the matrix product's micro-kernel
     product_size: int = 16384
     #: bytes of intermediates that a block of rows may take (they share L2 with the weights; most shrink further)

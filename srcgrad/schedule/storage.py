@@ -79,6 +79,7 @@ class Storage:
     places: dict[Value, Place] = field(default_factory=dict)
     partials: dict[Value, Place] = field(default_factory=dict)
     workspace_bytes: int = 0
+    stack_bytes: int = 0
 
     requests: list[tuple[Place, Request]] = field(default_factory=list)
 
@@ -241,7 +242,8 @@ def _place(
     if any(index is None for index in uses):
         kept, shape = everything, value.shape
     size = math.prod(shape) * value.dtype.itemsize
-    if size <= settings.stack_bytes:
+    if size <= settings.stack_bytes and storage.stack_bytes + size <= settings.stack_budget:
+        storage.stack_bytes += size
         return Place("stack", kept, shape, within=within)
     copies = storage.threads if within is not None else 1
     return storage.reserve(Place("workspace", kept, shape, within=within), copies * size, lifetimes.of[value])
