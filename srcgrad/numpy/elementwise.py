@@ -28,7 +28,7 @@ _REDUCTIONS = {
     "logical_or": "any",
     "logaddexp": "logsumexp",
 }
-_SCANS = {"add": "cumsum", "multiply": "cumprod"}
+_SCANS = {"add": "cumsum", "multiply": "cumprod", "maximum": "maximum.accumulate", "minimum": "minimum.accumulate"}
 
 
 def _plain_where_plain(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -92,7 +92,7 @@ class Ufunc:
 
     @_plain_where_plain
     def accumulate(self, array: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
-        """As `numpy.ufunc.accumulate`, for add and multiply."""
+        """As `numpy.ufunc.accumulate`, for add, multiply, maximum and minimum."""
         return self._other("accumulate", _SCANS)(array, axis=axis, dtype=dtype, out=out)
 
     @_plain_where_plain

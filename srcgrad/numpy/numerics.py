@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.core.errors import TraceShapeError, UnsupportedError
+from srcgrad.core.errors import TraceShapeError
 from srcgrad.core.op import apply
 from srcgrad.core.types import type_of
 from srcgrad.numpy.creation import array, shape_sizes
@@ -16,9 +16,10 @@ from srcgrad.numpy.geometry import Span, reshaped
 from srcgrad.numpy.indexing import diagonal, take, where
 from srcgrad.numpy.joining import concatenate, pad
 from srcgrad.numpy.messages import error
+from srcgrad.numpy.ordering import searchsorted
 from srcgrad.numpy.products import contracted, operands
 from srcgrad.numpy.protocols import implements, implements_as, is_face
-from srcgrad.numpy.reductions import all, any, max, mean, min, prod, sort, std, sum, var
+from srcgrad.numpy.reductions import all, any, argsort, max, mean, min, prod, std, sum, var
 from srcgrad.numpy.rounding import clip, nan_to_num
 from srcgrad.numpy.shaping import as_array, broadcast_arrays, moveaxis, one_axis, squeeze
 from srcgrad.numpy.views import part, with_shape
@@ -64,33 +65,57 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
 
 @implements
 def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
-    """As `numpy.gradient` with scalar spacings."""
+    """As `numpy.gradient`."""
     f = as_array(f)
     f = f if f.dtype.kind in "fc" else convert(f, np.dtype(float))
     given = range(len(f.shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     axes = [one_axis(one, len(f.shape)) for one in given]
     steps = list(varargs) * (len(axes) if len(varargs) == 1 else 1) or [1.0] * len(axes)
-    if len(steps) != len(axes) or builtins.any(type_of(step).shape for step in steps):
-        raise error(UnsupportedError, "gradient is supported with one scalar spacing, or one per axis")
+    if len(steps) != len(axes):
+        raise error(TraceShapeError, "gradient takes no spacing, one for all axes, or one for each")
     found = [_central(f, one, step, edge_order) for one, step in zip(axes, steps, strict=True)]
     return found[0] if len(found) == 1 else tuple(found)
 
 
 def _central(f: Any, axis: int, step: Any, edge_order: int) -> Any:
+    """Second-order differences within, one-sided ones at the ends; ``step`` is a spacing or coordinates."""
     extent = f.shape[axis]
     if extent < edge_order + 1:
         raise error(TraceShapeError, "Shape of array too small to calculate a numerical gradient")
+    if type_of(step).shape:
+        (steps,) = operands(diff(step))
+        if steps.shape != (extent - 1,):
+            raise error(TraceShapeError, "when 1d, distances must match the length of the corresponding dimension")
+        steps = reshaped(steps, tuple(extent - 1 if k == axis else 1 for k in range(len(f.shape))))
+        before, after = _piece(steps, axis, 0, extent - 2), _piece(steps, axis, 1, extent - 1)
+    else:
+        before = after = step
 
     def at(k: int) -> Any:
         return _piece(f, axis, k, k + 1)
 
-    middle = (_piece(f, axis, 2, extent) - _piece(f, axis, 0, extent - 2)) / (2.0 * step)
-    if edge_order == 1:
-        first, last = (at(1) - at(0)) / step, (at(extent - 1) - at(extent - 2)) / step
+    def step_at(k: int) -> Any:
+        return _piece(steps, axis, k, k + 1) if type_of(step).shape else step
+
+    lower, middle, upper = (_piece(f, axis, k, extent - 2 + k) for k in range(3))
+    if type_of(step).shape:
+        whole = before + after
+        inside = (after - before) / (before * after) * middle
+        inside = inside - after / (before * whole) * lower + before / (after * whole) * upper
     else:
-        first = (-1.5 / step) * at(0) + (2.0 / step) * at(1) + (-0.5 / step) * at(2)
-        last = (0.5 / step) * at(extent - 3) + (-2.0 / step) * at(extent - 2) + (1.5 / step) * at(extent - 1)
-    return concatenate([first, middle, last], axis)
+        inside = (upper - lower) / (2.0 * step)
+    if edge_order == 1:
+        first, last = (at(1) - at(0)) / step_at(0), (at(extent - 1) - at(extent - 2)) / step_at(extent - 2)
+    else:
+        first = _one_sided(at(0), at(1), at(2), step_at(0), step_at(1))
+        last = -_one_sided(at(extent - 1), at(extent - 2), at(extent - 3), step_at(extent - 2), step_at(extent - 3))
+    return convert(concatenate([first, inside, last], axis), f.dtype)
+
+
+def _one_sided(a: Any, b: Any, c: Any, near: Any, far: Any) -> Any:
+    """The derivative at the end of three points that are ``near`` and ``far`` apart, to second order."""
+    whole = near + far
+    return -(near + whole) / (near * whole) * a + whole / (near * far) * b - near / (far * whole) * c
 
 
 @implements
@@ -146,12 +171,17 @@ def _windows(a: Any, v: Any, mode: str) -> Any:
 
 @implements
 def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Any:
-    """As `numpy.interp`, without period; the derivative is that of the straight piece."""
-    if period is not None:
-        raise error(UnsupportedError, "interp: period= is not supported on traced arrays")
+    """As `numpy.interp`; the derivative is that of the straight piece."""
     x, xp, fp = (convert(one, np.dtype(float)) for one in operands(x, xp, fp))
-    place = sum(apply("less_equal", xp, x[..., None]), axis=-1)
+    if period is not None:
+        x, xp = apply("remainder", x, period), apply("remainder", xp, period)
+        order = argsort(xp)
+        xp, fp = take(xp, order), take(fp, order)
+        xp = concatenate([xp[-1:] - period, xp, xp[:1] + period])
+        fp = concatenate([fp[-1:], fp, fp[:1]])
+        left = right = None
     last = xp.shape[0] - 1
+    place = searchsorted(xp, x, side="right")
     low = apply("minimum", apply("maximum", apply("subtract", place, 1), 0), builtins.max(last - 1, 0))
     high = apply("minimum", apply("add", low, 1), last)
     x0, y0 = take(xp, low), take(fp, low)
@@ -194,13 +224,6 @@ def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = 
         place = {0: 1, 1: 0}.get(k, k) if indexing == "xy" and count > 1 else k
         lines.append(reshaped(line, tuple(line.size if j == place else 1 for j in range(count))))
     return tuple(lines) if sparse else tuple(array(one) for one in broadcast_arrays(*lines))
-
-
-@implements
-def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
-    """As `numpy.searchsorted`: counts the elements before, so it costs their number for each value."""
-    a, v = operands(a if sorter is None else take(a, sorter), v)
-    return sum(apply("less" if side == "left" else "less_equal", a, v[..., None]), axis=-1)
 
 
 @implements_as("lib.stride_tricks.sliding_window_view")
@@ -347,47 +370,3 @@ def nanstd(
 ) -> Any:
     """As `numpy.nanstd`."""
     return std(a, axis, dtype, out, ddof, keepdims, where=_present(a))
-
-
-# order statistics
-
-
-@implements
-def median(
-    a: Any, axis: int | None = None, out: Any = None, overwrite_input: bool = False, keepdims: bool = False
-) -> Any:
-    """As `numpy.median`."""
-    return quantile(a, 0.5, axis, keepdims=keepdims)
-
-
-@implements
-def quantile(a: Any, q: Any, axis: int | None = None, *, method: str = "linear", keepdims: bool = False) -> Any:
-    """As `numpy.quantile` with the linear method, for a quantile that is known while tracing."""
-    if method != "linear" or is_face(q):
-        raise error(UnsupportedError, "quantile is supported for known q and method='linear'")
-    a = as_array(a)
-    a = a if a.dtype.kind == "f" else convert(a, np.dtype(float))
-    rank = len(a.shape)
-    place = 0 if axis is None else one_axis(axis, rank)
-    ordered = sort(with_shape(a, (a.size,)) if axis is None else a, axis=place)
-    position = np.asarray(q, float) * (ordered.shape[place] - 1)
-    low = np.floor(position).astype(int)
-    weight = np.asarray(position - low, a.dtype if isinstance(q, float) else np.result_type(a.dtype, float))
-    high = np.minimum(low + 1, ordered.shape[place] - 1)
-    below, above = take(ordered, low, axis=place), take(ordered, high, axis=place)
-    weight = weight.reshape(weight.shape + (1,) * (len(ordered.shape) - place - 1))
-    found = below + (above - below) * weight
-    if np.ndim(q):
-        found = found.transpose(
-            (*range(place, place + np.ndim(q)), *range(place), *range(place + np.ndim(q), found.ndim))
-        )
-    if not keepdims:
-        return found
-    shape = tuple(1 if axis is None or k == place else n for k, n in enumerate(a.shape))
-    return reshaped(found, (*np.shape(q), *shape))
-
-
-@implements
-def percentile(a: Any, q: Any, axis: int | None = None, *, method: str = "linear", keepdims: bool = False) -> Any:
-    """As `numpy.percentile` with the linear method, for a percentile that is known while tracing."""
-    return quantile(a, np.asarray(q, float) / 100 if not is_face(q) else q, axis, method=method, keepdims=keepdims)

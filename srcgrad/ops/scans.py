@@ -7,8 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.core.op import apply, face_of
+from srcgrad.core.errors import TraceShapeError
+from srcgrad.core.lowering import Library
+from srcgrad.core.op import TABLE, Op, apply, face_of
 from srcgrad.core.sample import Arg, Sample
+from srcgrad.core.types import ArrayType
 from srcgrad.ops.arithmetic import astype, where
 from srcgrad.ops.creation import iota_on
 from srcgrad.ops.families import INT64, along
@@ -116,3 +119,55 @@ def _tangent_sort(tangents: Tangents, out: Any, x: Any, *, axis: int) -> Any:
 
 argsort = along("argsort", _reference_argsort, None, result=INT64, doc="Stable; NaN last.")
 sort = along("sort", _reference_sort, _adjoint_sort, _tangent_sort, doc="Stable; NaN last.")
+
+
+# places of running extrema, and of numbers in an ascending line
+
+
+def _reference_argcummax(x: Any, *, axis: int) -> Any:
+    return _running_place(x, np.maximum.accumulate(x, axis=axis), axis)
+
+
+def _reference_argcummin(x: Any, *, axis: int) -> Any:
+    return _running_place(x, np.minimum.accumulate(x, axis=axis), axis)
+
+
+def _running_place(x: Any, running: Any, axis: int) -> Any:
+    """Where the running extremum was reached: the last position at which it changed."""
+    lines, extrema = np.moveaxis(x, axis, -1), np.moveaxis(running, axis, -1)
+    changed = np.zeros(lines.shape, bool)
+    before, now = extrema[..., :-1], extrema[..., 1:]
+    changed[..., 1:] = (now != before) & ~((now != now) & (before != before))  # noqa: PLR0124
+    places = np.maximum.accumulate(np.where(changed, np.arange(lines.shape[-1]), 0), axis=-1)
+    return np.moveaxis(places, -1, axis)
+
+
+_TIES = (Sample((Arg((6,), values=(1.0, 3.0, 3.0, -1.0, -1.0, 4.0)),), {"axis": 0}),)
+argcummax = along("argcummax", _reference_argcummax, None, result=INT64, samples=_TIES, doc="The first of equals.")
+argcummin = along("argcummin", _reference_argcummin, None, result=INT64, samples=_TIES, doc="The first of equals.")
+
+
+def _infer_searchsorted(a: ArrayType, x: ArrayType, *, right: bool) -> ArrayType:
+    if a.ndim != 1 or x.ndim != 1 or a.dtype != x.dtype:
+        raise TraceShapeError(f"searchsorted: {a} and {x} are not two lines of one dtype")
+    return ArrayType(x.shape, INT64)
+
+
+def _reference_searchsorted(a: Any, x: Any, *, right: bool) -> Any:
+    return np.searchsorted(a, x, side="right" if right else "left")
+
+
+searchsorted = TABLE.add(
+    Op(
+        "searchsorted",
+        _infer_searchsorted,
+        _reference_searchsorted,
+        Library("lines.searchsorted", lambda params, types: (types[0].size, types[1].size, int(params["right"]))),
+        samples=tuple(
+            Sample((Arg((5,), values=(-1.0, 0.0, 0.0, 1.5, 2.0)), Arg((4,), values=values)), {"right": right})
+            for right in (False, True)
+            for values in ((-2.0, 0.0, 1.0, 3.0), (-1.0, 2.0, 1.5, 0.5))
+        ),
+        doc="How many elements of the ascending line stand before each number; with right, also those equal to it.",
+    )
+)

@@ -327,7 +327,7 @@ def _constant(node: Node) -> Element:
     """
     array = node.params["value"].value
     axes = fresh_axes(array.shape)
-    if array.size and (array == array.flat[0]).all():
+    if array.size and ((array == array.flat[0]) | (np.isnan(array) & np.isnan(array.flat[0]))).all():
         return Element(array.shape, axes, Const(array.flat[0], node.dtype))
     if _is_range(array):
         start, step = int(array[0]), int(array[1] - array[0])

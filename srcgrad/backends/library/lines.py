@@ -75,3 +75,50 @@ def argsort(out_data: Pointer, x_data: Pointer, before: int, length: int, after:
                 width *= 2
             for j in range(length):
                 out[i, j, k] = order[j]
+
+
+def argcummax(out_data: Pointer, x_data: Pointer, before: int, length: int, after: int) -> None:
+    """Where the largest element until each position stands: the first of equals; a NaN is the largest."""
+    out, x = _lines(out_data, x_data, (before, length, after))
+    for i in range(before):
+        for k in range(after):
+            best = 0
+            for j in range(length):
+                a, b = x[i, j, k], x[i, best, k]
+                if a > b or (a != a and b == b):  # noqa: PLR0124
+                    best = j
+                out[i, j, k] = best
+
+
+def argcummin(out_data: Pointer, x_data: Pointer, before: int, length: int, after: int) -> None:
+    """Where the smallest element until each position stands: the first of equals; a NaN is the smallest."""
+    out, x = _lines(out_data, x_data, (before, length, after))
+    for i in range(before):
+        for k in range(after):
+            best = 0
+            for j in range(length):
+                a, b = x[i, j, k], x[i, best, k]
+                if a < b or (a != a and b == b):  # noqa: PLR0124
+                    best = j
+                out[i, j, k] = best
+
+
+def searchsorted(
+    out_data: Pointer, a_data: Pointer, x_data: Pointer, length: int, count: int, right: int
+) -> None:
+    """How many elements of an ascending line stand before each number, or before or beside it; NaN is the largest."""
+    out, a, x = carray(out_data, count), carray(a_data, length), carray(x_data, count)
+    for i in range(count):
+        low, high, value = 0, length, x[i]
+        while low < high:
+            middle = (low + high) // 2
+            found = a[middle]
+            if right != 0:
+                is_before = not (value < found or (found != found and value == value))  # noqa: PLR0124
+            else:
+                is_before = found < value or (value != value and found == found)  # noqa: PLR0124
+            if is_before:
+                low = middle + 1
+            else:
+                high = middle
+        out[i] = low
