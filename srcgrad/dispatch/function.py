@@ -19,6 +19,7 @@ from srcgrad.dispatch.closures import MISS, Closure, make_closure
 from srcgrad.graph.node import Graph, as_node, substitute
 from srcgrad.graph.trace import Traced, Tracer, is_tracing, trace
 from srcgrad.pipeline import Executable, compile_graph, stage
+from srcgrad.staging import publishing, staged
 from srcgrad.transform.finish import finish
 
 #: How many closures are tried, the last used first, before a call is looked up by its key.
@@ -127,12 +128,13 @@ class Function:
 
     def trace(self, arguments: Arguments) -> Traced:
         """The function's own graph for these arguments."""
-        function = self.function
+        function = staged(self.function)
 
         def record(*dynamic: Any) -> Any:
             args, kwargs = arguments.fill(dynamic)
             try:
-                result = function(*args, **kwargs)
+                with publishing():
+                    result = function(*args, **kwargs)
             except SrcgradError as error:
                 name_line(error)
                 raise

@@ -1,0 +1,149 @@
+"""Python's built-in functions where an argument is traced."""
+
+from __future__ import annotations
+
+import builtins
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from srcgrad.control.record import error
+from srcgrad.core.errors import TraceError
+from srcgrad.core.op import apply
+from srcgrad.core.types import type_of
+from srcgrad.graph.node import as_node
+from srcgrad.graph.trace import Tracer
+from srcgrad.numpy import Array
+from srcgrad.numpy.static import static_of
+from srcgrad.staging.branches import known_truth, truth
+from srcgrad.staging.logic import and_, or_
+from srcgrad.staging.places import is_array
+from srcgrad.staging.spaces import enumerate_, range_, reversed_, zip_
+
+_LONG = 16
+
+
+def _is_unknown(value: Any) -> bool:
+    return isinstance(value, Tracer) and static_of(value) is None
+
+
+def _converting(kind: type) -> Callable[..., Any]:
+    @functools.wraps(kind)
+    def convert(*args: Any, **kwargs: Any) -> Any:
+        if len(args) != 1 or kwargs or not _is_unknown(args[0]) or args[0].size != 1:
+            return kind(*args, **kwargs)
+        (value,) = args
+        node = apply("reshape", value.__sg_node__, shape=()) if value.shape else value.__sg_node__
+        if kind is bool:
+            return Array(truth(value))
+        if kind is int and type_of(node).dtype.kind == "f":
+            node = apply("trunc", node)
+        return Array(apply("astype", node, dtype=np.result_type(kind), weak=True))
+
+    return convert
+
+
+def _extremum(original: Callable[..., Any], less: bool) -> Callable[..., Any]:
+    def choose(*args: Any, **kwargs: Any) -> Any:
+        values = [*args[0]] if len(args) == 1 and not _is_unknown(args[0]) else args
+        if len(args) == 1 and _is_unknown(args[0]) and args[0].ndim == 1 and not kwargs:
+            return args[0].min() if less else args[0].max()
+        if kwargs or not any(_is_unknown(value) for value in values):
+            return original(values if len(args) == 1 else args[0], *args[1:], **kwargs)
+        best = values[0]
+        for value in values[1:]:
+            wins = value < best if less else value > best
+            known = known_truth(wins)
+            best = _where(wins, value, best) if known is None else value if known else best
+        return best
+
+    return choose
+
+
+def _where(condition: Any, a: Any, b: Any) -> Any:
+    import srcgrad.numpy as snp
+
+    return snp.where(condition, a, b)
+
+
+def _sum(values: Any, /, start: Any = 0) -> Any:
+    if _is_unknown(values) and values.ndim and len(values) > _LONG:
+        return start + values.sum(axis=0)
+    return builtins.sum(values, start)
+
+
+def _all(values: Any) -> Any:
+    if _is_unknown(values):
+        return values.all()
+    found: Any = True
+    for value in values:
+        found = and_(found, functools.partial(_itself, value))
+        if known_truth(found) is False:
+            return False
+    return _as_bool(found)
+
+
+def _any(values: Any) -> Any:
+    if _is_unknown(values):
+        return values.any()
+    found: Any = False
+    for value in values:
+        found = or_(found, functools.partial(_itself, value))
+        if known_truth(found) is True:
+            return True
+    return _as_bool(found)
+
+
+def _itself(value: Any) -> Any:
+    return value
+
+
+def _as_bool(value: Any) -> Any:
+    known = known_truth(value)
+    return Array(truth(value)) if known is None else known
+
+
+def item(value: Any, key: Any) -> Any:
+    """``value[key]``, where the index into a plain array or list may be traced."""
+    if not isinstance(value, np.ndarray | list | tuple) or not involves_unknown(key):
+        return value[key]
+    whole = value if isinstance(value, np.ndarray) else _stacked(value)
+    return Array.new(as_node(whole))[key]
+
+
+def involves_unknown(key: Any) -> bool:
+    """Whether an index has a part that is known only when the program runs."""
+    if isinstance(key, tuple):
+        return any(involves_unknown(part) for part in key)
+    if isinstance(key, slice):
+        return any(_is_unknown(part) for part in (key.start, key.stop, key.step))
+    return _is_unknown(key)
+
+
+def _stacked(values: Any) -> Any:
+    """A list whose elements are alike, as one array."""
+    import srcgrad.numpy as snp
+
+    if not values or not all(is_array(value) for value in values):
+        raise error(TraceError, "a list is indexed by a traced integer; its elements have to be arrays of one shape")
+    return snp.stack([*values])
+
+
+#: What traced code calls in place of a built-in function.
+BUILTINS: dict[Any, Callable[..., Any]] = {
+    range: range_,
+    float: _converting(float),
+    int: _converting(int),
+    complex: _converting(complex),
+    bool: _converting(bool),
+    min: _extremum(min, True),
+    max: _extremum(max, False),
+    sum: _sum,
+    all: _all,
+    any: _any,
+}
+
+#: Those that a loop can go over without iterating.
+LOOPED: dict[Any, Callable[..., Any]] = {enumerate: enumerate_, zip: zip_, reversed: reversed_, range: range_}

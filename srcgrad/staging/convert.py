@@ -1,0 +1,186 @@
+"""The traced copy of a function: its rewritten code, over globals in which stand-ins take the place of modules.
+
+The user's own functions that it calls are copied in turn, when they are called; library functions are called as they
+are. Copies share their originals' closure cells and see their globals live, so later rebinding is seen.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import sysconfig
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import BuiltinMethodType, CellType, CodeType, FunctionType, MethodType, ModuleType
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from srcgrad.core.location import _is_ours as is_ours
+from srcgrad.numpy.stand_ins import stand_in
+from srcgrad.staging.builtins import BUILTINS, LOOPED
+from srcgrad.staging.rewrite import RUNTIME, rewritten
+from srcgrad.staging.source import function_tree
+
+_MISSING: Any = object()
+_MODULE_NAMES = ("__name__", "__package__", "__spec__", "__builtins__", "__file__")
+_codes: WeakKeyDictionary[CodeType, CodeType] = WeakKeyDictionary()
+_copies: WeakKeyDictionary[FunctionType, FunctionType] = WeakKeyDictionary()
+_globals: dict[int, _Globals] = {}
+
+
+class _Globals(dict[str, Any]):
+    """A module's globals as traced code sees them. What traced code assigns goes to the module when the trace ends."""
+
+    def __init__(self, actual: dict[str, Any]) -> None:
+        super().__init__({name: actual[name] for name in _MODULE_NAMES if name in actual})
+        from srcgrad.staging import runtime
+
+        super().__setitem__(RUNTIME, runtime)
+        self.actual = actual
+
+    def __getitem__(self, name: str) -> Any:
+        own = dict.get(self, name, _MISSING)
+        return _seen(self.actual[name]) if own is _MISSING else own
+
+    def publish(self) -> None:
+        for name in [*self]:
+            if name != RUNTIME and name not in _MODULE_NAMES:
+                self.actual[name] = self.pop(name)
+
+
+@contextmanager
+def publishing() -> Iterator[None]:
+    """At the end, globals that traced code assigned are assigned for all."""
+    try:
+        yield
+    finally:
+        for view in _globals.values():
+            if len(view) > len(_MODULE_NAMES):
+                view.publish()
+
+
+def staged(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The traced copy of a user's function or method; anything else as it is."""
+    if isinstance(function, FunctionType):
+        return _copy(function) if _is_users(function.__code__) else function
+    if isinstance(function, MethodType):
+        inner = staged(function.__func__)
+        return function if inner is function.__func__ else MethodType(inner, function.__self__)
+    if type(function) is functools.partial:
+        return functools.partial(staged(function.func), *function.args, **function.keywords)
+    return function
+
+
+def _copy(function: FunctionType) -> FunctionType:
+    if "__sg_original__" in function.__dict__ or RUNTIME in function.__globals__:
+        return function
+    known = _copies.get(function)
+    if known is not None and known.__dict__["__sg_original__"] is function.__code__:
+        return known
+    code = _code(function)
+    cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
+    closure = tuple(_seen_cell(cells[name]) for name in code.co_freevars)
+    actual = function.__globals__
+    view = _globals.setdefault(id(actual), _Globals(actual))
+    made = FunctionType(code, view, function.__name__, function.__defaults__, closure)
+    made.__kwdefaults__ = function.__kwdefaults__
+    made.__qualname__, made.__module__, made.__doc__ = function.__qualname__, function.__module__, function.__doc__
+    made.__dict__.update(function.__dict__)
+    made.__dict__["__sg_original__"] = function.__code__
+    _copies[function] = made
+    return made
+
+
+def _code(function: FunctionType) -> CodeType:
+    """The rewritten code; the function's own where its source is not to be had."""
+    original = function.__code__
+    made = _codes.get(original)
+    if made is None:
+        tree = function_tree(original)
+        names = function.__qualname__.split(".")
+        owner = names[-2] if len(names) > 1 and names[-2] != "<locals>" else None
+        made = None if tree is None else rewritten(tree, original, owner)
+        if made is None or not set(made.co_freevars) <= set(original.co_freevars):
+            made = original
+        _codes[original] = made
+    return made
+
+
+def _seen_cell(cell: CellType) -> CellType:
+    """The cell itself, unless it holds a module that has a stand-in."""
+    try:
+        value = cell.cell_contents
+    except ValueError:
+        return cell
+    seen = stand_in(value) if isinstance(value, ModuleType) else value
+    return cell if seen is value else CellType(seen)
+
+
+def _seen(value: Any) -> Any:
+    """A global as traced code sees it."""
+    if isinstance(value, FunctionType) and _is_users(value.__code__):
+        return _copy(value)
+    return stand_in(value)
+
+
+def callee(function: Any) -> Any:
+    """What is called where the user's code calls a value."""
+    if isinstance(function, FunctionType):
+        return _copy(function) if _is_users(function.__code__) else _with_staged_arguments(function)
+    if isinstance(function, MethodType | functools.partial):
+        return staged(function)
+    if isinstance(function, BuiltinMethodType):
+        owner = function.__self__
+        if isinstance(owner, np.ufunc):
+            return getattr(stand_in(owner), function.__name__)
+    if isinstance(function, type | BuiltinMethodType):
+        try:
+            found = BUILTINS.get(function)
+        except TypeError:
+            found = None
+        if found is not None:
+            return found
+        return _with_staged_arguments(function) if function in (map, filter, functools.reduce) else stand_in(function)
+    call = getattr(type(function), "__call__", None)  # noqa: B004  the function itself is needed
+    if isinstance(call, FunctionType) and _is_users(call.__code__):
+        return MethodType(_copy(call), function)
+    return stand_in(function)
+
+
+def looped(function: Any) -> Any:
+    """As `callee`, for what a loop goes over."""
+    found = LOOPED.get(function) if isinstance(function, type) else None
+    return callee(function) if found is None else found
+
+
+def _with_staged_arguments(function: Any) -> Any:
+    """`sg.cond`, `sg.scan`, `map` and the like call functions that they are given."""
+    seen = stand_in(function)
+    if seen is not function:
+        return seen
+    module = getattr(function, "__module__", "") or ""
+    if isinstance(function, FunctionType) and not module.startswith("srcgrad.control"):
+        return function
+    return lambda *args, **kwargs: function(*map(staged, args), **{key: staged(value) for key, value in kwargs.items()})
+
+
+_libraries: tuple[str, ...] = tuple(
+    os.path.realpath(path) + os.sep
+    for name in ("stdlib", "platstdlib", "purelib", "platlib")
+    if (path := sysconfig.get_paths().get(name)) is not None
+)
+
+
+@functools.cache
+def _is_users_file(filename: str) -> bool:
+    if is_ours(filename) or filename.startswith(("<frozen", "<__array", "<srcgrad")):
+        return False
+    path = filename if filename.startswith("<") else os.path.realpath(filename)
+    return not path.startswith(_libraries) and not path.startswith(os.path.realpath(sys.prefix) + os.sep + "lib")
+
+
+def _is_users(code: CodeType) -> bool:
+    return _is_users_file(code.co_filename)

@@ -1,0 +1,93 @@
+"""`and`, `or`, `not`, chained comparisons and `assert`, where the operands may be traced.
+
+The second operand is computed only if the first does not decide, as in Python, unless it is harmless to compute:
+``i < n and x[i] > 0`` reads no element outside of the array.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from srcgrad.core.op import apply
+from srcgrad.core.types import type_of
+from srcgrad.graph.trace import Tracer
+from srcgrad.numpy import Array
+from srcgrad.staging.attempts import attempt, now
+from srcgrad.staging.branches import branch, if_else, is_harmless, known_truth, made_since, truth
+from srcgrad.staging.places import Box, cells_of
+
+_COMPARE: dict[str, Callable[[Any, Any], Any]] = {
+    **{name: getattr(operator, name) for name in ("lt", "le", "gt", "ge", "eq", "ne", "is_", "is_not")},
+    "in_": lambda a, b: a in b,
+    "not_in": lambda a, b: a not in b,
+}
+
+
+def and_(a: Any, b: Callable[[], Any]) -> Any:
+    """``a and b()``."""
+    return _connect("logical_and", a, b)
+
+
+def or_(a: Any, b: Callable[[], Any]) -> Any:
+    """``a or b()``."""
+    return _connect("logical_or", a, b)
+
+
+def _connect(name: str, a: Any, b: Callable[[], Any]) -> Any:
+    known = known_truth(a)
+    if known is not None:
+        return b() if known == (name == "logical_and") else a
+    mark = now()
+    box = Box("the second operand")
+    with attempt():
+        before = _harmless_value(b, mark)
+    if before is not None and _is_bool(a) and _is_bool(before):
+        return Array(apply(name, truth(a), truth(before) if isinstance(before, Tracer) else before))
+    first, second = (lambda: box.set(a)), (lambda: box.set(b()))
+    then, orelse = (second, first) if name == "logical_and" else (first, second)
+    branch(a, then, orelse, [box], cells_of(b))
+    return box.get()
+
+
+def _harmless_value(b: Callable[[], Any], mark: int) -> Any:
+    """The operand where it may be computed in any case; None where it may not. (Rewritten operands bind no names.)"""
+    try:
+        value = b()
+    except Exception:
+        return None
+    if not isinstance(value, Tracer):
+        return value
+    return value if all(is_harmless(node) for node in made_since(mark, value)) else None
+
+
+def _is_bool(value: Any) -> bool:
+    if not isinstance(value, Tracer | bool | np.bool_):
+        return False
+    return type_of(value).dtype == np.dtype(bool)
+
+
+def not_(a: Any) -> Any:
+    """``not a``."""
+    known = known_truth(a)
+    return Array(apply("logical_not", truth(a))) if known is None else not known
+
+
+def chain(left: Any, *steps: tuple[str, Callable[[], Any]]) -> Any:
+    """``left < b() < c()`` and the like: each operand is computed once."""
+    name, operand = steps[0]
+    right = operand()
+    result = _COMPARE[name](left, right)
+    return result if len(steps) == 1 else and_(result, lambda: chain(right, *steps[1:]))
+
+
+def assert_(test: Any, message: Callable[[], Any]) -> None:
+    """``assert test, message()``; what is known only when the program runs is not checked."""
+    if known_truth(test) is False:
+        raise AssertionError(*[text for text in (message(),) if text is not None])
+
+
+__all__ = ["and_", "assert_", "chain", "if_else", "not_", "or_"]

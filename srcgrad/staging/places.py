@@ -1,0 +1,220 @@
+"""Where a program keeps what a region may change: variables, items of lists and dicts, attributes of objects.
+
+Variables are the closure cells of the functions that the rewriting made. Lists, dicts and the attributes of the user's
+own objects count as places where a region changes them in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from types import CellType, FunctionType, MethodType, ModuleType
+from typing import Any, Protocol
+
+import numpy as np
+
+from srcgrad.core import tree
+from srcgrad.core.types import ArrayType, type_of
+from srcgrad.graph.node import Node, as_node
+from srcgrad.graph.trace import Tracer
+from srcgrad.numpy import Array
+
+_FEW = 4096
+
+
+class _Unbound:
+    def __repr__(self) -> str:
+        return "unbound"
+
+
+#: The value of a variable that has none yet.
+UNBOUND: Any = _Unbound()
+
+
+class Place(Protocol):
+    """Something that holds a value and has a name for messages."""
+
+    name: str
+
+    def get(self) -> Any: ...
+
+    def set(self, value: Any) -> None: ...
+
+
+class Variable:
+    """A local variable, by its closure cell."""
+
+    def __init__(self, name: str, cell: CellType) -> None:
+        self.name, self.cell = name, cell
+
+    def get(self) -> Any:
+        try:
+            return self.cell.cell_contents
+        except ValueError:
+            return UNBOUND
+
+    def set(self, value: Any) -> None:
+        if value is not UNBOUND:
+            self.cell.cell_contents = value
+        elif self.get() is not UNBOUND:
+            del self.cell.cell_contents
+
+
+class Entry:
+    """An item of a list or dict."""
+
+    def __init__(self, name: str, container: Any, key: Any) -> None:
+        self.name, self.container, self.key = name, container, key
+
+    def get(self) -> Any:
+        return self.container[self.key]
+
+    def set(self, value: Any) -> None:
+        self.container[self.key] = value
+
+
+class Box:
+    """A place of its own, for the value of an expression."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.value = name, UNBOUND
+
+    def get(self) -> Any:
+        return self.value
+
+    def set(self, value: Any) -> None:
+        self.value = value
+
+
+def cells_of(*functions: Callable[..., Any] | None) -> dict[str, CellType]:
+    """The variables around these functions that they read or write, by name."""
+    found: dict[str, CellType] = {}
+    for function in functions:
+        if isinstance(function, FunctionType):
+            found |= zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+    return found
+
+
+class Containers:
+    """The lists, dicts and attributes that are within reach of some variables, as they are now."""
+
+    def __init__(self, cells: dict[str, CellType]) -> None:
+        self._found: dict[int, tuple[str, Any, Any]] = {}
+        for name, cell in cells.items():
+            value = Variable(name, cell).get()
+            if value is not UNBOUND:
+                self._visit(name, value)
+
+    def _visit(self, name: str, value: Any) -> None:
+        if isinstance(value, Tracer | np.ndarray | str | bytes | int | float | complex | type | ModuleType):
+            return
+        if id(value) in self._found:
+            return
+        if isinstance(value, tuple):
+            for part in value[:_FEW]:
+                self._visit(name, part)
+        elif isinstance(value, list | dict):
+            if len(value) > _FEW:
+                return
+            self._found[id(value)] = (name, value, value.copy())
+            items = value.items() if isinstance(value, dict) else enumerate(value)
+            for key, part in [*items]:
+                self._visit(f"{name}[{key!r}]", part)
+        elif isinstance(value, FunctionType):
+            for inner, cell in cells_of(value).items():
+                if id(cell) not in self._found and not inner.startswith("$"):
+                    self._found[id(cell)] = (inner, None, None)
+                    self._visit(inner, Variable(inner, cell).get())
+        elif isinstance(value, MethodType):
+            self._visit(name, value.__self__)
+        elif _is_plain_object(value):
+            attributes = vars(value)
+            if id(attributes) not in self._found:
+                self._found[id(attributes)] = (name, attributes, attributes.copy())
+                for key, part in [*attributes.items()]:
+                    self._visit(f"{name}.{key}", part)
+
+    def changed(self) -> Iterator[tuple[str, Any, Any]]:
+        """Name, container, and what it held before, of those that hold something else now."""
+        for name, container, before in self._found.values():
+            if container is not None and not _same_items(container, before):
+                yield name, container, before
+
+    def restore(self) -> None:
+        """Undo every change."""
+        for _, container, before in self.changed():
+            container.clear()
+            container.update(before) if isinstance(container, dict) else container.extend(before)
+
+
+def _is_plain_object(value: Any) -> bool:
+    """Whether it is an instance of a class that a user wrote in Python, and keeps attributes."""
+    module = type(value).__module__
+    return hasattr(value, "__dict__") and module != "builtins" and not module.startswith(("numpy", "srcgrad.", "scipy"))
+
+
+def _same_items(container: Any, before: Any) -> bool:
+    if len(container) != len(before):
+        return False
+    if isinstance(container, dict):
+        return all(key in container and container[key] is value for key, value in before.items())
+    return all(a is b for a, b in zip(container, before, strict=True))
+
+
+# leaves
+
+
+def is_array(leaf: Any) -> bool:
+    """Whether a leaf can be carried: a traced array, a number or a plain array of numbers."""
+    if isinstance(leaf, Tracer):
+        return True
+    if not isinstance(leaf, int | float | complex | np.generic | np.ndarray):
+        return False
+    return type_of(leaf).dtype.kind in "biufc"
+
+
+def is_number(leaf: Any) -> bool:
+    """Whether it is a number that a program computes with: neither an array nor a flag."""
+    if isinstance(leaf, Array):
+        return leaf.is_scalar
+    return isinstance(leaf, int | float | complex | np.number) and not isinstance(leaf, bool)
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two values are one, as far as a program can tell without looking into arrays."""
+    if a is b:
+        return True
+    return type(a) is type(b) and isinstance(a, bool | int | float | complex | str | bytes | None) and a == b
+
+
+def handle_like(leaf: Any, node: Node) -> Array:
+    """A handle on a node, a scalar or an array as the leaf is."""
+    scalar = leaf.is_scalar if isinstance(leaf, Array) else not isinstance(leaf, np.ndarray | Tracer)
+    return Array(node) if scalar and node.array_type.shape == () else Array.new(node)
+
+
+def leaf_type(leaf: Any) -> ArrayType:
+    """The type of a leaf that `is_array`."""
+    return as_node(leaf).array_type if isinstance(leaf, Tracer) else type_of(leaf)
+
+
+def describe(value: Any) -> str:
+    """A value as messages name it: the type of an array, the structure of a container, the class of anything else."""
+    if value is UNBOUND:
+        return "not assigned"
+    leaves, structure = tree.flatten(value)
+    if structure.kind is None:
+        return str(leaf_type(value)) if is_array(value) else f"{value!r} ({type(value).__name__})"
+    if value is None:
+        return "None"
+    inner = ", ".join(describe(leaf) for leaf in leaves[:4])
+    return f"{structure.kind.__name__} of {inner}{', ...' if len(leaves) > 4 else ''}"
+
+
+def shown(name: str) -> str:
+    """A variable as the user knows it."""
+    return "the returned value" if name.startswith("$value") else name
+
+
+def places(cells: dict[str, CellType], names: Iterable[str]) -> list[Place]:
+    """The variables of these names."""
+    return [Variable(name, cells[name]) for name in names if name in cells]

@@ -1,0 +1,313 @@
+"""Recording the body of a loop: which state it carries is found by running it.
+
+The state is what one iteration leaves for the next: variables, items of containers, and arrays that are written in
+place. A first run of the body on traced numbers shows what it changes; whatever it does becomes carried, and the body
+runs again, until nothing new shows. After each run everything is put back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from types import CellType
+from typing import Any
+
+from srcgrad.control.record import Body, carried_type, closed, converted
+from srcgrad.core import tree
+from srcgrad.core.errors import TraceError
+from srcgrad.core.location import user_location
+from srcgrad.core.types import ArrayType
+from srcgrad.graph.node import Node, as_node
+from srcgrad.graph.structure import new_input
+from srcgrad.graph.trace import Tracer, Watch
+from srcgrad.numpy.static import is_static
+from srcgrad.staging.attempts import attempt
+from srcgrad.staging.branches import zeros
+from srcgrad.staging.places import (
+    UNBOUND,
+    Containers,
+    Entry,
+    Place,
+    describe,
+    handle_like,
+    is_array,
+    is_number,
+    leaf_type,
+    places,
+    same,
+    shown,
+)
+
+
+class Changing(TraceError):
+    """A carried value changes its shape, dtype or structure."""
+
+
+class Aliased(TraceError):
+    """What the first iteration writes is not what later ones write."""
+
+
+@dataclass(eq=False)
+class Slot:
+    """A place whose value is carried: its leaves on entry, and their types (None: no array, stays as it is)."""
+
+    place: Place
+    structure: tree.Structure
+    leaves: list[Any]
+    types: list[ArrayType | None]
+    fresh: list[Any] = field(default_factory=list)
+    leaving: list[Any] = field(default_factory=list)
+
+    @staticmethod
+    def of(place: Place, entry: Any, leaving: Any) -> Slot:
+        absent = entry is UNBOUND
+        leaves, structure = tree.flatten(leaving if absent else entry)
+        if absent:
+            leaves = [handle_like(leaf, zeros(leaf_type(leaf))) if is_array(leaf) else leaf for leaf in leaves]
+        types = [leaf_type(leaf) if is_array(leaf) else None for leaf in leaves]
+        return Slot(place, structure, leaves, types)
+
+    def enter(self) -> list[Node]:
+        """Put fresh handles into the place; their nodes."""
+        self.fresh, nodes = [], []
+        for leaf, type_ in zip(self.leaves, self.types, strict=True):
+            if type_ is None:
+                self.fresh.append(leaf)
+                continue
+            node = new_input(type_, self.place.name.lstrip("$"))
+            nodes.append(node)
+            self.fresh.append(handle_like(leaf, node))
+        self.place.set(tree.unflatten(self.structure, self.fresh))
+        return nodes
+
+    def refit(self, leaving: Any) -> bool:
+        """Take the types that carry what leaves an iteration as well; whether they changed."""
+        if leaving is UNBOUND:
+            raise self.changing(leaving)
+        self.leaving, structure = tree.flatten(leaving)
+        if structure != self.structure:
+            raise self.changing(leaving)
+        types: list[ArrayType | None] = []
+        for type_, before, after in zip(self.types, self.leaves, self.leaving, strict=True):
+            found = None
+            if type_ is None:
+                if not same(before, after):
+                    raise self.changing(leaving)
+            elif not is_array(after) or (found := carried_type(type_, leaf_type(after))) is None:
+                raise self.changing(leaving)
+            types.append(found)
+        changed, self.types = types != self.types, types
+        return changed
+
+    def changing(self, leaving: Any) -> Changing:
+        before = describe(tree.unflatten(self.structure, self.leaves))
+        where = user_location()
+        return Changing(
+            f"{f'{where}: ' if where else ''}{shown(self.place.name)} changes in the loop: it comes into an iteration "
+            f"as {before} and leaves it as {describe(leaving)}; what is carried keeps its shape and dtype"
+        )
+
+    def outputs(self) -> list[Node]:
+        pairs = zip(self.leaving, self.types, strict=True)
+        return [converted(as_node(leaf), type_) for leaf, type_ in pairs if type_ is not None]
+
+    def initial(self) -> list[Node]:
+        pairs = zip(self.leaves, self.types, strict=True)
+        return [converted(as_node(leaf), type_) for leaf, type_ in pairs if type_ is not None]
+
+    def results(self, nodes: list[Node]) -> list[Any]:
+        """The leaves after the loop; takes their nodes from the front of the list."""
+        return [
+            before if type_ is None else handle_like(after, nodes.pop(0))
+            for before, after, type_ in zip(self.leaves, self.leaving, self.types, strict=True)
+        ]
+
+
+class Recorder:
+    """Runs a body until its state is known; then its ``inputs`` and ``outputs`` are the body over that state.
+
+    Where the body may not run, or not every time, a variable that is read only after the loop is carried as well.
+    """
+
+    def __init__(
+        self,
+        body: Callable[[], Any],
+        cells: dict[str, CellType],
+        carried: Sequence[str],
+        leaving: Sequence[str],
+        *,
+        may_not_run: bool,
+        peeled: bool = True,
+    ) -> None:
+        self._body, self._cells, self._peeled = body, cells, peeled
+        self._watched = places(cells, (*carried, *leaving) if may_not_run else carried)
+        self._leaving = [] if may_not_run else places(cells, leaving)
+        self.slots: list[Slot] = []
+        self.handles: list[tuple[Tracer, Node]] = []
+        self.kept: list[tuple[Place, Any, list[Node]]] = []
+        self.result: Any = None
+        self.inputs: list[Node] = []
+        self.outputs: list[Node] = []
+        for place in [*self._watched]:
+            value = place.get()
+            leaves = [] if value is UNBOUND else tree.leaves(value)
+            if leaves and all(is_number(leaf) for leaf in leaves):
+                self._carry(place, value, value)
+        while not self._settled():
+            pass
+
+    def _carry(self, place: Place, entry: Any, leaving: Any) -> None:
+        self._watched = [other for other in self._watched if other is not place]
+        self.slots.append(Slot.of(place, entry, leaving))
+
+    def _settled(self) -> bool:
+        """Run the body once; whether it changed nothing that is not carried."""
+        variables = places(self._cells, self._cells)
+        before = [(place, place.get()) for place in [*variables, *(slot.place for slot in self.slots)]]
+        entries = [place.get() for place in self._watched]
+        containers = Containers(self._cells)
+        entered, carried = [*self.slots], [*self.handles]
+        self.inputs = []
+        with Watch() as watch, attempt():
+            try:
+                for slot in self.slots:
+                    self.inputs += slot.enter()
+                for handle, node in self.handles:
+                    handle._node = new_input(node.array_type, "a")
+                    self.inputs.append(handle._node)
+                self.result = self._body()
+                return self._see(watch, containers, entered, entries)
+            finally:
+                containers.restore()
+                for handle, node in [*watch.before, *carried]:
+                    handle._node = node
+                for place, value in before:
+                    place.set(value)
+
+    def _see(self, watch: Watch, containers: Containers, entered: Sequence[Slot], entries: Sequence[Any]) -> bool:
+        known = {id(handle) for handle, _ in self.handles}
+        found = [(handle, node) for handle, node in watch.before if id(handle) not in known]
+        self.handles += found
+        own = {(id(slot.place.container), slot.place.key) for slot in self.slots if isinstance(slot.place, Entry)}
+        for entry, before in changed_entries(containers):
+            if (id(entry.container), entry.key) not in own:
+                self._carry(entry, before, entry.get())
+        for place, before in zip([*self._watched], entries, strict=True):
+            if not same(before, place.get()):
+                self._carry(place, before, place.get())
+        refitted = [slot.refit(slot.place.get()) for slot in entered]
+        if found or any(refitted) or len(entered) < len(self.slots):
+            return False
+        written = [(handle, node) for handle, node in self.handles if handle.__sg_node__ not in self.inputs]
+        if len(written) < len(self.handles):  # what was written under a name that is carried by value now
+            self.handles = written
+            return False
+        self._check_aliases(watch)
+        self._collect(watch)
+        return True
+
+    def _check_aliases(self, watch: Watch) -> None:
+        """What is carried by value must not have been written under its first name."""
+        fresh = {id(leaf) for slot in self.slots for leaf in slot.fresh}
+        for slot in self.slots:
+            for first, inside, after in zip(slot.leaves, slot.fresh, slot.leaving, strict=True):
+                outer = isinstance(first, Tracer) and not is_number(first) and first is not inside
+                if outer and inside.__sg_node__ not in self.inputs and id(after) not in fresh and not self._peeled:
+                    raise Aliased(f"{slot.place.name} is written before it is bound to another array")
+
+    def _collect(self, watch: Watch) -> None:
+        self.outputs = [node for slot in self.slots for node in slot.outputs()]
+        self.outputs += [handle.__sg_node__ for handle, _ in self.handles]
+        self.kept = []
+        for place in self._leaving:
+            value = place.get()
+            leaves = [] if value is UNBOUND else tree.leaves(value)
+            nodes = [as_node(leaf) for leaf in leaves if is_array(leaf) and not watch.is_older(leaf)]
+            self.kept.append((place, value, nodes))
+            self.outputs += [converted(node, strong(node.array_type)) for node in nodes]
+        self._older = watch.is_older
+
+    @property
+    def initial(self) -> list[Node]:
+        """What the state is before the first iteration."""
+        found = [node for slot in self.slots for node in slot.initial()]
+        found += [node for _, node in self.handles]
+        return found + [zeros(strong(node.array_type)) for _, _, nodes in self.kept for node in nodes]
+
+    @property
+    def body(self) -> Body:
+        """The recorded iteration; variables that are only read afterwards are carried from nothing."""
+        unused = tuple(new_input(strong(node.array_type), "last") for _, _, nodes in self.kept for node in nodes)
+        return Body((*self.inputs, *unused), tuple(self.outputs), tree.LEAF, {}, "loop")
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it computes with numbers alone: nothing in it depends on what is traced."""
+        if self.handles or any(not is_known(leaf) for slot in self.slots for leaf in slot.leaves):
+            return False
+        return all(is_static(node) for node in closed([self.body])[0])
+
+    def leave(self, results: Sequence[Node], turns: int | None) -> None:
+        """Bring the state into what the loop made of it."""
+        nodes = [*results]
+        after = [slot.results(nodes) for slot in self.slots]
+        self._keep_swapped(after, turns)
+        for slot, leaves in zip(self.slots, after, strict=True):
+            slot.place.set(tree.unflatten(slot.structure, leaves))
+        for handle, _ in self.handles:
+            handle.assign(nodes.pop(0))
+        for place, value, _ in self.kept:
+            if value is UNBOUND:
+                continue
+            leaves, structure = tree.flatten(value)
+            place.set(
+                tree.unflatten(
+                    structure,
+                    [
+                        handle_like(leaf, nodes.pop(0)) if is_array(leaf) and not self._older(leaf) else leaf
+                        for leaf in leaves
+                    ],
+                )
+            )
+
+    def _keep_swapped(self, after: list[list[Any]], turns: int | None) -> None:
+        """Arrays that only change places (``a, b = b, a``) are the same arrays afterwards."""
+        places_of = [(k, n) for k, slot in enumerate(self.slots) for n in range(len(slot.leaves))]
+        position = {id(self.slots[k].fresh[n]): (k, n) for k, n in places_of}
+        comes_from = {(k, n): position.get(id(self.slots[k].leaving[n])) for k, n in places_of}
+        if turns is None:
+            return
+        for start in places_of:
+            cycle = [start]
+            while (before := comes_from[cycle[-1]]) is not None and before != start and before not in cycle:
+                cycle.append(before)
+            if comes_from[cycle[-1]] != start or len(cycle) < 2:
+                continue
+            k, n = cycle[turns % len(cycle)]
+            original, result = self.slots[k].leaves[n], after[start[0]][start[1]]
+            if isinstance(original, Tracer) and not is_number(original):
+                if original.__sg_node__ is not result.__sg_node__:
+                    original.assign(result.__sg_node__)
+                after[start[0]][start[1]] = original
+
+
+def changed_entries(containers: Containers) -> Iterator[tuple[Entry, Any]]:
+    """The entries of containers that hold something else now, and what they held before."""
+    for name, container, before in containers.changed():
+        same_keys = isinstance(container, list) or container.keys() == before.keys()
+        if len(container) != len(before) or not same_keys:
+            where = user_location()
+            raise Changing(f"{f'{where}: ' if where else ''}{name} grows or shrinks in the loop")
+        for key in range(len(before)) if isinstance(container, list) else before:
+            if container[key] is not before[key]:
+                yield Entry(f"{name}[{key!r}]", container, key), before[key]
+
+
+def strong(type_: ArrayType) -> ArrayType:
+    """The type of an array, also where a Python number stands for it."""
+    return ArrayType(type_.shape, type_.dtype)
+
+
+def is_known(leaf: Any) -> bool:
+    """Whether a leaf depends on nothing that is traced."""
+    return not isinstance(leaf, Tracer) or is_static(as_node(leaf))

@@ -1,0 +1,351 @@
+"""The rewriting: control flow becomes calls that decide, when the function is traced, what to do.
+
+    for x in xs: body           def body(item): nonlocal ...; x = item; body
+                                for_(xs, body, ...)
+    while test: body            while_(def test, def body, ...)
+    if test: a                  if_(test, def then, def orelse, ...)
+    else: b
+    a if test else b            if_else(test, lambda: a, lambda: b)
+    a and b, not a, a < b < c   and_(a, lambda: b), not_(a), chain(a, (lambda: b, less), (lambda: c, less))
+    f(x), x[i]                  callee(f)(x), item(x, i)
+
+Variables stay Python's own: a body is a nested function that declares what it writes `nonlocal`, so that the run-time
+helpers find every variable in a closure cell. Lines stay the user's.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+import itertools
+from types import CodeType
+from typing import Any
+
+from srcgrad.staging.jumps import without_jumps
+from srcgrad.staging.variables import Liveness, Names, captured, declared, parameters, written
+
+#: the global name under which rewritten code finds the run-time helpers
+RUNTIME = "$sg"
+_UNTOUCHED = {"super", "locals", "globals", "vars", "eval", "exec", "dir"}
+_COMPARISONS = {
+    ast.Lt: "lt",
+    ast.LtE: "le",
+    ast.Gt: "gt",
+    ast.GtE: "ge",
+    ast.Eq: "eq",
+    ast.NotEq: "ne",
+    ast.Is: "is_",
+    ast.IsNot: "is_not",
+    ast.In: "in_",
+    ast.NotIn: "not_in",
+}
+
+
+def rewritten(tree: ast.FunctionDef | ast.Lambda, code: CodeType, owner: str | None) -> CodeType | None:
+    """The code object of the rewritten definition; None where it holds what cannot be rewritten (a generator).
+
+    ``owner`` is the class whose method it is, for private names.
+    """
+    tree = copy.deepcopy(tree)
+    if isinstance(tree, ast.Lambda):
+        body: list[ast.stmt] = [ast.copy_location(ast.Return(tree.body), tree.body)]
+        function = ast.FunctionDef(code.co_name, tree.args, body, [], None, None)
+        ast.copy_location(function, tree)
+    else:
+        function = tree
+    if _is_generator(function):
+        return None
+    function.decorator_list, function.returns = [], None
+    private = _Private(owner) if owner else None
+    if private is not None:
+        function = private.visit(function)
+    function.name = code.co_name
+    made = _Function(function).rewritten()
+    factory = ast.FunctionDef("factory", _no_parameters(code.co_freevars), [made], [], None, None)
+    module = ast.Module([ast.copy_location(factory, function)], type_ignores=[])
+    ast.fix_missing_locations(module)
+    flags = code.co_flags & _FUTURES
+    compiled = compile(module, code.co_filename, "exec", flags=flags, dont_inherit=True)
+    return _named(_named(compiled, "factory"), code.co_name)
+
+
+_FUTURES = 0
+for _name in __import__("__future__").all_feature_names:
+    _FUTURES |= getattr(__import__("__future__"), _name).compiler_flag
+
+
+def _named(code: CodeType, name: str) -> CodeType:
+    return next(part for part in code.co_consts if isinstance(part, CodeType) and part.co_name == name)
+
+
+def _no_parameters(names: tuple[str, ...] = ()) -> ast.arguments:
+    return ast.arguments([], [ast.arg(name) for name in names], None, [], [], None, [])
+
+
+def _is_generator(function: ast.FunctionDef) -> bool:
+    stack: list[ast.AST] = [*function.body]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, ast.Yield | ast.YieldFrom | ast.Await | ast.AsyncFor | ast.AsyncWith):
+            return True
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
+            stack += ast.iter_child_nodes(node)
+    return False
+
+
+class _Private(ast.NodeTransformer):
+    """Private names of a class, as the compiler would write them."""
+
+    def __init__(self, owner: str) -> None:
+        self.prefix = "_" + owner.lstrip("_")
+
+    def _mangled(self, name: str) -> str:
+        return self.prefix + name if name.startswith("__") and not name.endswith("__") else name
+
+    def visit_Name(self, node: ast.Name) -> ast.Name:
+        node.id = self._mangled(node.id)
+        return node
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.Attribute:
+        node.attr = self._mangled(node.attr)
+        self.generic_visit(node)
+        return node
+
+    def visit_arg(self, node: ast.arg) -> ast.arg:
+        node.arg = self._mangled(node.arg)
+        return node
+
+
+class _Function(ast.NodeTransformer):
+    """Rewrites the body of one function; functions inside get a rewriter of their own."""
+
+    def __init__(self, function: ast.FunctionDef, outer: Names = frozenset()) -> None:
+        self.function = function
+        self.globals = declared(function.body, ast.Global)
+        self.parameters = parameters(function.args)
+        self.numbers = itertools.count()
+        self.in_regions: set[str] = set()
+
+    def rewritten(self) -> ast.FunctionDef:
+        function = self.function
+        body = without_jumps(function.body)
+        outside = declared(body, ast.Nonlocal)
+        self.locals = (written(body) | self.parameters) - self.globals
+        always = (captured(body) & self.locals) | outside
+        Liveness(always).block(body, always)
+        made = [self.visit(statement) for statement in body]
+        flat = [part for parts in made for part in (parts if isinstance(parts, list) else [parts])]
+        unbound = sorted(self.in_regions - self.parameters - outside)
+        declarations: list[ast.stmt] = [_declaration(name, function) for name in unbound]
+        moved = [part for part in flat if isinstance(part, ast.Nonlocal | ast.Global)]
+        function.body = [*moved, *declarations, *(part for part in flat if part not in moved)]
+        return function
+
+    # statements
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+        return node if _is_generator(node) else _Function(node).rewritten()
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AsyncFunctionDef:
+        return node
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.ClassDef:
+        return node
+
+    def visit_For(self, node: ast.For) -> list[ast.stmt]:
+        item = f"$item{next(self.numbers)}"
+        bind = _at(ast.Assign([node.target], ast.Name(item, ast.Load())), node.target)
+        has_loops = any(isinstance(part, ast.For | ast.While) for inner in node.body for part in ast.walk(inner))
+        body = self.nested("loop", [bind, *node.body], node, item)
+        target = node.target.id if isinstance(node.target, ast.Name) else None
+        stop = self.stop(node)
+        space = self.loop_space(node.iter)
+        writes = written([node.target, *node.body]) - self.globals
+        call = self.call(
+            "for_",
+            node,
+            space,
+            _load(body.name),
+            stop,
+            *_constants(*self.flow(node, writes)),
+            *_constants(target, has_loops),
+        )
+        return [body, call]
+
+    def visit_While(self, node: ast.While) -> list[ast.stmt]:
+        body = self.nested("loop", node.body, node)
+        result = _at(ast.Return(node.test), node.test)
+        test = self.nested("test", [result], node.test)
+        writes = written([node.test, *node.body]) - self.globals
+        call = self.call(
+            "while_", node, _load(test.name), _load(body.name), self.stop(node), *_constants(*self.flow(node, writes))
+        )
+        return [test, body, call]
+
+    def visit_If(self, node: ast.If) -> list[ast.stmt]:
+        then = self.nested("then", node.body, node)
+        orelse = self.nested("orelse", node.orelse, node)
+        writes = written([*node.body, *node.orelse]) - self.globals
+        raises = tuple(bool(block) and isinstance(block[-1], ast.Raise) for block in (node.body, node.orelse))
+        leaving = tuple(sorted(writes & node.leaving))  # type: ignore[attr-defined]
+        test = self.visit(node.test)
+        call = self.call("if_", node, test, _load(then.name), _load(orelse.name), *_constants(leaving, raises))
+        return [then, orelse, call]
+
+    def visit_Assert(self, node: ast.Assert) -> ast.stmt:
+        message = _lambda(self.visit(node.msg) if node.msg else ast.Constant(None))
+        return self.call("assert_", node, self.visit(node.test), message)
+
+    def visit_Import(self, node: ast.Import) -> list[ast.stmt]:
+        return self.imported(node)
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> list[ast.stmt]:
+        return self.imported(node)
+
+    def imported(self, node: ast.Import | ast.ImportFrom) -> list[ast.stmt]:
+        made: list[ast.stmt] = [node]
+        for name in sorted(written([node])):
+            seen = _helper("stand_in", _load(name))
+            made.append(_at(ast.Assign([ast.Name(name, ast.Store())], seen), node))
+        return made
+
+    def nested(self, role: str, block: list[ast.stmt], place: ast.AST, item: str | None = None) -> ast.FunctionDef:
+        """A block as a function without parameters (or with one), over the variables around it."""
+        writes = written(block)
+        own = writes & self.globals
+        shared = sorted(writes - own)
+        self.in_regions |= set(shared)
+        made = [self.visit(statement) for statement in block]
+        flat: list[ast.stmt] = [part for parts in made for part in (parts if isinstance(parts, list) else [parts])]
+        head: list[ast.stmt] = []
+        helpers = {part.name for part in flat if isinstance(part, ast.FunctionDef) and part.name.startswith("$")}
+        assert not helpers & set(shared)
+        if shared:
+            head.append(ast.Nonlocal(shared))
+        if own:
+            head.append(ast.Global(sorted(own)))
+        flat = [part for part in flat if not isinstance(part, ast.Nonlocal | ast.Global)]
+        body = [_at(part, place) for part in head] + (flat or [_at(ast.Pass(), place)])
+        name = f"${role}{next(self.numbers)}"
+        function = ast.FunctionDef(name, _no_parameters((item,) if item else ()), body, [], None, None)
+        ast.copy_location(function, place)
+        return function
+
+    def stop(self, node: ast.For | ast.While) -> ast.expr:
+        flags = getattr(node, "stop_flags", [])
+        if not flags:
+            return ast.Constant(None)
+        names: list[ast.expr] = [_load(flag) for flag in flags]
+        test = names[0] if len(names) == 1 else _helper("or_", names[0], _lambda(names[1]))
+        return _lambda(test)
+
+    def flow(self, node: Any, writes: Names) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The variables that go from one iteration to the next, and the others that are read after the loop."""
+        carried = writes & node.carried
+        return tuple(sorted(carried)), tuple(sorted(writes & node.leaving - carried))
+
+    def call(self, helper: str, place: ast.AST, *args: ast.expr) -> ast.stmt:
+        return _at(ast.Expr(_helper(helper, *args)), place)
+
+    def loop_space(self, node: ast.expr) -> ast.expr:
+        """What a loop goes over: `zip`, `enumerate` and `reversed` are called as loops need them."""
+        if isinstance(node, ast.Call) and not isinstance(node.func, ast.Attribute):
+            args = [self.loop_space(arg) if not isinstance(arg, ast.Starred) else self.visit(arg) for arg in node.args]
+            keywords = [ast.keyword(word.arg, self.visit(word.value)) for word in node.keywords]
+            made = ast.Call(_helper("looped", self.visit(node.func)), args, keywords)
+            return ast.copy_location(made, node)
+        return self.visit(node)  # type: ignore[no-any-return]
+
+    # expressions
+
+    def visit_Lambda(self, node: ast.Lambda) -> ast.expr:
+        self.generic_visit(node)
+        return node
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        if isinstance(node.func, ast.Name) and node.func.id in _UNTOUCHED:
+            if node.func.id == "super" and not node.args and self.function.args.args:
+                node.args = [_load("__class__"), _load(self.function.args.args[0].arg)]
+            return node
+        self.generic_visit(node)
+        node.func = ast.copy_location(_helper("callee", node.func), node.func)
+        return node
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
+        self.generic_visit(node)
+        if not isinstance(node.ctx, ast.Load) or not any(isinstance(part, ast.Name) for part in ast.walk(node.slice)):
+            return node
+        return ast.copy_location(_helper("item", node.value, _key(node.slice)), node)
+
+    def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
+        if _names_something(node):
+            return node
+        self.generic_visit(node)
+        return ast.copy_location(_helper("if_else", node.test, _lambda(node.body), _lambda(node.orelse)), node)
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
+        if _names_something(node):
+            return node
+        self.generic_visit(node)
+        name = "and_" if isinstance(node.op, ast.And) else "or_"
+        made = node.values[-1]
+        for value in reversed(node.values[:-1]):
+            made = ast.copy_location(_helper(name, value, _lambda(made)), node)
+        return made
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
+        self.generic_visit(node)
+        if not isinstance(node.op, ast.Not):
+            return node
+        return ast.copy_location(_helper("not_", node.operand), node)
+
+    def visit_Compare(self, node: ast.Compare) -> ast.expr:
+        if len(node.ops) == 1 or _names_something(node):
+            self.generic_visit(node)
+            return node
+        self.generic_visit(node)
+        steps: list[ast.expr] = []
+        for op, operand in zip(node.ops, node.comparators, strict=True):
+            steps.append(ast.Tuple([ast.Constant(_COMPARISONS[type(op)]), _lambda(operand)], ast.Load()))
+        return ast.copy_location(_helper("chain", node.left, *steps), node)
+
+
+def _key(node: ast.expr) -> ast.expr:
+    """What stands between the brackets, as an expression."""
+    if isinstance(node, ast.Tuple):
+        return ast.copy_location(ast.Tuple([_key(part) for part in node.elts], ast.Load()), node)
+    if isinstance(node, ast.Slice):
+        parts = [part or ast.Constant(None) for part in (node.lower, node.upper, node.step)]
+        return ast.copy_location(_helper("slice", *parts), node)
+    return node
+
+
+def _names_something(node: ast.AST) -> bool:
+    return any(isinstance(part, ast.NamedExpr) for part in ast.walk(node))
+
+
+def _helper(name: str, *args: ast.expr) -> ast.expr:
+    made = ast.Call(ast.Attribute(ast.Name(RUNTIME, ast.Load()), name, ast.Load()), [*args], [])
+    return ast.copy_location(made, args[0]) if args and hasattr(args[0], "lineno") else made
+
+
+def _lambda(body: ast.expr) -> ast.expr:
+    made = ast.Lambda(_no_parameters(), body)
+    return ast.copy_location(made, body) if hasattr(body, "lineno") else made
+
+
+def _load(name: str) -> ast.expr:
+    return ast.Name(name, ast.Load())
+
+
+def _constants(*values: Any) -> list[ast.expr]:
+    return [ast.Constant(value) for value in values]
+
+
+def _declaration(name: str, place: ast.AST) -> ast.stmt:
+    """``name: None``: makes it a variable of the function, and does nothing."""
+    return _at(ast.AnnAssign(ast.Name(name, ast.Store()), ast.Constant(None), None, 1), place)
+
+
+def _at(node: ast.stmt, place: ast.AST) -> ast.stmt:
+    return ast.fix_missing_locations(ast.copy_location(node, place))

@@ -1,0 +1,27 @@
+"""What rewritten code calls, under one name."""
+
+from builtins import slice
+
+from srcgrad.numpy.stand_ins import stand_in
+from srcgrad.staging.branches import if_, if_else
+from srcgrad.staging.builtins import item
+from srcgrad.staging.convert import callee, looped
+from srcgrad.staging.logic import and_, assert_, chain, not_, or_
+from srcgrad.staging.loops import for_, while_
+
+__all__ = [
+    "and_",
+    "assert_",
+    "callee",
+    "chain",
+    "for_",
+    "if_",
+    "if_else",
+    "item",
+    "looped",
+    "not_",
+    "or_",
+    "slice",
+    "stand_in",
+    "while_",
+]

@@ -1,0 +1,74 @@
+"""The syntax tree of a function, found in the file that it was written in.
+
+The whole file is parsed, once, and the function is looked up by its line and name: no text is cut out of its context,
+so line numbers, columns and continuation lines are right by construction, and lambdas in the middle of a call are found
+as well. Two lambdas on a line are told apart by what they compile to.
+"""
+
+from __future__ import annotations
+
+import ast
+import linecache
+from types import CodeType
+
+_Function = ast.FunctionDef | ast.Lambda
+_files: dict[str, tuple[str, dict[tuple[int, str], list[_Function]]]] = {}
+
+
+def function_tree(code: CodeType) -> _Function | None:
+    """The definition that a code object was compiled from; None where it cannot be found or told from others."""
+    found = _definitions(code.co_filename).get((code.co_firstlineno, code.co_name), [])
+    fitting = [node for node in found if _parameters(node.args) == _parameters_of(code)]
+    if len(fitting) > 1:
+        fitting = [node for node in fitting if _compiles_to(node, code)]
+    return fitting[0] if fitting else None
+
+
+def _definitions(filename: str) -> dict[tuple[int, str], list[_Function]]:
+    text = "".join(linecache.getlines(filename))
+    known = _files.get(filename)
+    if known is None or known[0] != text:
+        known = _files[filename] = (text, _parse(text, filename))
+    return known[1]
+
+
+def _parse(text: str, filename: str) -> dict[tuple[int, str], list[_Function]]:
+    found: dict[tuple[int, str], list[_Function]] = {}
+    try:
+        module = ast.parse(text, filename)
+    except (SyntaxError, ValueError):
+        return found
+    for node in ast.walk(module):
+        if isinstance(node, ast.FunctionDef):
+            line = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+            found.setdefault((line, node.name), []).append(node)
+        elif isinstance(node, ast.Lambda):
+            found.setdefault((node.lineno, "<lambda>"), []).append(node)
+    return found
+
+
+def _parameters(args: ast.arguments) -> tuple[str, ...]:
+    names = [*args.posonlyargs, *args.args, *args.kwonlyargs]
+    return tuple(arg.arg for arg in (*names, *filter(None, (args.vararg, args.kwarg))))
+
+
+def _parameters_of(code: CodeType) -> tuple[str, ...]:
+    count = code.co_argcount + code.co_kwonlyargcount
+    count += bool(code.co_flags & 0x04) + bool(code.co_flags & 0x08)
+    return code.co_varnames[:count]
+
+
+def _compiles_to(node: _Function, code: CodeType) -> bool:
+    """Whether a lambda (or function) has the same instructions, names and constants, wherever its variables live."""
+    statement = node if isinstance(node, ast.FunctionDef) else ast.Expr(node)
+    module = ast.Module([statement], type_ignores=[])
+    candidates = [part for part in compile(module, code.co_filename, "exec").co_consts if isinstance(part, CodeType)]
+    return any(_constants(part) == _constants(code) and _names(part) == _names(code) for part in candidates)
+
+
+def _constants(code: CodeType) -> tuple[str, ...]:
+    return tuple(part.co_name if isinstance(part, CodeType) else repr(part) for part in code.co_consts)
+
+
+def _names(code: CodeType) -> list[str]:
+    return sorted({*code.co_names, *code.co_freevars, *code.co_varnames, *code.co_cellvars})

@@ -1,0 +1,477 @@
+"""Native control flow: a traced function computes what Python computes, and its gradient is the derivative."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import srcgrad as sg
+from srcgrad.core.errors import TraceError
+from srcgrad.core.settings import override
+from srcgrad.graph.structure import COND, LOOP, WHILE
+from tests.interpreted import gradient, interpreter, run
+
+X = np.linspace(0.1, 1.3, 24)
+
+
+def same_as_python(function: Callable[..., Any], *args: Any) -> None:
+    copies = [arg.copy() if isinstance(arg, np.ndarray) else arg for arg in args]
+    expected, found = sg.tree.leaves(function(*copies)), sg.tree.leaves(run(function, *args))
+    assert len(expected) == len(found)
+    for a, b in zip(expected, found):
+        np.testing.assert_allclose(b, a, rtol=1e-10, atol=1e-12)
+
+
+def gradient_is_right(function: Callable[..., Any], *args: Any) -> None:
+    def loss(*values: Any) -> Any:
+        total = 0.0
+        for leaf in sg.tree.leaves(function(*values)):
+            total = total + np.sum(np.sin(leaf))
+        return total
+
+    direction = np.random.default_rng(0).normal(size=np.shape(args[0]))
+    step = 1e-6
+    ahead, behind = (loss(args[0] + sign * step * direction, *args[1:]) for sign in (1, -1))
+    found = np.sum(gradient(loss, *args) * direction)
+    np.testing.assert_allclose(found, (ahead - behind) / (2 * step), rtol=1e-4, atol=1e-6)
+
+
+def regions(function: Callable[..., Any], *args: Any) -> list[str]:
+    """The regions of the traced function, outermost first."""
+    with interpreter():
+        graph = sg.jit(function).specialise(*args).recorded.graph
+
+    def of(graph: Any) -> list[str]:
+        found = []
+        for node in graph.nodes():
+            if node.op in (LOOP, WHILE, COND):
+                found.append(node.op.name)
+                for name in ("body", "cond", "then", "orelse"):
+                    if name in node.params:
+                        found += of(node.params[name])
+        return found
+
+    return of(graph)
+
+
+# modules and helpers
+
+
+def double(x):
+    made = np.zeros_like(x)
+    made[...] = 2 * x
+    return made
+
+
+def logged(function):
+    @functools.wraps(function)
+    def call(*args, **kwargs):
+        return function(*args, **kwargs)
+
+    return call
+
+
+@logged
+def fill(x, n):
+    out = np.empty(n)
+    for i in range(n):
+        out[i] = x[i] * math.exp(-i)
+    return out
+
+
+class Model:
+    def __init__(self, rate):
+        self.rate = rate
+        self.__steps = 20
+
+    def __call__(self, x):
+        y = np.zeros(len(x))
+        for _ in range(self.__steps):
+            y = self.step(y, x)
+        return y
+
+    def step(self, y, x):
+        return y + self.rate * (x - y)
+
+
+def factorial(x, n):
+    return x if n == 0 else factorial(x * n, n - 1)
+
+
+def writes_output(x, out):
+    for i in range(len(x)):
+        out[i] = x[i] ** 2
+
+
+def with_output(x):
+    out = np.zeros(len(x))
+    writes_output(x, out)
+    np.multiply(out, 2, out=out)
+    return out
+
+
+def imports_inside(x):
+    import numpy
+
+    out = numpy.zeros(3)
+    out[1] = x[0]
+    return out
+
+
+HELPED: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
+    (lambda x: double(x), (X,)),
+    (lambda x: fill(x, 5), (X,)),
+    (lambda x: fill(x, 20), (X,)),
+    (Model(0.1), (X,)),
+    (lambda x: factorial(x, 5), (X,)),
+    (with_output, (X,)),
+    (imports_inside, (X,)),
+    (lambda x: np.stack([*map(double, [x, x])]), (X,)),
+    (functools.partial(fill, n=4), (X,)),
+]
+
+
+@pytest.mark.parametrize(("function", "args"), HELPED)
+def test_helpers_are_traced_as_well(function, args):
+    same_as_python(function, *args)
+    gradient_is_right(function, *args)
+
+
+def test_later_rebinding_is_seen():
+    factor = 1.0
+
+    def scaled(x):
+        return factor * x
+
+    compiled = sg.jit(lambda x: scaled(x).sum())
+    factor = 3.0
+    with interpreter():
+        assert compiled(X) == pytest.approx(3 * X.sum())
+
+
+def test_lines_are_the_users():
+    def wrong(x):
+        for i in range(100):
+            x[i % 3] = x + 1
+        return x
+
+    line = wrong.__code__.co_firstlineno + 2
+    with pytest.raises(ValueError, match=rf"test_staging.py:{line}: "):
+        run(wrong, X)
+
+
+# loops
+
+
+def early_return(x):
+    for i in range(20):
+        if x[i] > 0.7:
+            return x[i] * i
+    return 0.0
+
+
+def skips(x):
+    total = 0.0
+    for v in x:
+        if v < 0.5:
+            continue
+        total += v * v
+    total *= 2
+    return total
+
+
+def breaks(x):
+    total = 0.0
+    for i, v in enumerate(x):
+        total += i * v
+        if total > 5:
+            break
+    else:
+        total = -1.0
+    return total
+
+
+def swaps(x):
+    a, b = x.copy(), np.zeros_like(x)
+    for _ in range(21):
+        b[1:-1] = 0.5 * (a[:-2] + a[2:])
+        a, b = b, a
+    return a, b
+
+
+def rotates(x):
+    before, now = x, 0.9 * x
+    for _ in range(30):
+        before, now = now, 1.8 * now - 0.9 * before
+    return now
+
+
+def zips(x):
+    total = 0.0
+    for a, (b, c) in zip(x, zip(x[::-1], reversed(x))):
+        total += a * b + c
+    return total
+
+
+def triangular(x):
+    out = np.zeros(20)
+    for i in range(20):
+        for j in range(i, -1, -2):
+            out[i] += x[j] * x[i - j]
+    return out
+
+
+def grows(x):
+    found = []
+    for i in range(20):
+        found.append(x[i] * i)  # noqa: PERF401
+    return np.array(found)
+
+
+def first_differs(x):
+    previous = None
+    for v in x:
+        if previous is None:
+            previous = v
+        previous = 0.5 * previous + v * v
+    return previous
+
+
+def assigned_inside(x):
+    for i in range(20):
+        last = x[i] * i
+    return last, i
+
+
+def state(x):
+    memory = {"h": np.zeros(3), "n": 0}
+    for t in range(20):
+        memory["h"] = np.tanh(memory["h"] + x[t])
+        memory["n"] += 1  # type: ignore[operator]
+    return memory
+
+
+def counts(x):
+    t, y = 0.0, x
+    while t < 1.0:
+        y = y - 0.02 * y * y
+        t += 0.02
+    return y
+
+
+def two_flags(x):
+    total = 0.0
+    for i in range(20):
+        for j in range(20):
+            if j > i:
+                break
+            if x[i] * x[j] > 0.5:
+                continue
+            total += x[i] * x[j]
+        if total > 3:
+            return total * 2
+    return total
+
+
+def views(x):
+    table = np.zeros((4, 6))
+    row = table[1]
+    for t in range(24):
+        row[t % 6] += x[t]
+        table[2, 1:] = row[:-1]
+    return table
+
+
+LOOPS = [
+    early_return,
+    skips,
+    breaks,
+    swaps,
+    rotates,
+    zips,
+    triangular,
+    grows,
+    first_differs,
+    assigned_inside,
+    state,
+    counts,
+    two_flags,
+    views,
+]
+
+
+@pytest.mark.parametrize("function", LOOPS)
+def test_loops(function):
+    same_as_python(function, X)
+    gradient_is_right(function, X)
+
+
+def test_short_loops_unroll_and_long_ones_do_not():
+    def power(x, n):
+        for _ in range(n):
+            x = x * x
+        return x
+
+    assert regions(power, 1.0, 3) == ["loop"]
+    assert regions(lambda x: power(x, 3), 1.0) == []
+    assert regions(lambda x: power(x, 50), 1.0) == ["loop"]
+
+
+def test_loops_over_plain_numbers_are_run():
+    def taylor(x):
+        terms, factor = [], 1
+        for k in range(1, 20):
+            factor *= k
+            terms.append(1 / factor)
+        total = 0.0
+        for k in range(len(terms)):
+            total += terms[k] * x ** (k + 1)
+        return total
+
+    same_as_python(taylor, np.array(0.3))
+
+
+def test_mutated_arguments_are_written_back():
+    def smooth(a, b):
+        for _ in range(31):
+            b[1:-1] = (a[:-2] + a[2:]) / 2
+            a, b = b, a
+
+    a, b = X.copy(), np.zeros_like(X)
+    c, d = X.copy(), np.zeros_like(X)
+    smooth(a, b)
+    with interpreter():
+        sg.jit(smooth)(c, d)
+    np.testing.assert_allclose(c, a)
+    np.testing.assert_allclose(d, b)
+
+
+def test_a_value_that_changes_its_shape_is_named():
+    def doubles(x):
+        total = x[:1]
+        for i in range(17):
+            total = np.concatenate([total, total + i])
+        return total
+
+    with override(unroll_operations=20), pytest.raises(TraceError) as raised:
+        run(doubles, X)
+    message = str(raised.value)
+    assert "total" in message
+    assert "float64[2]" in message
+    assert "float64[4]" in message
+
+
+# branches
+
+
+def piecewise(x):
+    if x > 1:
+        return x * 2
+    if -1 < x < 0.5 or x < -3:
+        y = np.sin(x)
+    else:
+        y = x * x if x > 0 else -x
+    return y + 1
+
+
+def guarded(x):
+    i = int(x * 10)
+    return X[i] * x if i < len(X) and X[i] > 0.2 else x
+
+
+def partly_assigned(x):
+    if x > 0:
+        t = np.exp(x)
+    y = x + 1
+    if x > 0:
+        y = y * t
+    return y
+
+
+def writes(x):
+    a = np.zeros(3)
+    if x > 0:
+        a[1] = x
+    else:
+        a[2] = -x
+    return a
+
+
+def checked(x):
+    if x < -100:
+        raise ValueError("too small")
+    assert x > -100, "too small"
+    return min(x, 1.0) + max(x, 0.2, 0.1) + float(x)
+
+
+@pytest.mark.parametrize("function", [piecewise, guarded, partly_assigned, writes, checked])
+@pytest.mark.parametrize("x", [-4.0, -2.0, -0.3, 0.33, 0.72, 1.53, 3.0])
+def test_branches(function, x):
+    if function is guarded and x < 0:
+        return
+    same_as_python(function, np.float64(x))
+    gradient_is_right(function, np.float64(x))
+
+
+def test_branches_that_disagree_are_named():
+    def differs(x):
+        if x > 0:
+            y = np.zeros(3)
+        else:
+            y = np.zeros(4)
+        return y
+
+    with pytest.raises(TraceError, match=r"y is float64\[3\] if the condition holds and float64\[4\] if not"):
+        run(differs, 1.0)
+
+
+# while
+
+
+def newton(x):
+    y = x
+    for _ in range(100):
+        residual = y**3 - x
+        if abs(residual) < 1e-12:
+            break
+        y = y - residual / (3 * y * y)
+    return y
+
+
+def test_newton_by_a_loop_with_break_has_a_gradient():
+    same_as_python(newton, np.float64(3.0))
+    gradient_is_right(newton, np.float64(3.0))
+
+
+def bisection(x):
+    low, high = 0, len(x)
+    while low < high:
+        middle = (low + high) // 2
+        if x[middle] < 0.8:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def escapes(x):
+    counts = np.zeros(len(x))
+    for i in range(len(x)):
+        z, n = 0.0, 0
+        while True:
+            z = z * z + x[i]
+            n += 1
+            if z > 2 or n >= 30:
+                break
+        counts[i] = n
+    return counts
+
+
+@pytest.mark.parametrize("function", [bisection, escapes])
+def test_while(function):
+    same_as_python(function, X)
