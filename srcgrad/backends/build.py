@@ -25,7 +25,10 @@ from srcgrad.core.settings import settings
 
 
 def build(module: Module) -> Any:
-    """The entry of a module: a Numba dispatcher."""
+    """The entry of a module as a native function of exactly the types that the module was made for.
+
+    It is what Numba's dispatcher would call after it has looked at the arguments; here the caller has done that.
+    """
     path = _source_file(module)
     namespace = types.ModuleType(path.stem)
     namespace.__file__ = str(path)
@@ -36,7 +39,25 @@ def build(module: Module) -> Any:
     entry = getattr(namespace, module.name)
     if settings.cache_dir:
         _enable_cache(entry, path)
-    return _with_workspace(entry, module.workspace_bytes) if module.workspace_bytes else entry
+    signature = _signature(module)
+    entry.compile(signature)
+    native = entry.overloads[signature].entry_point
+    return _with_workspace(native, module.workspace_bytes) if module.workspace_bytes else native
+
+
+def _signature(module: Module) -> tuple[Any, ...]:
+    """Numba's types of the entry's arguments."""
+    from numba.core import types as numba_types
+    from numba.np.numpy_support import from_dtype
+
+    arguments = [(value.shape, value.dtype) for value in module.inputs]
+    arguments += [(constant.shape, constant.dtype) for constant in module.constants]
+    if module.workspace_bytes:
+        arguments.append(((module.workspace_bytes,), np.dtype(np.uint8)))
+    return tuple(
+        numba_types.Array(from_dtype(dtype), len(shape), "C") if shape else from_dtype(dtype)
+        for shape, dtype in arguments
+    )
 
 
 def _with_workspace(entry: Any, size: int) -> Callable[..., Any]:
@@ -87,13 +108,18 @@ def _write_atomically(path: Path, text: str) -> None:
 
 def _enable_cache(entry: Any, path: Path) -> None:
     """Use Numba's cache of machine code; what does not load is forgotten and compiled again."""
+    from numba.core.runtime import rtsys
+
     entry.enable_caching()
     cache = entry._cache
-    load, save = cache.load_overload, cache.save_overload
+    save = cache.save_overload
 
     def safe_load(signature: Any, context: Any) -> Any:
-        try:
-            return load(signature, context)
+        try:  # without the refresh of all of Numba's registries: machine code needs only the memory manager
+            rtsys.initialize(context)
+            with cache._guard_against_spurious_io_errors():
+                return cache._load_overload(signature, context)
+            return None
         except Exception:
             for stale in (path.parent / "__pycache__").glob(f"{path.stem}.*.nb*"):
                 with contextlib.suppress(OSError):
