@@ -1,4 +1,4 @@
-"""Expressions in two tensors x and y of shape (2, 3) with values between 0.3 and 2, for tests of the define-by-run face.
+"""Expressions in two tensors x and y of shape (2, 3) with values between 0.3 and 2, for tests of tensors.
 
 They are checked against finite differences, and where PyTorch is installed against PyTorch.
 """

@@ -1,4 +1,4 @@
-"""Small programs at the edges of PyTorch's semantics: what they return, warn of or raise has to be what PyTorch does."""
+"""Small programs at the edges of PyTorch's semantics: what they return, warn of or raise is what PyTorch does."""
 
 PROGRAMS = {}
 

@@ -1,4 +1,4 @@
-"""The define-by-run face against PyTorch, where that is installed: values, derivatives to second order, texts, errors."""
+"""Tensors against PyTorch's, where that is installed: values, derivatives to second order, texts, errors."""
 
 from __future__ import annotations
 
@@ -117,20 +117,17 @@ def test_texts(number: int) -> None:
 
 
 def test_texts_with_options() -> None:
-    for options in (
+    everything: tuple[dict[str, Any], ...] = (
         {"precision": 2},
         {"sci_mode": True},
         {"threshold": 5},
         {"edgeitems": 1, "threshold": 3},
         {"linewidth": 30},
-    ):
+    )
+    for options in everything:
         texts = []
-        for torch in (ours, theirs):
-            with (
-                torch.printoptions(**options)
-                if hasattr(torch, "printoptions")
-                else theirs._tensor_str.printoptions(**options)
-            ):
+        for torch, printoptions in ((ours, ours.printoptions), (theirs, theirs._tensor_str.printoptions)):
+            with printoptions(**options):
                 texts.append(repr(torch.arange(12.0).reshape(3, 4) / 7))
         assert texts[0] == texts[1]
 
@@ -141,23 +138,23 @@ def graph(node, depth=4):
     return [node.name(), [(graph(other, depth - 1), number) for other, number in node.next_functions]]
 
 
-@pytest.mark.parametrize(
-    "expression",
-    """
-    x + y; 1 - x; x / 2; 2 / x; x ** 2; 2 ** x; x ** y; x.sum(); x.sum(1); x.mean(); x.mean(0); x @ y.t(); x[0]; x[:, 1:]
-    x.exp().tanh() * y; torch.cat([x, y]); torch.stack([x, y]); x.clamp(min=0); torch.relu(x); x.max(); x.max(1)[0]
-    x.softmax(1); x.std(); x.norm(); torch.where(x > 1, x, y); x.view(6)[None].squeeze(); x.expand(2, 2, 3); x.sort(1)[0]
-    torch.addmm(x[:, :2], x, y.t()); x.masked_fill(x > 1, 0.0); x.logsumexp(1); torch.lerp(x, y, 0.5); x.repeat(2, 1)
-    (x * 2).add_(y).mul_(3); x.unbind()[0]; x.flip(0); x.gather(1, torch.tensor([[0], [1]])); x.double().float(); x.clone()
-    torch.nn.functional.mse_loss(x, y); torch.nn.functional.gelu(x); torch.nn.functional.layer_norm(x, (3,), y[0], y[1])
-    torch.nn.functional.linear(x, y, y[:, 0]); x.T; x.mT; x.split(2, 1)[0]; x.cumsum(0); x.prod(); x.prod(1); x.tril()
-    """.replace("\n", ";").split(";"),
-)  # fmt: skip
+GRAPHS = """
+x + y; 1 - x; x / 2; 2 / x; x ** 2; 2 ** x; x ** y; x.sum(); x.sum(1); x.mean(); x.mean(0); x @ y.t(); x[0]; x[:, 1:]
+x.exp().tanh() * y; torch.cat([x, y]); torch.stack([x, y]); x.clamp(min=0); torch.relu(x); x.max(); x.max(1)[0]; x.T
+x.softmax(1); x.std(); x.norm(); torch.where(x > 1, x, y); x.view(6)[None].squeeze(); x.expand(2, 2, 3); x.sort(1)[0]
+torch.addmm(x[:, :2], x, y.t()); x.masked_fill(x > 1, 0.0); x.logsumexp(1); torch.lerp(x, y, 0.5); x.repeat(2, 1); x.mT
+(x * 2).add_(y).mul_(3); x.unbind()[0]; x.flip(0); x.gather(1, torch.tensor([[0], [1]])); x.double().float(); x.clone()
+torch.nn.functional.mse_loss(x, y); torch.nn.functional.gelu(x); torch.nn.functional.layer_norm(x, (3,), y[0], y[1])
+torch.nn.functional.linear(x, y, y[:, 0]); x.split(2, 1)[0]; x.cumsum(0); x.prod(); x.prod(1); x.tril()
+"""
+
+
+@pytest.mark.parametrize("expression", GRAPHS.strip().replace("\n", "; ").split("; "))
 def test_graphs_look_alike(expression: str) -> None:
     texts = []
     for torch in (ours, theirs):
         x, y = torch.tensor(X, requires_grad=True), torch.tensor(Y, requires_grad=True)
-        value = eval(expression.strip() or "x + y", {"torch": torch, "x": x, "y": y})
+        value = eval(expression, {"torch": torch, "x": x, "y": y})
         texts.append(graph(value.grad_fn))
     assert texts[0] == texts[1]
 

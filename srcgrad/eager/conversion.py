@@ -9,6 +9,7 @@ import numpy as np
 from srcgrad.core.op import TABLE
 from srcgrad.eager import dtypes, views
 from srcgrad.eager.dtypes import numpy_dtype
+from srcgrad.eager.errors import broadcast_mismatch
 from srcgrad.eager.function import Edges, Node, sequence
 from srcgrad.eager.modes import OFF, state
 from srcgrad.eager.operands import is_traced
@@ -127,6 +128,12 @@ def copy_(input: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
         src = wrap(np.asarray(src))
 
     def compute(old: Tensor) -> Tensor:
+        mismatch = broadcast_mismatch(old._array.shape, src._array.shape)
+        if mismatch is not None:
+            raise RuntimeError(mismatch)
+        if src._array.ndim > old._array.ndim or np.broadcast_shapes(src._array.shape, old._array.shape) != old._array.shape:
+            wide = list(np.broadcast_shapes(src._array.shape, old._array.shape))
+            raise RuntimeError(f"output with shape {list(old.shape)} doesn't match the broadcast shape {wide}")
         made = _cast(expand(src, tuple(old.shape)), old._array.dtype)
         if (made._node is None and old._node is None) or state.mode == OFF:
             return made  # type: ignore[no-any-return]

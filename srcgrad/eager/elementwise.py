@@ -17,7 +17,7 @@ from srcgrad.core.op import TABLE, apply
 from srcgrad.core.partial import Where
 from srcgrad.eager.composite import composite
 from srcgrad.eager.operands import same_dtype
-from srcgrad.eager.pointwise import binary, comparison, unary
+from srcgrad.eager.pointwise import binary, comparison, nothing, unary
 from srcgrad.eager.rows import RECORDED
 from srcgrad.eager.tensor import Tensor
 
@@ -35,12 +35,7 @@ def _inexact(name: str, torch_name: str, node: str) -> Function:
 
 def _flat(name: str, torch_name: str, node: str) -> Function:
     """A step function: its gradient is zero everywhere, but it is one."""
-    return unary(_row(name, _nothing), torch_name, node + "Backward0")
-
-
-def _nothing(*values: Any) -> Where:
-    """A derivative of zero that is nevertheless passed on."""
-    return Where(np.False_)
+    return unary(_row(name, nothing), torch_name, node + "Backward0")
 
 
 # Functions of one operand
@@ -116,7 +111,9 @@ def logit(input: Any, eps: float | None = None) -> Any:
 _add = binary(_row("add"), "add", "AddBackward0")
 _sub = binary(_row("subtract"), "sub", "SubBackward0")
 mul = binary(_row("multiply"), "mul", "MulBackward0")
-true_divide = binary(_row("divide"), "div", "DivBackward0", inexact=True)
+#: As PyTorch's, the rule reads the operands and not the result, which may then be changed in place.
+_divide = _row("divide", lambda out, x, y: 1 / y, lambda out, x, y: -(x / y) / y)
+true_divide = binary(_divide, "div", "DivBackward0", inexact=True)
 add_operands, sub_operands = _add, _sub
 _rsub = binary(_row("subtract"), "sub", "RsubBackward1", operands=slice(1, None))
 _FIRST, _SECOND = slice(0, 1), slice(1, None)
@@ -304,7 +301,7 @@ def relu(input: Any) -> Any:
 
 atan2 = binary(_row("arctan2"), "atan2", "Atan2Backward0", inexact=True)
 hypot = binary(_row("hypot"), "hypot", "HypotBackward0", inexact=True)
-_copysign = _row("copysign", TABLE["copysign"].partials[0], _nothing)  # type: ignore[index]
+_copysign = _row("copysign", TABLE["copysign"].partials[0], nothing)  # type: ignore[index]
 copysign = binary(_copysign, "copysign", "CopysignBackward0", inexact=True)
 logaddexp = binary(_row("logaddexp"), "logaddexp", "LogaddexpBackward0", inexact=True)
 logaddexp2 = binary(_row("logaddexp2"), "logaddexp2", "Logaddexp2Backward0", inexact=True)

@@ -125,6 +125,9 @@ def leading_to(targets: Sequence[Node], roots: Sequence[Node]) -> dict[Node, Any
 
 def add_to_leaf(node: AccumulateGrad, cotangent: Any, recorded: bool) -> None:
     """Add to the gradient of a leaf: in place, unless the sum is to be differentiated."""
+    tensor = node.tensor()
+    if tensor is not None and tensor._node is None:  # it does not require a gradient any more
+        return
     meta = node.meta
     old = meta.grad
     if recorded:

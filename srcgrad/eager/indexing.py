@@ -147,7 +147,9 @@ def _check_steps(key: Any) -> None:
 
 def _index_error(key: Any, shape: tuple[int, ...]) -> IndexError:
     items = key if isinstance(key, tuple) else (key,)
-    if not shape:
+    if not shape and any(isinstance(item, slice) for item in items):
+        return IndexError("slice() cannot be applied to a 0-dim tensor.")
+    if not shape and len(items) == 1 and isinstance(items[0], int):
         return IndexError(
             "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to "
             "convert a 0-dim tensor to a number"
@@ -170,7 +172,10 @@ def _index_error(key: Any, shape: tuple[int, ...]) -> IndexError:
 def _split(input: Any, key: Any) -> tuple[Any, list[Tensor], list[int]]:
     """An index as a view by its slices, integers and Nones, and index tensors for some dimensions of the view."""
     items = list(key) if isinstance(key, tuple) else [key]
-    items = _expanded([_clean(item) for item in items], len(input.shape))
+    items = [_clean(item) for item in items]
+    if sum(_dims_used(item) for item in items) > len(input.shape):
+        raise _index_error(tuple(items), tuple(input.shape))
+    items = _expanded(items, len(input.shape))
     basic: list[Any] = []
     indices: list[Tensor] = []
     dims: list[int] = []
@@ -277,7 +282,10 @@ def setitem(input: Any, key: Any, value: Any) -> None:
     """``input[key] = value``."""
     view, indices, dims = _split(input, key)
     if not dims:
-        view.copy_(_value(value, view))
+        given = _value(value, view)
+        while given.ndim > view.ndim and given._array.shape[0] == 1:
+            given = given[0]
+        view.copy_(given if given._array.shape == view._array.shape else given.expand(view.shape))
         return
     put(view, indices, dims, _value(value, view), accumulate=False)
 
@@ -333,7 +341,8 @@ def gather(input: Any, dim: int, index: Any) -> Any:
     _check_index_dtype("gather", index)
     array = input._array
     if not array.ndim:
-        return input if index.ndim == 0 else input.expand(index.shape)
+        same = composite("GatherBackward0")(lambda x: ew.mul(x, 1))(input)
+        return same if index.ndim == 0 else same.expand(index.shape)
     axis = dim_of(dim, array.ndim)
     _check_bounds(index._array, array.shape[axis], dim)
     key = tuple(open_grid(np.array(index._array), axis))

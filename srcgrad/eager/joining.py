@@ -25,13 +25,19 @@ def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
     """Tensors one after the other along a dimension."""
     if not tensors:
         raise RuntimeError("torch.cat(): expected a non-empty list of Tensors")
+    for number, part in enumerate(tensors):
+        if not part.shape:
+            raise RuntimeError(f"zero-dimensional tensor (at position {number}) cannot be concatenated")
     parts = [part for part in tensors if tuple(part.shape) != (0,)] or list(
         tensors[:1]
     )  # PyTorch leaves out what is empty
     place = dim_of(dim, len(parts[0].shape))
     for number, part in enumerate(parts):
+        if len(part.shape) != len(parts[0].shape):
+            sizes = f"got {len(parts[0].shape)} and {len(part.shape)}"
+            raise RuntimeError(f"Tensors must have same number of dimensions: {sizes}")
         for k, (a, b) in enumerate(zip(parts[0].shape, part.shape, strict=False)):
-            if (a != b and k != place) or len(part.shape) != len(parts[0].shape):
+            if a != b and k != place:
                 raise RuntimeError(
                     f"Sizes of tensors must match except in dimension {place}. Expected size {a} but got size {b} "
                     "for tensor number "

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from srcgrad.core.op import Op
+from srcgrad.core.partial import Where
 from srcgrad.eager.anomaly import annotate
 from srcgrad.eager.errors import do_not_fit, not_a_tensor, undefined
 from srcgrad.eager.function import FREED, Edges, Node, modified, sequence
@@ -29,6 +30,15 @@ from srcgrad.transform.adjoint import weigh
 ndarray = np.ndarray
 asarray = np.asarray
 Function = Callable[..., Any]
+
+
+def nothing(*values: Any) -> Where:
+    """The partial derivative of a step function: zero, but passed on, and a constant."""
+    return Where(np.False_)
+
+
+def _zeros(cotangent: Any) -> Tensor:
+    return wrap(np.zeros_like(cotangent._array))
 
 
 class Unary(Node):
@@ -67,6 +77,8 @@ class Unary(Node):
 
     def pull_recorded(self, cotangent: Any, edges: Edges) -> Sequence[Any]:
         self.check()
+        if self.partial is nothing:
+            return (_zeros(cotangent),)
         return (weigh(cotangent, self.partial(self.saved_out(), self.x)),)
 
     def adopt(self: Any, array: Any, counter: Any) -> None:

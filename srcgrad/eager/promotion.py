@@ -65,11 +65,13 @@ def result_dtype(values: Iterable[Any]) -> NumpyDtype:
 def _outweigh(higher: NumpyDtype | None, lower: NumpyDtype | None) -> NumpyDtype | None:
     if higher is None or lower is None:
         return lower if higher is None else higher
-    if _CATEGORY[lower.kind] > _CATEGORY[higher.kind]:
-        return promote_types(higher, lower)
-    if higher.kind in "fc":
-        return np.dtype(np.complex128) if lower.kind == "c" and higher == F8 else higher
-    return promote_types(higher, lower) if higher == B1 else higher
+    if higher.kind == "c":
+        return higher
+    if higher.kind == "f":
+        if lower.kind != "c":
+            return higher
+        return np.dtype(np.complex128 if higher == F8 else np.complex64)
+    return promote_types(higher, lower) if higher == B1 or lower.kind in "fc" else higher
 
 
 def inexact_dtype(dtype: NumpyDtype) -> NumpyDtype:

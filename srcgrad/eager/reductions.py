@@ -331,7 +331,7 @@ def cumprod(input: Any, dim: int, *, dtype: Any = None) -> Any:
 def _along(name: str, input: Any, dim: int, dtype: Any) -> Any:
     value = to_dtype(input, numpy_dtype(sum_dtype(input.dtype) if dtype is None else dtype))
     if not input.shape:
-        return value
+        return composite(f"{name.capitalize()}Backward0")(lambda x: ew.mul(x, 1))(value)
     axis = dim_of(dim, len(input.shape))
     row = TABLE[name]
     return (

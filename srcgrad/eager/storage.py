@@ -9,6 +9,7 @@ from weakref import ref
 import numpy as np
 
 if TYPE_CHECKING:
+    from srcgrad.eager.function import AccumulateGrad
     from srcgrad.eager.tensor import Tensor
 
 Replay = Callable[[Any], Any]
@@ -64,6 +65,7 @@ class Meta:
         replay: the functions that make the view from the base.
         made: how the view was made, where in-place changes are therefore forbidden ("no_grad", "multiple").
         inference: made in inference mode.
+        leaf: the node of a leaf, kept while it does not require a gradient.
     """
 
     grad: Tensor | None = None
@@ -72,3 +74,4 @@ class Meta:
     replay: tuple[Replay, ...] = ()
     made: str | None = None
     inference: bool = False
+    leaf: AccumulateGrad | None = None

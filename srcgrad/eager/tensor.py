@@ -248,14 +248,15 @@ class Tensor:
             return
         if value == (node is not None):
             return
+        meta = self.more()
         if not value:
-            self._node = None
+            meta.leaf, self._node = node, None
             return
         if self._array.dtype.kind not in "fc":
             raise RuntimeError("only Tensors of floating point dtype can require gradients")
         if self.is_inference() and not state.inference:
             raise RuntimeError("Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.")
-        self._node = AccumulateGrad(self, self.more())
+        self._node = AccumulateGrad(self, meta) if meta.leaf is None else meta.leaf
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Set `requires_grad` in place."""

@@ -97,10 +97,8 @@ def in_place(tensor: Tensor, compute: Callable[[Tensor], Tensor]) -> Tensor:
         return tensor
     check_change(tensor)
     base = None if tensor._meta is None else tensor._meta.base
-    old = tensor
-    if tensor._node is not None or base is None or base._node is not None:
-        old = wrap(tensor._array.copy())
-        old._node = tensor._node
+    old = wrap(tensor._array.copy())  # what a rule may have to read
+    old._node = tensor._node
     value = compute(old)
     write(tensor, value._array)
     node = value._node
