@@ -99,6 +99,13 @@ class TestDriver:
         b = matrix(generator, 300, 130, dtype, margin=2000)
         check(a, b, dtype)
 
+    def test_panels_live_as_long_as_they_are_used(self, dtype):
+        """Large ones come from the system and go back to it: what is used after that is not there any more."""
+        a = np.ones((1100, 1100), dtype)
+        c = np.empty((1100, 1100), dtype)
+        gemm(a, a, c)
+        assert np.all(c == 1100)
+
     def test_steps_in_both_directions(self, dtype):
         generator = np.random.default_rng(0)
         a = generator.standard_normal((40, 60)).astype(dtype)[:, ::2]
