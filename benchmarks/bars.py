@@ -36,7 +36,7 @@ BARS = (
 
 @dataclass(frozen=True)
 class Verdict:
-    """A bar, what was measured, and whether that passes; None where nothing was measured."""
+    """A bar, what was measured, and whether that passes; None where nothing was measured on a quiet machine."""
 
     what: str
     bar: str
@@ -63,7 +63,11 @@ def _ratio_verdict(bar: Bar, case: CaseResult) -> Verdict:
     if OUR_NAME not in case.timed or peer not in case.timed:
         return Verdict(what, wanted, "not measured", None)
     ratio = case.ratio(peer, OUR_NAME)
-    measured = f"{ratio.median:.1f} ({ratio.lower:.1f} to {ratio.upper:.1f}) against {peer}"
+    minima = case.ratio_of_minima(peer, OUR_NAME)
+    measured = f"{ratio.median:.1f} ({ratio.lower:.1f} to {ratio.upper:.1f}; minima {minima:.1f}) against {peer}"
+    rounds = len(case.timed[OUR_NAME].rounds)
+    if 2 * case.disturbed > rounds:
+        return Verdict(what, wanted, f"{measured}; {case.disturbed} of {rounds} rounds disturbed", None)
     return Verdict(what, wanted, measured, ratio.median >= bar.at_least)
 
 

@@ -12,7 +12,17 @@ from benchmarks.results import CaseResult, FirstCall, Report
 Row = Sequence[str]
 Table = Callable[[Row, Sequence[Row]], str]
 
-HEADER = ("contender", "median", "min", "quartiles", "times ours", "quartiles", "first call", "second process")
+HEADER = (
+    "contender",
+    "median",
+    "min",
+    "quartiles",
+    "times ours",
+    "quartiles",
+    "of minima",
+    "first call",
+    "second process",
+)
 
 
 def plain_table(header: Row, rows: Sequence[Row]) -> str:
@@ -70,7 +80,7 @@ def summary_rows(report: Report) -> list[Row]:
                 case.name,
                 f"{duration(ours.spread.median)} / {case.unit}" if ours else "-",
                 f"{duration(theirs)} ({peer})" if theirs is not None else "-",
-                *(_ratio_cells(case, peer) if peer else ("-", "-")),
+                *(_ratio_cells(case, peer) if peer else ("-", "-", "-")),
             )
         )
     return rows
@@ -104,7 +114,7 @@ def _document(report: Report, table: Table, heading: str) -> str:
         parts += [heading.format("import"), table(("package", "median", "min"), rows)]
     parts += [
         heading.format("summary"),
-        table(("case", "srcgrad", "best peer", "ratio", "quartiles"), summary_rows(report)),
+        table(("case", "srcgrad", "best peer", "ratio", "quartiles", "of minima"), summary_rows(report)),
     ]
     return "\n\n".join(parts)
 
@@ -116,11 +126,15 @@ def _provenance(report: Report) -> str:
     return "\n".join([f"{report.date}, commit {report.commit or 'unknown'}", machine, versions, options])
 
 
-def _ratio_cells(case: CaseResult, name: str) -> tuple[str, str]:
+def _ratio_cells(case: CaseResult, name: str) -> tuple[str, str, str]:
     if OUR_NAME not in case.timed or name not in case.timed:
-        return "-", "-"
+        return "-", "-", "-"
     ratio = case.ratio(name, OUR_NAME)
-    return f"{ratio.median:.2f}", f"{ratio.lower:.2f} .. {ratio.upper:.2f}"
+    return (
+        f"{ratio.median:.2f}",
+        f"{ratio.lower:.2f} .. {ratio.upper:.2f}",
+        f"{case.ratio_of_minima(name, OUR_NAME):.2f}",
+    )
 
 
 def _seconds(call: FirstCall | None) -> str:

@@ -77,6 +77,10 @@ class CaseResult:
         pairs = zip(self.timed[theirs].rounds, self.timed[ours].rounds, strict=True)
         return Spread.of([a / b for a, b in pairs])
 
+    def ratio_of_minima(self, theirs: str, ours: str) -> float:
+        """The same from the fastest round of each: what is left of it on a busy machine."""
+        return self.timed[theirs].spread.least / self.timed[ours].spread.least
+
 
 @dataclass
 class Report:

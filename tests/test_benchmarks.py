@@ -281,7 +281,10 @@ class TestResults:
         assert found["import"].passed
         assert found["rosenbrock, first call"].passed is None
         a_report.cases[0].measurements["jax"].rounds = [2e-6, 2e-6, 2e-6]
-        assert not next(bars.verdicts(a_report)).passed
+        assert next(bars.verdicts(a_report)).passed is False
+        a_report.cases[0].disturbed = 2
+        assert next(bars.verdicts(a_report)).passed is None
+        a_report.cases[0].disturbed = 1
         assert "FAIL" in report.bars_as_text(list(bars.verdicts(a_report)))
 
     def test_plot(self, a_report, tmp_path):

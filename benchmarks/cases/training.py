@@ -54,7 +54,8 @@ def make_inputs(generator: np.random.Generator) -> Inputs:
 
 def expected(inputs: Inputs, units: int) -> tuple[Any, ...]:
     *parameters, x = (array.astype(np.float64) for array in inputs[:-1])
-    labels, rows, loss = inputs[-1], np.arange(BATCH), np.inf
+    labels, rows = inputs[-1], np.arange(BATCH)
+    loss: Any = np.inf
     means = [np.zeros_like(p) for p in parameters]
     squares = [np.zeros_like(p) for p in parameters]
     for count in range(1, units + 1):
@@ -169,7 +170,7 @@ def torch_program(inputs: Inputs) -> Program:
     x, labels = tensors[N_PARAMETERS:]
 
     def train() -> Any:
-        parameters = [p.clone().requires_grad_() for p in tensors[:N_PARAMETERS]]
+        parameters: Any = [p.clone().requires_grad_() for p in tensors[:N_PARAMETERS]]
         optimizer = torch.optim.Adam(parameters, RATE, (BETA1, BETA2), EPSILON, fused=True)
         for _ in range(STEPS):
             optimizer.zero_grad()
