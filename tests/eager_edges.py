@@ -1,6 +1,11 @@
 """Small programs at the edges of PyTorch's semantics: what they return, warn of or raise is what PyTorch does."""
 
-PROGRAMS = {}
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+PROGRAMS: dict[str, Callable[[Any], Any]] = {}
 
 
 def program(function):
@@ -396,7 +401,7 @@ def hook_on_constant(torch):
 
 @program
 def order_of_hooks(torch):
-    seen = []
+    seen: list[Any] = []
     x = leaf(torch, 1, 2)
     y = x * 2
     z = y * 3
@@ -524,13 +529,13 @@ def mixed_dtypes(torch):
 def numbers_are_float32(torch):
     import numpy as np
 
-    made = (1, 1.5, True, [1, 2.5], [[1], [2]], np.ones(2), np.float32(1), [], [True, 1], [np.float64(1)])
+    made: Any = (1, 1.5, True, [1, 2.5], [[1], [2]], np.ones(2), np.float32(1), [], [True, 1], [np.float64(1)])
     return [(torch.tensor(value).dtype.__repr__(), tuple(torch.tensor(value).shape)) for value in made]
 
 
 @program
 def wrong_number_of_gradients(torch):
-    class Double(torch.autograd.Function):
+    class Double(torch.autograd.Function):  # type: ignore[name-defined, misc]
         @staticmethod
         def forward(ctx, x):
             return x * 2
@@ -544,7 +549,7 @@ def wrong_number_of_gradients(torch):
 
 @program
 def gradient_of_wrong_size(torch):
-    class Double(torch.autograd.Function):
+    class Double(torch.autograd.Function):  # type: ignore[name-defined, misc]
         @staticmethod
         def forward(ctx, x):
             return x * 2
@@ -558,7 +563,7 @@ def gradient_of_wrong_size(torch):
 
 @program
 def saved_tensors_after_backward(torch):
-    class Square(torch.autograd.Function):
+    class Square(torch.autograd.Function):  # type: ignore[name-defined, misc]
         @staticmethod
         def forward(ctx, x):
             ctx.save_for_backward(x)

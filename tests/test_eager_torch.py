@@ -92,13 +92,14 @@ def test_edges(name: str) -> None:
     assert found_warned == warned
 
 
-NUMBERS = (
-    1.5, -0.0, [1.0, 1e-6], [1e10, 1.0], [np.nan, 1.0], [np.inf, 2.0], [1, 100], [True, False], [], [[]], [0.1, 123456.0],
-    [1e-5, 1e-7], [[1.0, -2.0], [3.5, 4.25]], [[[1], [22]]], [1.0, 2.0], [100.0, 20000.0], [1e9, 1e9], [0.99999, 1.0],
-    [-np.inf, np.nan], np.arange(2000), np.arange(1200.0).reshape(30, 40), np.ones((8, 150)) / 3, np.ones((7, 1, 200)),
-    np.arange(40) / 7, np.arange(30.0).reshape(2, 3, 5), np.float32([1, 2]), np.int32([1]), 3, True, 1e-12, [[1 + 2j, -1.5j]],
-    np.zeros((0, 3)), np.zeros((2, 3)), [1e5, 1.0], [99999.5, 1.0], [1000.0, 1.0], [1000.5, 1.0],
-)  # fmt: skip
+NUMBERS: tuple[Any, ...] = (
+    *(1.5, -0.0, [1.0, 1e-6], [1e10, 1.0], [np.nan, 1.0], [np.inf, 2.0], [1, 100], [True, False], [], [[]]),
+    *([0.1, 123456.0], [1e-5, 1e-7], [[1.0, -2.0], [3.5, 4.25]], [[[1], [22]]], [1.0, 2.0], [100.0, 20000.0]),
+    *([1e9, 1e9], [0.99999, 1.0], [-np.inf, np.nan], np.arange(2000), np.arange(1200.0).reshape(30, 40)),
+    *(np.ones((8, 150)) / 3, np.ones((7, 1, 200)), np.arange(40) / 7, np.arange(30.0).reshape(2, 3, 5)),
+    *(np.ones(2, np.float32), np.ones(1, np.int32), 3, True, 1e-12, [[1 + 2j, -1.5j]], np.zeros((0, 3))),
+    *(np.zeros((2, 3)), [1e5, 1.0], [99999.5, 1.0], [1000.0, 1.0], [1000.5, 1.0]),
+)
 
 
 @pytest.mark.parametrize("number", range(len(NUMBERS)))

@@ -21,7 +21,7 @@ from srcgrad.eager.modes import ANOMALY, OFF, state
 from srcgrad.eager.operands import is_traced, to_dtype
 from srcgrad.eager.shaping import dim_of
 from srcgrad.eager.storage import Version
-from srcgrad.eager.tensor import Tensor, wrap
+from srcgrad.eager.tensors import Tensor, wrap
 from srcgrad.transform.stop import stop_gradient
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from srcgrad.eager.function import LEAVES, Node, hide, rename, sequence
-from srcgrad.eager.tensor import Tensor
+from srcgrad.eager.tensors import Tensor
 
 
 def composite(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -15,7 +15,7 @@ from srcgrad.eager.modes import OFF, state
 from srcgrad.eager.operands import is_traced
 from srcgrad.eager.rows import bind
 from srcgrad.eager.shaping import expand
-from srcgrad.eager.tensor import Tensor, wrap
+from srcgrad.eager.tensors import Tensor, wrap
 
 
 class CloneBackward0(Node):
@@ -131,9 +131,9 @@ def copy_(input: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
         mismatch = broadcast_mismatch(old._array.shape, src._array.shape)
         if mismatch is not None:
             raise RuntimeError(mismatch)
-        if src._array.ndim > old._array.ndim or np.broadcast_shapes(src._array.shape, old._array.shape) != old._array.shape:
-            wide = list(np.broadcast_shapes(src._array.shape, old._array.shape))
-            raise RuntimeError(f"output with shape {list(old.shape)} doesn't match the broadcast shape {wide}")
+        shape, wide = old._array.shape, np.broadcast_shapes(src._array.shape, old._array.shape)
+        if shape != wide:
+            raise RuntimeError(f"output with shape {list(shape)} doesn't match the broadcast shape {list(wide)}")
         made = _cast(expand(src, tuple(old.shape)), old._array.dtype)
         if (made._node is None and old._node is None) or state.mode == OFF:
             return made  # type: ignore[no-any-return]

@@ -14,7 +14,7 @@ from srcgrad.eager import dtypes
 from srcgrad.eager.dtypes import default, numpy_dtype
 from srcgrad.eager.modes import state
 from srcgrad.eager.promotion import number_dtype, result_dtype
-from srcgrad.eager.tensor import Tensor, wrap
+from srcgrad.eager.tensors import Tensor, wrap
 
 
 def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:

@@ -19,7 +19,7 @@ from srcgrad.eager.composite import composite
 from srcgrad.eager.operands import same_dtype
 from srcgrad.eager.pointwise import binary, comparison, nothing, unary
 from srcgrad.eager.rows import RECORDED
-from srcgrad.eager.tensor import Tensor
+from srcgrad.eager.tensors import Tensor
 
 Function = Callable[..., Any]
 

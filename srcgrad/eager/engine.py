@@ -18,7 +18,7 @@ import numpy as np
 from srcgrad.eager import anomaly, hooks
 from srcgrad.eager.function import AccumulateGrad, Node
 from srcgrad.eager.modes import state
-from srcgrad.eager.tensor import version_of, wrap
+from srcgrad.eager.tensors import version_of, wrap
 
 Cotangents = dict[Node, Any]
 

@@ -144,7 +144,7 @@ class AccumulateGrad(Node):
         """The leaf. Nobody else has it any more where it has to be made again."""
         found = self.tensor()
         if found is None:
-            from srcgrad.eager.tensor import revive
+            from srcgrad.eager.tensors import revive
 
             found = revive(self)
         return found

@@ -12,7 +12,7 @@ from srcgrad.eager.anomaly import annotate
 from srcgrad.eager.function import Edges, Node, sequence
 from srcgrad.eager.modes import ANOMALY, OFF, state
 from srcgrad.eager.rows import Spec
-from srcgrad.eager.tensor import Tensor, wrap
+from srcgrad.eager.tensors import Tensor, wrap
 
 Array = np.ndarray[Any, Any]
 Key = tuple[Any, ...]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from srcgrad.eager.function import AccumulateGrad, Extra, Node
-from srcgrad.eager.tensor import Tensor, wrap
+from srcgrad.eager.tensors import Tensor, wrap
 
 _keys = itertools.count()
 

@@ -23,7 +23,7 @@ from srcgrad.eager.operands import is_traced, to_dtype
 from srcgrad.eager.rows import Spec, bind
 from srcgrad.eager.selection import where
 from srcgrad.eager.shaping import dim_of, movedim, reshape
-from srcgrad.eager.tensor import Tensor, lift, wrap
+from srcgrad.eager.tensors import Tensor, lift, wrap
 from srcgrad.eager.views import in_place, make_view
 
 _BASIC = (int, slice, type(None), type(Ellipsis))

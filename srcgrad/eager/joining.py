@@ -16,7 +16,7 @@ from srcgrad.eager.operands import is_traced, to_dtype
 from srcgrad.eager.promotion import result_dtype
 from srcgrad.eager.rows import Spec
 from srcgrad.eager.shaping import dim_of, narrow, reshape, select, unsqueeze
-from srcgrad.eager.tensor import Tensor, wrap
+from srcgrad.eager.tensors import Tensor, wrap
 
 # Several tensors as one
 

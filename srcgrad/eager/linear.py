@@ -17,7 +17,7 @@ from srcgrad.eager.modes import ANOMALY, OFF, state
 from srcgrad.eager.operands import is_traced
 from srcgrad.eager.rows import RECORDED
 from srcgrad.eager.shaping import dim_of, reshape, squeeze, unsqueeze
-from srcgrad.eager.tensor import wrap
+from srcgrad.eager.tensors import wrap
 from srcgrad.ops.contract import cotangent_of_left, cotangent_of_right
 
 _contract = TABLE["contract"]

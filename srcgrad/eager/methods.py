@@ -16,7 +16,7 @@ from srcgrad.eager.modes import OFF, state
 from srcgrad.eager.operands import constant
 from srcgrad.eager.selection import where
 from srcgrad.eager.storage import Version
-from srcgrad.eager.tensor import Tensor
+from srcgrad.eager.tensors import Tensor
 
 Function = Callable[..., Any]
 

@@ -29,7 +29,7 @@ from srcgrad.eager import (
     shaping,
 )
 from srcgrad.eager.storage import Size
-from srcgrad.eager.tensor import Tensor
+from srcgrad.eager.tensors import Tensor
 
 
 def _take(module: Any, names: str) -> dict[str, Any]:

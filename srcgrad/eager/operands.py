@@ -12,7 +12,7 @@ from srcgrad.eager.errors import not_a_tensor
 from srcgrad.eager.function import hide
 from srcgrad.eager.promotion import inexact_dtype, result_dtype
 from srcgrad.eager.rows import Spec, bind
-from srcgrad.eager.tensor import Tensor, lift, wrap
+from srcgrad.eager.tensors import Tensor, lift, wrap
 
 _CONSTANTS: dict[tuple[Any, Any], Tensor] = {}
 _MOST_CONSTANTS = 1024

@@ -20,7 +20,7 @@ import numpy as np
 
 from srcgrad import optim as rules
 from srcgrad.eager.modes import enable_grad, no_grad
-from srcgrad.eager.tensor import Tensor, version_of, wrap
+from srcgrad.eager.tensors import Tensor, version_of, wrap
 from srcgrad.optim.adaptive import AdamState
 
 Array = np.ndarray[Any, Any]

@@ -23,7 +23,7 @@ from srcgrad.eager.operands import is_traced, pair, same_dtype, sum_to, to_dtype
 from srcgrad.eager.promotion import inexact_dtype
 from srcgrad.eager.reads import partial_reads
 from srcgrad.eager.storage import Version
-from srcgrad.eager.tensor import Tensor, new, wrap
+from srcgrad.eager.tensors import Tensor, new, wrap
 from srcgrad.eager.weighing import weigh_array
 from srcgrad.transform.adjoint import weigh
 

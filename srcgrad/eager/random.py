@@ -8,7 +8,7 @@ import numpy as np
 
 from srcgrad.eager.creation import finish, float_or, shape_of
 from srcgrad.eager.dtypes import numpy_dtype
-from srcgrad.eager.tensor import Tensor
+from srcgrad.eager.tensors import Tensor
 
 
 class Generator:

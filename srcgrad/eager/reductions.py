@@ -23,7 +23,7 @@ from srcgrad.eager.promotion import inexact_dtype, numpy_dtype, sum_dtype
 from srcgrad.eager.rows import RECORDED, Spec, bind
 from srcgrad.eager.selection import where
 from srcgrad.eager.shaping import dim_of, dims_of, repeated, reshape, squeeze
-from srcgrad.eager.tensor import Tensor, wrap
+from srcgrad.eager.tensors import Tensor, wrap
 
 Dims = int | Sequence[int] | None
 _sum = TABLE["sum"]

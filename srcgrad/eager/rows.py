@@ -16,7 +16,7 @@ from srcgrad.eager.function import FREED, Edges, Node, modified, sequence
 from srcgrad.eager.modes import ANOMALY, OFF, state
 from srcgrad.eager.reads import all_adjoint_reads, partial_reads
 from srcgrad.eager.storage import Version
-from srcgrad.eager.tensor import Tensor, lift, wrap
+from srcgrad.eager.tensors import Tensor, lift, wrap
 from srcgrad.transform.adjoint import pullback_of_row
 
 _NONE: frozenset[int] = frozenset()

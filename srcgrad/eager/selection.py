@@ -14,7 +14,7 @@ from srcgrad.eager.function import FREED, Edges, Node, modified, sequence
 from srcgrad.eager.modes import ANOMALY, OFF, state
 from srcgrad.eager.operands import same_dtype, sum_to
 from srcgrad.eager.rows import RECORDED
-from srcgrad.eager.tensor import Tensor, wrap
+from srcgrad.eager.tensors import Tensor, wrap
 from srcgrad.eager.weighing import weigh_array
 from srcgrad.transform.adjoint import weigh
 

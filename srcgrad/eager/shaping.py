@@ -15,7 +15,7 @@ from srcgrad.eager.function import Edges, Node, sequence
 from srcgrad.eager.modes import ANOMALY, OFF, state
 from srcgrad.eager.operands import is_traced, sum_to
 from srcgrad.eager.rows import RECORDED, Spec, bind
-from srcgrad.eager.tensor import Tensor
+from srcgrad.eager.tensors import Tensor
 from srcgrad.eager.views import make_view
 from srcgrad.ops.shape import inverse_permutation
 

@@ -10,7 +10,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from srcgrad.eager.function import AccumulateGrad
-    from srcgrad.eager.tensor import Tensor
+    from srcgrad.eager.tensors import Tensor
 
 Replay = Callable[[Any], Any]
 

@@ -19,7 +19,7 @@ from srcgrad.eager.anomaly import annotate
 from srcgrad.eager.function import AccumulateGrad, Edges, Node, Port, operation, sequence
 from srcgrad.eager.modes import ANOMALY, OFF, state
 from srcgrad.eager.storage import Meta, Replay, Version
-from srcgrad.eager.tensor import Tensor, new, wrap
+from srcgrad.eager.tensors import Tensor, new, wrap
 
 
 def make_view(base: Tensor, array: Any, replay: Replay, node: Node | None) -> Tensor:

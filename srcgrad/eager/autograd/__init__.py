@@ -14,7 +14,7 @@ from srcgrad.eager.modes import (
     set_detect_anomaly,
     set_grad_enabled,
 )
-from srcgrad.eager.tensor import Tensor as Variable
+from srcgrad.eager.tensors import Tensor as Variable
 
 __all__ = [
     "Function",

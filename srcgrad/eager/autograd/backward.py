@@ -11,7 +11,7 @@ import numpy as np
 from srcgrad.eager import dtypes, engine
 from srcgrad.eager.function import AccumulateGrad, Node
 from srcgrad.eager.modes import OFF, state
-from srcgrad.eager.tensor import Tensor, wrap
+from srcgrad.eager.tensors import Tensor, wrap
 
 Tensors = Tensor | Sequence[Tensor]
 
@@ -63,7 +63,7 @@ def grad(
     allow_unused: bool | None = None,
     is_grads_batched: bool = False,
     materialize_grads: bool = False,
-) -> tuple[Tensor | None, ...]:
+) -> tuple[Any, ...]:
     """The gradients of the outputs with respect to the inputs; nothing is accumulated.
 
     An input that the outputs do not depend on raises, gives None with ``allow_unused``, zeros with
@@ -79,7 +79,7 @@ def grad(
     gradients = _given(roots, grad_outputs)
     targets = [_node_of(tensor) for tensor in wrt]
     captured = _run(roots, gradients, retain_graph, create_graph, targets, accumulate=False)
-    found: list[Tensor | None] = []
+    found: list[Any] = []
     for number, (tensor, target) in enumerate(zip(wrt, targets, strict=True)):
         cotangent = captured.get(target)
         if cotangent is None:
@@ -100,7 +100,7 @@ def grad(
 
 def _grad_of_batch(
     roots: Any, wrt: Any, grad_outputs: Any, retain_graph: Any, create_graph: bool, allow_unused: Any
-) -> tuple[Tensor | None, ...]:
+) -> tuple[Any, ...]:
     """One pass per slice of the first dimension of ``grad_outputs``."""
     from srcgrad.eager.joining import stack
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from srcgrad.eager.autograd.backward import grad
 from srcgrad.eager.modes import enable_grad, no_grad
-from srcgrad.eager.tensor import Tensor, wrap
+from srcgrad.eager.tensors import Tensor, wrap
 
 
 class GradcheckError(RuntimeError):

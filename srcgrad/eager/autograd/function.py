@@ -13,7 +13,7 @@ from srcgrad.eager.errors import broadcast_mismatch
 from srcgrad.eager.function import FREED_MESSAGE, Edges, Node, Parts, Port, modified, sequence
 from srcgrad.eager.modes import ANOMALY, OFF, no_grad, state
 from srcgrad.eager.operands import sum_to, to_dtype
-from srcgrad.eager.tensor import Tensor, version_of, wrap
+from srcgrad.eager.tensors import Tensor, version_of, wrap
 from srcgrad.eager.views import attach, make_view
 
 

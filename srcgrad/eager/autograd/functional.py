@@ -10,7 +10,7 @@ import numpy as np
 from srcgrad.eager.autograd.backward import grad
 from srcgrad.eager.joining import stack
 from srcgrad.eager.modes import enable_grad
-from srcgrad.eager.tensor import Tensor, wrap
+from srcgrad.eager.tensors import Tensor, wrap
 
 Function = Callable[..., Any]
 

@@ -19,7 +19,7 @@ from srcgrad.eager.linear import linear
 from srcgrad.eager.operands import is_traced
 from srcgrad.eager.selection import where
 from srcgrad.eager.shaping import movedim
-from srcgrad.eager.tensor import Tensor, wrap
+from srcgrad.eager.tensors import Tensor, wrap
 from srcgrad.nn.losses import reduced
 
 # Activations

@@ -7,7 +7,7 @@ from typing import Any
 
 from srcgrad.eager import creation
 from srcgrad.eager.modes import no_grad
-from srcgrad.eager.tensor import Tensor
+from srcgrad.eager.tensors import Tensor
 from srcgrad.nn.initial import fans
 
 

@@ -11,7 +11,7 @@ from srcgrad.eager import dtypes
 from srcgrad.eager.hooks import RemovableHandle
 from srcgrad.eager.modes import no_grad
 from srcgrad.eager.nn.parameter import Buffer, Parameter
-from srcgrad.eager.tensor import Tensor
+from srcgrad.eager.tensors import Tensor
 
 
 class LoadResult(NamedTuple):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.eager.tensor import Tensor, new
+from srcgrad.eager.tensors import Tensor, new
 
 
 class Parameter(Tensor):

@@ -280,7 +280,7 @@ class Tensor:
         return self._node.number if isinstance(self._node, Port) else 0
 
     @property
-    def grad(self) -> Tensor | None:
+    def grad(self) -> Any:
         node, meta = self._node, self._meta
         if node is not None and type(node) is not AccumulateGrad and not (meta is not None and meta.retains):
             import warnings
