@@ -26,13 +26,16 @@ from srcgrad.api import (
 from srcgrad.control import cond, fori_loop, scan, while_loop
 from srcgrad.core import tree
 from srcgrad.core.errors import SrcgradError
+from srcgrad.inspection import cost, get_num_threads, profile, set_num_threads
 
 __all__ = [
     "SrcgradError",
     "checkpoint",
     "cond",
+    "cost",
     "custom_vjp",
     "fori_loop",
+    "get_num_threads",
     "grad",
     "hessian",
     "hvp",
@@ -41,8 +44,10 @@ __all__ = [
     "jit",
     "ops",
     "optim",
+    "profile",
     "random",
     "scan",
+    "set_num_threads",
     "source",
     "stop_gradient",
     "tree",

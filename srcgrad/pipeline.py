@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,8 +17,12 @@ from srcgrad.core.settings import settings
 from srcgrad.graph.node import Graph
 from srcgrad.graph.verify import verify
 from srcgrad.schedule.fuse import fuse
+from srcgrad.schedule.ir import Program
 from srcgrad.schedule.lower import lower
-from srcgrad.schedule.storage import assign_storage
+from srcgrad.schedule.storage import Storage, assign_storage
+
+if TYPE_CHECKING:
+    from srcgrad.backends.module import Module
 
 
 def stage(name: str, function: Callable[..., Graph], *values: Any) -> Graph:
@@ -31,11 +35,28 @@ def stage(name: str, function: Callable[..., Graph], *values: Any) -> Graph:
     return result
 
 
+def schedule(graph: Graph) -> tuple[Program, Storage]:
+    """The fused program of a graph, and where its values live."""
+    from srcgrad.backends.threads import limit, provide
+
+    provide()
+    program = fuse(lower(graph), limit())
+    return program, assign_storage(program, limit())
+
+
+def emit(program: Program, storage: Storage, name: str, fast_math: bool) -> Module:
+    """The module of a scheduled program."""
+    from srcgrad.backends.module import emit_module
+
+    return emit_module(program, storage, name, fast_math=fast_math)
+
+
 class Executable:
     """A compiled graph.
 
     Attributes:
         graph: what was compiled.
+        fast_math: whether sums may be reordered.
         source: the emitted module.
         function: the native function. It takes the inputs (C-contiguous arrays; scalars for zero-dimensional ones),
             then ``constants``, and returns a tuple of arrays, and of Python scalars for zero-dimensional outputs.
@@ -44,14 +65,8 @@ class Executable:
     """
 
     def __init__(self, graph: Graph, *, fast_math: bool = True) -> None:
-        from srcgrad.backends.module import emit_module
-        from srcgrad.backends.threads import limit, provide
-
-        provide()
-        threads = limit()
-        program = fuse(lower(graph), threads)
-        storage = assign_storage(program, threads)
-        module = emit_module(program, storage, graph.name, fast_math=fast_math)
+        module = emit(*schedule(graph), graph.name, fast_math)
+        self.fast_math = fast_math
         self.graph = graph
         self.module = module
         self.source = module.source
@@ -67,13 +82,17 @@ class Executable:
 
     def __call__(self, *arrays: Any) -> Sequence[Any]:
         """One array (or scalar) for each input, to one array (or NumPy scalar) for each output."""
-        native = [
-            np.ascontiguousarray(array, dtype) if shape else dtype.type(array)
-            for array, (shape, dtype) in zip(arrays, self.input_types, strict=True)
-        ]
+        native = self.native(arrays)
         results = self.function(*native, *self.constants)
         return [
             result if kind is None else kind(result) for result, kind in zip(results, self.scalar_types, strict=True)
+        ]
+
+    def native(self, arrays: Sequence[Any]) -> list[Any]:
+        """The inputs as the native function takes them."""
+        return [
+            np.ascontiguousarray(array, dtype) if shape else dtype.type(array)
+            for array, (shape, dtype) in zip(arrays, self.input_types, strict=True)
         ]
 
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+from typing import Any
 
 import numpy as np
 import pytest
@@ -36,7 +37,7 @@ def several(x, y):
     return np.sum(x * y), np.max(x + y), np.min(x), np.sum(x * y, axis=1), np.sum(x, axis=0), x * y + 1
 
 
-PROGRAMS = {
+PROGRAMS: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "sum": (lambda x: np.sum(np.sin(x)), (floats(1000),)),
     "sum over rows": (lambda x: np.sum(x * x, axis=0), (floats(50, 40),)),
     "sum of rows": (lambda x: np.sum(x * x, axis=1), (floats(50, 40),)),

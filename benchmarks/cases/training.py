@@ -174,7 +174,7 @@ def torch_program(inputs: Inputs) -> Program:
         optimizer = torch.optim.Adam(parameters, RATE, (BETA1, BETA2), EPSILON, fused=True)
         for _ in range(STEPS):
             optimizer.zero_grad()
-            loss = torch_classifier(*parameters, x, labels)
+            loss = torch_classifier(*[*parameters, x, labels])
             loss.backward()
             optimizer.step()
         return *parameters, loss
