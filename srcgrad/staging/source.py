@@ -60,7 +60,7 @@ def _parameters_of(code: CodeType) -> tuple[str, ...]:
 
 def _compiles_to(node: _Function, code: CodeType) -> bool:
     """Whether a lambda (or function) has the same instructions, names and constants, wherever its variables live."""
-    statement = node if isinstance(node, ast.FunctionDef) else ast.Expr(node)
+    statement = node if isinstance(node, ast.FunctionDef) else ast.copy_location(ast.Expr(node), node)
     module = ast.Module([statement], type_ignores=[])
     candidates = [part for part in compile(module, code.co_filename, "exec").co_consts if isinstance(part, CodeType)]
     return any(_constants(part) == _constants(code) and _names(part) == _names(code) for part in candidates)
