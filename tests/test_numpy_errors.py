@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.linalg
 import scipy.special
 
 import srcgrad.numpy as snp
@@ -85,6 +86,7 @@ ERRORS: dict[type[Exception], dict[str, list[Callable[[Any], Any]]]] = {
         ],
         "scipy.special.logsumexp.*srcgrad.numpy.logsumexp": [lambda x: scipy.special.logsumexp(x)],
         "scipy.special.softmax.*srcgrad.numpy.softmax": [lambda x: scipy.special.softmax(x, axis=1)],
+        "scipy.linalg.expm.*srcgrad.numpy.scipy_linalg.expm": [lambda x: scipy.linalg.expm(x)],
         "traced boolean mask.*np.where.mask": [lambda x: x[x > 1], lambda x: x[0, x[0] > 1]],
         "length of a slice.*x.i : i . k.": [lambda x: x[0, : x[0].argmax()], lambda x: x[0, x[0].argmax() : 2]],
         "decides? the length.*static_argnums": [

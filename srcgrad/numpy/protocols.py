@@ -172,6 +172,9 @@ def conversion_error(dtype: np.dtype[Any]) -> TraceError:
     if scipy_name in SCIPY_FUNCTIONS:
         what = f"scipy.special.{scipy_name} converts its argument to a NumPy array, which a traced array is not"
         return error(TraceError, what, f"Use srcgrad.numpy.{scipy_name}", location)
+    if f"scipy.linalg.{scipy_name}" in FUNCTIONS:
+        what = f"scipy.linalg.{scipy_name} converts its argument to a NumPy array, which a traced array is not"
+        return error(TraceError, what, f"Use srcgrad.numpy.scipy_linalg.{scipy_name}", location)
     what = "a traced array was to be converted to a NumPy array, but its numbers are not known while tracing"
     if dtype.kind in "iu":
         return error(TraceError, f"{what}; a traced integer is no index of one either", COUNT, location)

@@ -36,7 +36,8 @@ def _adjoint_expm(cotangent: Any, out: Any, a: Any) -> tuple[Any]:
     if 0 in a.shape:
         return (cotangent,)
     count, n, _ = a.shape
-    size = nonzero(apply("stop_gradient", apply("max", apply("absolute", cotangent), axes=(1, 2))))
+    columns = apply("sum", apply("absolute", cotangent), axes=(1,))
+    size = nonzero(apply("stop_gradient", apply("max", columns, axes=(1,))))
     size = apply("broadcast_to", apply("reshape", size, shape=(count, 1, 1)), shape=a.shape)
     turned = flipped(a)
     above = apply("concatenate", turned, cotangent / size, axis=2)

@@ -13,7 +13,7 @@ from srcgrad.core.op import TABLE, Op, apply, face_of
 from srcgrad.core.sample import Arg, Sample
 from srcgrad.core.types import ArrayType
 from srcgrad.ops.arithmetic import astype, where
-from srcgrad.ops.creation import iota_on
+from srcgrad.ops.creation import iota_on, zeros_like
 from srcgrad.ops.families import INT64, along
 from srcgrad.ops.logic import equal
 
@@ -103,14 +103,19 @@ def _reference_sort(x: Any, *, axis: int) -> Any:
 
 def _along(x: Any, places: Any, axis: int) -> Any:
     """At each position along the axis the element of x at that place of the same line."""
+    return apply("gather", x, *_places(x, places, axis), axes=tuple(range(len(x.shape))), position=0)
+
+
+def _places(x: Any, places: Any, axis: int) -> list[Any]:
+    """The index in every dimension of what stands at these places of the same line."""
     face = face_of((x, places))
-    indices = [places if k == axis else iota_on(face, x.shape, k) for k in range(len(x.shape))]
-    return apply("gather", x, *indices, axes=tuple(range(len(x.shape))), position=0)
+    return [places if k == axis else iota_on(face, x.shape, k) for k in range(len(x.shape))]
 
 
 def _adjoint_sort(cotangent: Any, out: Any, x: Any, *, axis: int) -> tuple[Any]:
-    rank = argsort(argsort(x, axis=axis), axis=axis)
-    return (_along(cotangent, rank, axis),)
+    order = _places(x, argsort(x, axis=axis), axis)
+    params = {"axes": tuple(range(len(x.shape))), "position": 0, "unique": True}
+    return (apply("scatter_set", zeros_like(cotangent), cotangent, *order, **params),)
 
 
 def _tangent_sort(tangents: Tangents, out: Any, x: Any, *, axis: int) -> Any:
