@@ -32,17 +32,22 @@ np.apply_along_axis(lambda r: r[0] * r, 1, c) | np.apply_along_axis(np.sum, 0, x
 np.insert(v, 1, 7) | np.insert(v, [0, 2], [5, 6]) | np.insert(x, 1, v, axis=0) | np.insert(x, 1, 4, axis=1)
 np.insert(v, 1, [5, 6]) | np.insert(x, 2, [8, 9]) | np.nancumsum(x, axis=1) | np.nancumprod(v)
 np.cumulative_sum(v, include_initial=True) | np.cumulative_prod(x, axis=1) | np.polyadd(v, x[0, :2])
-np.polysub(v[:1], v) | np.polyder(v) | np.polyder(v, 2) | np.polyint(v) | np.polyint(v, 2, k=[1, 2])
-np.gradient(v, [0.0, 1.0, 3.0]) | np.gradient(c, 1, [0.0, 1.0, 3.0], 0.5)
-np.gradient(c, [0.0, 1.0, 3.0, 3.5], axis=2, edge_order=2) | np.gradient(x, 2.0, [0.0, 1.0, 1.5])
-np.interp(x, [-1.0, 0.0, 2.0], v) | np.interp(x, [0.5, 1.5, 3.0], v, period=4)
+np.polysub(v[:1], v) | np.isin(x, [1, 2]) | np.isin(v, x, invert=True) | np.array_equiv(v, x) | np.array_equiv(v, v)
+np.isreal(x) | np.poly(v) | np.unravel_index(k, (2, 3)) | np.unravel_index(k + 3, (2, 3), "F")
+np.ravel_multi_index((k, k), (3, 4)) | np.angle(x) | np.ravel_multi_index((k, k + 1), (3, 2), mode="wrap", order="F")
+np.ravel_multi_index((k, k + 1), (3, 2), mode="clip") | x[np.tril_indices_from(x)] | m[np.triu_indices_from(m, 1)]
+m[np.diag_indices_from(m)] | np.isposinf(x) | np.iscomplex(v) | np.apply_over_axes(np.sum, c, [0, 2]) | np.polyder(v)
+np.polyder(v, 2) | np.polyint(v) | np.polyint(v, 2, k=[1, 2]) | np.gradient(v, [0.0, 1.0, 3.0])
+np.gradient(c, 1, [0.0, 1.0, 3.0], 0.5) | np.gradient(c, [0.0, 1.0, 3.0, 3.5], axis=2, edge_order=2)
+np.gradient(x, 2.0, [0.0, 1.0, 1.5]) | np.interp(x, [-1.0, 0.0, 2.0], v) | np.interp(x, [0.5, 1.5, 3.0], v, period=4)
 """
 
 FLOATS = """
 np.nanmedian(n) | np.nanmedian(n, axis=1) | np.nanquantile(n, 0.3, axis=0) | np.nanpercentile(n, [20, 60], axis=1)
 np.nanquantile(n, [0.5], axis=(0, 1), keepdims=True) | np.nanargmax(n) | np.nanargmin(n, axis=1) | np.median(n)
 np.quantile(n, 0.3, axis=1) | np.nancumsum(n) | np.nancumprod(n, axis=0) | np.maximum.accumulate(n, axis=1)
-np.unwrap(x * 5) | np.unwrap(x * 5, axis=0) | np.unwrap(v * 9, period=2.0) | np.unwrap(v * 9, discont=4)
+np.isneginf(i) | np.isposinf(i) | np.angle(x, deg=True) | np.unwrap(x * 5) | np.unwrap(x * 5, axis=0)
+np.unwrap(v * 9, period=2.0) | np.unwrap(v * 9, discont=4)
 np.piecewise(x, [x < 0, x > 1], [lambda t: -t, lambda t: t * t, 3.0]) | np.piecewise(v, v < 0, [0, np.exp])
 np.logspace(s, 2, 4) | np.geomspace(np.abs(s) + 1, 20, 4) | np.polyfit(np.array([0.0, 1, 2, 4]), c[0, 0], 2)
 np.polyfit(np.array([0.0, 1, 2, 4]), c[0].T, 1, w=np.array([1.0, 2, 1, 1])) | np.polymul(v, x[0])

@@ -234,6 +234,66 @@ def triu(m: Any, k: int = 0) -> Any:
     return _triangle(m, k - 1, lower=False)
 
 
+# indices of parts, by the shape alone, and their arithmetic
+
+
+def _corner_of(name: str, a: Any) -> tuple[int, ...]:
+    shape: tuple[int, ...] = as_array(a).shape
+    if len(shape) != 2:
+        raise error(TraceShapeError, f"{name}: input array must be 2-d")
+    return shape
+
+
+@implements
+def tril_indices_from(arr: Any, k: int = 0) -> Any:
+    """As `numpy.tril_indices_from`."""
+    rows, columns = _corner_of("tril_indices_from", arr)
+    return np.tril_indices(rows, k=k, m=columns)
+
+
+@implements
+def triu_indices_from(arr: Any, k: int = 0) -> Any:
+    """As `numpy.triu_indices_from`."""
+    rows, columns = _corner_of("triu_indices_from", arr)
+    return np.triu_indices(rows, k=k, m=columns)
+
+
+@implements
+def diag_indices_from(arr: Any) -> Any:
+    """As `numpy.diag_indices_from`."""
+    shape = as_array(arr).shape
+    if len(shape) < 2 or len(set(shape)) > 1:
+        raise error(TraceShapeError, "diag_indices_from: all dimensions of input must be of equal length")
+    return np.diag_indices(shape[0], len(shape))
+
+
+@implements
+def unravel_index(indices: Any, shape: Any, order: str = "C") -> Any:
+    """As `numpy.unravel_index`, without a check of bounds."""
+    shape = (operator.index(shape),) if not isinstance(shape, tuple | list) else tuple(shape)
+    rest = convert(as_array(indices), INT64)
+    places = []
+    for extent in shape if order == "F" else shape[::-1]:
+        places.append(apply("remainder", rest, extent))
+        rest = apply("floor_divide", rest, extent)
+    return tuple(places if order == "F" else places[::-1])
+
+
+@implements
+def ravel_multi_index(multi_index: Any, dims: Any, mode: str = "raise", order: str = "C") -> Any:
+    """As `numpy.ravel_multi_index`, without a check of bounds."""
+    places = [convert(asarray(one), INT64) for one in multi_index]
+    if mode == "clip":
+        places = [np.clip(one, 0, extent - 1) for one, extent in zip(places, dims, strict=True)]
+    if mode == "wrap":
+        places = [one % extent for one, extent in zip(places, dims, strict=True)]
+    pairs = list(zip(places, dims, strict=True))
+    total: Any = 0
+    for place, extent in pairs if order == "C" else pairs[::-1]:
+        total = total * extent + place
+    return total
+
+
 # writing
 
 

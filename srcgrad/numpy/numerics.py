@@ -11,7 +11,7 @@ import numpy as np
 from srcgrad.core.errors import TraceShapeError
 from srcgrad.core.op import apply
 from srcgrad.core.types import type_of
-from srcgrad.numpy.creation import array, shape_sizes
+from srcgrad.numpy.creation import array, face_for, shape_sizes
 from srcgrad.numpy.geometry import Span, reshaped
 from srcgrad.numpy.indexing import diagonal, take, where
 from srcgrad.numpy.joining import concatenate, pad
@@ -306,6 +306,58 @@ def array_equal(a1: Any, a2: Any, equal_nan: bool = False) -> Any:
     if equal_nan:
         same = apply("logical_or", same, apply("logical_and", apply("isnan", a1), apply("isnan", a2)))
     return all(same)
+
+
+@implements
+def array_equiv(a1: Any, a2: Any) -> Any:
+    """As `numpy.array_equiv`; a traced boolean where the shapes broadcast."""
+    try:
+        np.broadcast_shapes(type_of(a1).shape, type_of(a2).shape)
+    except ValueError:
+        return False
+    return all(apply("equal", a1, a2))
+
+
+@implements
+def isin(
+    element: Any, test_elements: Any, assume_unique: bool = False, invert: bool = False, *, kind: Any = None
+) -> Any:
+    """As `numpy.isin`: compares with each element."""
+    element, tests = operands(element, test_elements)
+    found = any(apply("equal", element[..., None], with_shape(tests, (tests.size,))), axis=-1)
+    return apply("logical_not", found) if invert else found
+
+
+@implements
+def isposinf(x: Any, out: Any = None) -> Any:
+    """As `numpy.isposinf`."""
+    return apply("equal", as_array(x), np.inf)
+
+
+@implements
+def isneginf(x: Any, out: Any = None) -> Any:
+    """As `numpy.isneginf`."""
+    return apply("equal", as_array(x), -np.inf)
+
+
+@implements
+def isreal(x: Any) -> Any:
+    """As `numpy.isreal` of real arrays."""
+    return face_for(x).__sg_lift__(np.ones(type_of(x).shape, bool))
+
+
+@implements
+def iscomplex(x: Any) -> Any:
+    """As `numpy.iscomplex` of real arrays."""
+    return face_for(x).__sg_lift__(np.zeros(type_of(x).shape, bool))
+
+
+@implements
+def angle(z: Any, deg: bool = False) -> Any:
+    """As `numpy.angle` of real arrays: 0 or pi."""
+    z = as_array(z)
+    found = apply("arctan2", np.zeros((), z.dtype), z)
+    return found * (180 / np.pi) if deg else found
 
 
 # without NaN

@@ -23,7 +23,7 @@ from srcgrad.numpy.products import operands
 from srcgrad.numpy.protocols import implements, is_face
 from srcgrad.numpy.reductions import cumprod, cumsum
 from srcgrad.numpy.shaping import as_array, broadcast_arrays, moveaxis, one_axis
-from srcgrad.numpy.views import with_shape
+from srcgrad.numpy.views import with_axes, with_shape
 from srcgrad.ops.families import convert
 
 # choices
@@ -83,6 +83,18 @@ def apply_along_axis(func1d: Callable[..., Any], axis: int, arr: Any, *args: Any
     found = reshaped(stack(results), (*lines.shape[:-1], *results[0].shape))
     rank, inner = len(found.shape), len(results[0].shape)
     return moveaxis(found, tuple(range(rank - inner, rank)), tuple(range(axis, axis + inner)))
+
+
+@implements
+def apply_over_axes(func: Callable[..., Any], a: Any, axes: Any) -> Any:
+    """As `numpy.apply_over_axes`."""
+    found = as_array(a)
+    rank = len(found.shape)
+    for axis in axes if isinstance(axes, tuple | list) else (axes,):
+        place = one_axis(axis, rank)
+        reduced = func(found, place)
+        found = reduced if len(reduced.shape) == rank else with_axes(reduced, (place,))
+    return found
 
 
 # other lengths
@@ -219,6 +231,18 @@ def polysub(a1: Any, a2: Any) -> Any:
 def polymul(a1: Any, a2: Any) -> Any:
     """As `numpy.polymul`; leading zeros stay."""
     return convolve(a1, a2)
+
+
+@implements
+def poly(seq_of_zeros: Any) -> Any:
+    """As `numpy.poly` of real zeros."""
+    (zeros,) = systems.floats(seq_of_zeros)
+    if len(zeros.shape) != 1:
+        raise error(UnsupportedError, "poly: the characteristic polynomial of a matrix is not supported")
+    found = convert(zeros[:0].sum() + 1, zeros.dtype)[None]
+    for k in range(zeros.shape[0]):
+        found = pad(found, (0, 1)) - zeros[k] * pad(found, (1, 0))
+    return found
 
 
 @implements
