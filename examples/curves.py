@@ -34,6 +34,7 @@ def draw(regression: NDArray[Any], digits: NDArray[Any], accuracies: Sequence[fl
     middle.semilogy(batches, digits.ravel(), color=FAINT, linewidth=1, label="batch")
     middle.semilogy(epochs - 0.5, digits.mean(axis=1), color=LINE, label="mean of an epoch")
     middle.set(title="Digits: cross entropy", xlabel="epoch")
+    middle.yaxis.set_major_formatter("{x:g}")
     middle.legend(frameon=False)
 
     right.plot(epochs, 100 * np.asarray(accuracies), color=LINE, marker=".")

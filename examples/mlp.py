@@ -166,6 +166,8 @@ def main() -> None:
     epochs = (12 if options.quick else 30) if options.epochs is None else options.epochs
     if epochs < 1:
         parser.error("--epochs has to be at least 1")
+    if not options.no_plot and not options.out.parent.is_dir():
+        parser.error(f"--out: there is no folder {options.out.parent}")
 
     regression = train_regression(options.seed)
     classifier = train_digits(epochs, options.seed)

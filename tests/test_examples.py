@@ -122,7 +122,9 @@ def test_the_script_trains_draws_and_compares(tmp_path: Path) -> None:
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_script_refuses_no_epochs(tmp_path: Path) -> None:
-    run = run_script(tmp_path, "--epochs", "0")
+@pytest.mark.parametrize("options", [("--epochs", "0"), ("--out", "nowhere/curves.png")], ids=lambda o: o[0])
+def test_the_script_refuses_before_it_trains(tmp_path: Path, options: tuple[str, str]) -> None:
+    run = run_script(tmp_path, *options)
     assert run.returncode == 2
-    assert "--epochs" in run.stderr
+    assert options[0] in run.stderr
+    assert run.stdout == ""
