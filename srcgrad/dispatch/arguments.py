@@ -122,8 +122,8 @@ class Arguments:
 
     @cached_property
     def exact_key(self) -> Hashable:
-        """The key, and of what class each leaf is: what the check of a closure depends on."""
-        return self.key, tuple(type(leaf) for leaf in self.values)
+        """The key, and of what class and byte order each leaf is: what the check of a closure depends on."""
+        return self.key, tuple((type(leaf), getattr(leaf, "dtype", None)) for leaf in self.values)
 
     def _as_static(self, position: int) -> Static:
         leaf = self.leaves[position]
