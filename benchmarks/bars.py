@@ -11,7 +11,9 @@ from benchmarks.results import CaseResult, Report
 
 OUR_NAME = "srcgrad"
 BEST_PEER = "best peer"
+PRIMAL_NAME, ONE_THREAD_NAME = "primal", "one-thread"
 IMPORT_SECONDS, FIRST_CALL_SECONDS, SECOND_PROCESS_SECONDS = 0.35, 3.0, 0.3
+GRADIENT_OVER_PRIMAL = 3.0
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,16 @@ BARS = (
     Bar("rosenbrock", "jax", 3),
     Bar("logistic", BEST_PEER, 3),
     Bar("lorenz", "jax-loop", 20),
+    Bar("digits", BEST_PEER, 2.5),
+    Bar("attention", BEST_PEER, 1.8),
+    Bar("mixture", BEST_PEER, 2.5),
+    Bar("pointwise-1e6", BEST_PEER, 1.5),
+    Bar("training", BEST_PEER, 1.5),
+    Bar("block", BEST_PEER, 2),
+    Bar("convolution", BEST_PEER, 1.5),
+    Bar("digits", ONE_THREAD_NAME, 1.6),
+    Bar("pointwise-1e6", ONE_THREAD_NAME, 1.6),
+    Bar("training", ONE_THREAD_NAME, 1.6),
 )
 
 
@@ -54,6 +66,8 @@ def verdicts(report: Report) -> Iterator[Verdict]:
         yield Verdict("import", f"under {IMPORT_SECONDS} s", f"{seconds:.3f} s", seconds < IMPORT_SECONDS)
     for case in report.cases:
         yield from _first_call_verdicts(case)
+        if OUR_NAME in case.timed and PRIMAL_NAME in case.timed:
+            yield _gradient_verdict(case)
 
 
 def _ratio_verdict(bar: Bar, case: CaseResult) -> Verdict:
@@ -69,6 +83,12 @@ def _ratio_verdict(bar: Bar, case: CaseResult) -> Verdict:
     if 2 * case.disturbed > rounds:
         return Verdict(what, wanted, f"{measured}; {case.disturbed} of {rounds} rounds disturbed", None)
     return Verdict(what, wanted, measured, ratio.median >= bar.at_least)
+
+
+def _gradient_verdict(case: CaseResult) -> Verdict:
+    ratio = case.ratio(OUR_NAME, PRIMAL_NAME).median
+    bar = f"at most {GRADIENT_OVER_PRIMAL:g} times"
+    return Verdict(f"{case.name}, gradient over primal", bar, f"{ratio:.2f}", ratio <= GRADIENT_OVER_PRIMAL)
 
 
 def _first_call_verdicts(case: CaseResult) -> Iterator[Verdict]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy as np
 from benchmarks.case import Array, Case, Gradient, Inputs, Program, leaves
 
 OURS, OP_BY_OP, BY_HAND, PEER = "ours", "ours, op by op", "by hand", "peer"
+PRIMAL, ONE_THREAD = "ours, primal alone", "ours, one thread"
 
 
 class Unavailable(Exception):
@@ -34,6 +36,8 @@ class Contender:
         wait: blocks until an output is there; None where a call returns only then.
         cache_variables: the environment variables that move its disk cache.
         environment: what else its process has to find there.
+        cases: patterns of the cases that it takes part in.
+        expected: the right answer, where it is not the case's.
     """
 
     name: str
@@ -46,8 +50,12 @@ class Contender:
     to_numpy: Callable[[Any], Array] = np.asarray
     cache_variables: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    cases: tuple[str, ...] = ("*",)
+    expected: Callable[[Case, Inputs, int], tuple[Any, ...]] = lambda case, inputs, units: case.expected(inputs, units)
 
     def has_program(self, case: Case) -> bool:
+        if not any(fnmatch(case.name, pattern) for pattern in self.cases):
+            return False
         if self.name in case.programs or (self.gradient and case.gradient):
             return True
         return self.follows is not None and self.follows[0].has_program(case)
@@ -86,6 +94,23 @@ def interpreted(program: Program) -> Program:
 
     graph = program.function.specialise(*program.args).graph  # type: ignore[attr-defined]
     return Program(lambda *args: tuple(interpret(graph, args)), program.args, program.units)
+
+
+def _srcgrad_primal(problem: Gradient, inputs: Inputs) -> Program:
+    import srcgrad as sg
+
+    return Program(sg.jit(problem.loss(np)), inputs)
+
+
+def _primal_expected(case: Case, inputs: Inputs, units: int) -> tuple[Any, ...]:
+    assert case.gradient is not None
+    return (case.gradient.loss(np)(*(a.astype(np.float64) if a.dtype.kind == "f" else a for a in inputs)),)
+
+
+def _one_thread(case: Case, threads: int) -> None:
+    import srcgrad as sg
+
+    sg.set_num_threads(1)
 
 
 # --- PyTorch --------------------------------------------------------------------------------------------------------
@@ -210,6 +235,23 @@ SRCGRAD = Contender(
 
 CONTENDERS = (
     SRCGRAD,
+    Contender(
+        "one-thread",
+        ONE_THREAD,
+        ("srcgrad",),
+        follows=(SRCGRAD, lambda program: program),
+        start=_one_thread,
+        cache_variables=SRCGRAD.cache_variables,
+        cases=("digits", "pointwise-1e6-*", "training"),
+    ),
+    Contender(
+        "primal",
+        PRIMAL,
+        ("srcgrad",),
+        gradient=_srcgrad_primal,
+        cache_variables=SRCGRAD.cache_variables,
+        expected=_primal_expected,
+    ),
     Contender("op-by-op", OP_BY_OP, ("srcgrad",), follows=(SRCGRAD, interpreted)),
     Contender("numba", BY_HAND, ("numba",), cache_variables=("NUMBA_CACHE_DIR",)),
     _jax("jax", gradient=_jax_gradient),

@@ -14,6 +14,7 @@ import numpy as np
 
 from benchmarks.case import Array, Case, Inputs, Program, worst_error
 from benchmarks.contenders import Contender
+from benchmarks.machine import peak_memory
 from benchmarks.quiet import Quiet
 from benchmarks.results import FirstCall
 
@@ -54,8 +55,9 @@ class Session:
             self.contender.wait(output)
         finished = perf_counter()
         self.program = program
+        peak = peak_memory()
         error = self._check(self.contender.results(output))
-        return FirstCall(finished - ready, imported - started, error, program.units)
+        return FirstCall(finished - ready, imported - started, error, program.units, peak)
 
     def round(self, seconds: float) -> float:
         """Seconds for one step or call, from about so many seconds of calls in a row.
@@ -100,7 +102,7 @@ class Session:
 
     def _check(self, results: list[Array]) -> float:
         assert self.program is not None
-        expected = [np.asarray(part) for part in self.case.expected(self.inputs, self.program.units)]
+        expected = [np.asarray(part) for part in self.contender.expected(self.case, self.inputs, self.program.units)]
         error = worst_error(results, expected)
         if not error <= self.case.tolerance:
             raise Failed(f"wrong result: relative error {error:.1e}, tolerance {self.case.tolerance:.0e}")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from statistics import median
 
-from benchmarks.bars import OUR_NAME, Verdict
+from benchmarks.bars import ONE_THREAD_NAME, OUR_NAME, PRIMAL_NAME, Verdict
 from benchmarks.contenders import PEER
-from benchmarks.results import CaseResult, FirstCall, Report
+from benchmarks.results import CaseResult, FirstCall, Measurement, Report
 
 Row = Sequence[str]
 Table = Callable[[Row, Sequence[Row]], str]
@@ -22,6 +22,7 @@ HEADER = (
     "of minima",
     "first call",
     "second process",
+    "memory",
 )
 
 
@@ -65,12 +66,12 @@ def case_rows(case: CaseResult) -> list[Row]:
             numbers = (duration(s.median), duration(s.least), f"{duration(s.lower)} .. {duration(s.upper)}")
         else:
             numbers = ("-", "-", "-")
-        rows.append((name, *numbers, *_ratio_cells(case, name), _seconds(m.cold), _seconds(m.warm)))
+        rows.append((name, *numbers, *_ratio_cells(case, name), _seconds(m.cold), _seconds(m.warm), _memory(m)))
     return rows
 
 
 def summary_rows(report: Report) -> list[Row]:
-    """One line a case: ours, the best peer, the ratio."""
+    """One line a case: ours, the best peer, the ratio; the gradient over the primal, one thread over all."""
     rows: list[Row] = []
     for case in report.cases:
         ours, peer = case.timed.get(OUR_NAME), case.best(PEER)
@@ -81,6 +82,8 @@ def summary_rows(report: Report) -> list[Row]:
                 f"{duration(ours.spread.median)} / {case.unit}" if ours else "-",
                 f"{duration(theirs)} ({peer})" if theirs is not None else "-",
                 *(_ratio_cells(case, peer) if peer else ("-", "-", "-")),
+                _ratio_of(case, OUR_NAME, PRIMAL_NAME),
+                _ratio_of(case, ONE_THREAD_NAME, OUR_NAME),
             )
         )
     return rows
@@ -114,7 +117,10 @@ def _document(report: Report, table: Table, heading: str) -> str:
         parts += [heading.format("import"), table(("package", "median", "min"), rows)]
     parts += [
         heading.format("summary"),
-        table(("case", "srcgrad", "best peer", "ratio", "quartiles", "of minima"), summary_rows(report)),
+        table(
+            ("case", "srcgrad", "best peer", "ratio", "quartiles", "of minima", "gradient / primal", "threads"),
+            summary_rows(report),
+        ),
     ]
     return "\n\n".join(parts)
 
@@ -139,3 +145,15 @@ def _ratio_cells(case: CaseResult, name: str) -> tuple[str, str, str]:
 
 def _seconds(call: FirstCall | None) -> str:
     return "-" if call is None else f"{call.seconds:.2f} s"
+
+
+def _memory(measurement: Measurement) -> str:
+    """Of the second process, which compiles nothing that is cached, where there was one."""
+    call = measurement.warm or measurement.cold
+    return f"{call.peak_bytes / 2**20:.0f} MB" if call and call.peak_bytes else "-"
+
+
+def _ratio_of(case: CaseResult, first: str, second: str) -> str:
+    if first not in case.timed or second not in case.timed:
+        return "-"
+    return f"{case.ratio(first, second).median:.2f}"

@@ -12,12 +12,15 @@ from typing import Any
 
 @dataclass(frozen=True)
 class FirstCall:
-    """Seconds from imported packages to the first result, seconds of the import, and the result's error."""
+    """Seconds from imported packages to the first result, seconds of the import, the result's error, and the most
+    memory that the process has had until then (0 in data from before this was measured).
+    """
 
     seconds: float
     import_seconds: float
     relative_error: float
     units: int
+    peak_bytes: int = 0
 
 
 @dataclass(frozen=True)
