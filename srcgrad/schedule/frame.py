@@ -13,7 +13,8 @@ from srcgrad.core.location import Location
 from srcgrad.core.types import ArrayType
 from srcgrad.graph.node import Graph, Node
 from srcgrad.schedule.element import Element, element_of, fresh_axes, identity
-from srcgrad.schedule.ir import AnyStatement, Axis, Const, Convert, Expr, Index, IndexValue, Statement, Value
+from srcgrad.schedule.inplace import Owner, order
+from srcgrad.schedule.ir import AnyStatement, Axis, Const, Convert, Expr, Index, IndexValue, Statement, Value, loads
 
 INT64 = np.dtype(np.int64)
 #: arrays up to this many elements may become local variables
@@ -29,20 +30,43 @@ class Frame:
         self.constants = constants
         self.statements: list[AnyStatement] = []
         self.outputs: set[Value] = set()
+        self.owner = Owner()
 
     def inner(self) -> Any:
         return type(self)(dict(self.env), self.constants)
 
     def run(self, graph: Graph) -> list[tuple[Element, Node]]:
-        for node in graph.nodes():
+        nodes = order(graph)
+        self.owner.plan(graph, nodes)
+        for node in graph.inputs:
+            self.owner.saw(node, self.env[node])
+        for turn, node in enumerate(nodes):
             if node not in self.env:
+                self.owner.turn = turn
                 self.env[node] = self.node(node)
+                self.owner.saw(node, self.env[node])
         return [(self.env[output], output) for output in graph.outputs]
 
     # values
 
     def value(self, type_: ArrayType, node: Node, name: str = "") -> Value:
-        return Value(type_.shape, type_.dtype, fresh_axes(type_.shape), name or hint(node), location=node.location)
+        made = Value(type_.shape, type_.dtype, fresh_axes(type_.shape), name or hint(node), location=node.location)
+        self.owner.own(made)
+        return made
+
+    def overwritten(self, node: Node, others: Sequence[Node], dtype: Any) -> Value | None:
+        """The value of a node, to be changed in place: nobody reads it later, and none of ``others`` reads it now."""
+        value = self.owner.may_overwrite(self.env[node])
+        if value is None or value.dtype != dtype or any(self.reads(other, value) for other in others):
+            return None
+        value.mutable = True
+        return value
+
+    def reads(self, node: Node, value: Value) -> bool:
+        """Whether the element of a node reads a value."""
+        made = self.env[node]
+        elements = made if isinstance(made, list) else [made]
+        return any(load.value is value for element in elements for load in loads(element.expr))
 
     def store(self, element: Element, node: Node, target: Value | None = None) -> Value:
         """Every element, written to a value of its own."""

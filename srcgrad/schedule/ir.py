@@ -125,6 +125,7 @@ class Value:
     role: str = "temporary"  # input, constant, temporary, counter
     data: Any = None  # of a constant
     mutable: bool = False  # a carry: read at its old value, then written
+    bounds: tuple[int, int] | None = None  # of an integer: the least and the greatest that it can be, where known
     location: Location | None = None
     serial: int = field(default_factory=lambda: next(_serials))
 

@@ -17,8 +17,10 @@ from srcgrad.core import lowering as kinds
 from srcgrad.core.types import TupleType
 from srcgrad.graph.node import Graph, Node
 from srcgrad.graph.structure import CONSTANT, INPUT, ITEM
+from srcgrad.schedule.bounds import bounds_of
 from srcgrad.schedule.element import Element, digit, element_of, fresh_axes, identity, through_reshape, through_view
 from srcgrad.schedule.frame import INT64, axes_of, convert
+from srcgrad.schedule.inplace import writes_over
 from srcgrad.schedule.ir import (
     Affine,
     Apply,
@@ -112,6 +114,7 @@ class Lowering(Regions):
         args = tuple(self.read(operand, index) for operand in node.inputs)
         operand_kind = node.inputs[-1].dtype.kind
         expr = Apply(kind.text(operand_kind), args, node.dtype, kind.cost)
+        target.bounds = bounds_of(expr) if node.dtype.kind in "iu" else None
         self.statements.append(Statement(target, index, axes_of(target.axes), expr, location=node.location))
         return element_of(target)
 
@@ -224,8 +227,9 @@ class Lowering(Regions):
             self.env[operand] = element_of(self.store(self.env[operand], operand))
 
     def assemble(self, node: Node, kind: kinds.Assemble) -> Element:
-        target = self.value(node.array_type, node)
         pieces = kind.pieces(dict(node.params), tuple(operand.array_type for operand in node.inputs))
+        same = self.overwritten(node.inputs[0], node.inputs[1:], node.dtype) if writes_over(node) else None
+        target = same or self.value(node.array_type, node)
         covered = sum(operand.size for operand in node.inputs)
         if covered < math.prod(target.shape):
             self.statements.append(
@@ -234,7 +238,7 @@ class Lowering(Regions):
                 )
             )
         for operand, piece in zip(node.inputs, pieces, strict=True):
-            if operand.size == 0:
+            if operand.size == 0 or (same is not None and operand is node.inputs[0]):
                 continue
             axes = target.axes if operand.shape == target.shape else fresh_axes(operand.shape)
             index = tuple(
@@ -276,7 +280,8 @@ class Lowering(Regions):
 
     def scatter(self, node: Node, kind: kinds.Scatter) -> Element:
         base, update, *operands = node.inputs
-        target = self.store(self.env[base], node)
+        others = operands if update.size == 1 else node.inputs[1:]
+        target = self.overwritten(base, others, node.dtype) or self.store(self.env[base], node)
         if update.size:
             combine = "add" if kind.combine == "add" else None
             in_order = combine is None and not node.params.get("unique")
@@ -353,6 +358,9 @@ def _dynamic(expr: Expr, extent: int) -> Index:
         if low >= 0 and high < extent:
             return expr.index
     wide = convert(expr, INT64)
+    bounds = bounds_of(expr)
+    if bounds is not None and bounds[0] >= 0 and bounds[1] < extent:
+        return Dynamic(wide)
     if isinstance(expr, Load) and expr.value.role == "constant":
         data = expr.value.data
         if data.min() >= 0 and data.max() < extent:

@@ -8,6 +8,7 @@ from srcgrad.core.types import TupleType
 from srcgrad.graph.node import Graph, Node
 from srcgrad.schedule.element import Element, element_of, fresh_axes, identity
 from srcgrad.schedule.frame import INT64, Frame, axes_of, convert, converted_scalar
+from srcgrad.schedule.inplace import taken_over
 from srcgrad.schedule.ir import (
     Affine,
     BranchRegion,
@@ -38,11 +39,13 @@ class Regions(Frame):
         )
         assert isinstance(node.type, TupleType)
         carries = [
-            self.carry(operand, graph_input)
+            self.carry(operand, graph_input, node)
             for operand, graph_input in zip(initial, body.inputs[1 + n_consts :], strict=False)
         ]
         stacked = [self.value(type_, node) for type_ in node.type.elements[n_carries:]]
         counter = Value((), INT64, (), str(body.inputs[0].params["name"]) or "t", "counter")
+        if node.params["length"]:
+            counter.bounds = (0, node.params["length"] - 1)
         turn = Dynamic(Load(counter, ()))
 
         inside = self.inner()
@@ -51,6 +54,7 @@ class Regions(Frame):
             inside.env[inner] = self.env[outer]
         for inner, value in zip(body.inputs[1 + n_consts :], carries, strict=False):
             inside.env[inner] = element_of(value)
+            inside.owner.own(value)
         for inner, outer in zip(body.inputs[1 + n_consts + n_carries :], xs, strict=True):
             axes = fresh_axes(inner.shape)
             inside.env[inner] = Element(
@@ -73,8 +77,13 @@ class Regions(Frame):
         self.finish_region(region, [region.body], mark)
         return [element_of(value) for value in (*carries, *stacked)]
 
-    def carry(self, initial: Node, inner: Node) -> Value:
-        """The value that holds a carry, set to its initial value."""
+    def carry(self, initial: Node, inner: Node, node: Node) -> Value:
+        """The value that holds a carry, set to its initial value; that value itself where nobody else reads it."""
+        if sum(operand is initial for operand in node.inputs) == 1:
+            others = [operand for operand in node.inputs if operand is not initial]
+            same = self.overwritten(initial, others, inner.dtype)
+            if same is not None:
+                return same
         name = str(inner.params["name"])
         value = Value(inner.shape, inner.dtype, fresh_axes(inner.shape), name, location=initial.location, mutable=True)
         element: Element = self.env[initial]
@@ -113,7 +122,9 @@ class Regions(Frame):
         cond, body = node.params["cond"], node.params["body"]
         cond_consts, body_consts = node.inputs[:n_cond], node.inputs[n_cond : n_cond + n_body]
         initial = node.inputs[n_cond + n_body :]
-        carries = [self.carry(operand, inner) for operand, inner in zip(initial, body.inputs[n_body:], strict=True)]
+        carries = [
+            self.carry(operand, inner, node) for operand, inner in zip(initial, body.inputs[n_body:], strict=True)
+        ]
         programs = []
         mark = next_serial()
         for graph, consts in ((cond, cond_consts), (body, body_consts)):
@@ -122,6 +133,8 @@ class Regions(Frame):
                 inside.env[inner] = self.env[outer]
             for inner, value in zip(graph.inputs[len(consts) :], carries, strict=True):
                 inside.env[inner] = element_of(value)
+                if graph is body:
+                    inside.owner.own(value)
             programs.append((inside, inside.run(graph)))
         condition, body_program = programs[0][0], programs[1][0]
         predicate = programs[0][1][0][0].expr
@@ -135,22 +148,30 @@ class Regions(Frame):
     def branch(self, node: Node) -> list[Element]:
         predicate, *operands = node.inputs
         assert isinstance(node.type, TupleType)
-        results = [self.value(type_, node) for type_ in node.type.elements]
+        same = [self.changed_in_place(node, position) for position in taken_over(node)]
+        results = [value or self.value(type_, node) for value, type_ in zip(same, node.type.elements, strict=True)]
         programs = []
         mark = next_serial()
         for graph in (node.params["then"], node.params["orelse"]):
             inside = self.inner()
             for inner, outer in zip(graph.inputs, operands, strict=True):
                 inside.env[inner] = self.env[outer]
-            for (element, output), value in zip(inside.run(graph), results, strict=True):
-                axes = fresh_axes(value.shape)
-                expr = element.at(identity(axes))
-                assert expr is not None
-                inside.store(Element(value.shape, axes, convert(expr, value.dtype)), output, value)
+            for value in filter(None, same):
+                inside.owner.own(value)
+            inside.commit(results, inside.run(graph))
             programs.append(Program(inside.statements))
         region = BranchRegion((), (), node.location, self.read(predicate, ()), *programs)
         self.finish_region(region, programs, mark)
         return [element_of(value) for value in results]
+
+    def changed_in_place(self, node: Node, position: int | None) -> Value | None:
+        """The value of a branch's operand, where both sides may change it."""
+        if position is None:
+            return None
+        operand = node.inputs[1 + position]
+        if sum(other is operand for other in node.inputs) > 1:
+            return None
+        return self.overwritten(operand, [other for other in node.inputs if other is not operand], operand.dtype)
 
     def finish_region(
         self, region: LoopRegion | WhileRegion | BranchRegion, programs: list[Program], mark: int
