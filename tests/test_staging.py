@@ -475,3 +475,52 @@ def escapes(x):
 @pytest.mark.parametrize("function", [bisection, escapes])
 def test_while(function):
     same_as_python(function, X)
+
+
+# what it is compiled to
+
+
+def gauss_seidel(a):
+    for _ in range(20):
+        for i in range(1, a.shape[0] - 1):
+            for j in range(1, a.shape[1] - 1):
+                a[i, j] = (a[i - 1, j] + a[i + 1, j] + a[i, j - 1] + a[i, j + 1]) / 4
+    return np.sum(a)
+
+
+def sparse_updates(a):
+    total = 0.0
+    for i in range(30):
+        if a[i % 5] > 0.3:
+            a[i % 5] = 0.5 * a[(i + 1) % 5] * a[i % 5]
+        else:
+            total += a[i % 5]
+    return total + np.sum(a * a)
+
+
+def writes_after_reads(a):
+    b = np.zeros_like(a)
+    for i in range(1, len(a)):
+        before = a[1:] * 2
+        a[i] = a[i - 1] + before[i - 1]
+        b[1:] = a[:-1]
+        b[:-1] = b[1:]
+    return np.sum(np.sin(b) * a)
+
+
+@pytest.mark.parametrize(
+    ("function", "shape"), [(gauss_seidel, (12, 9)), (sparse_updates, (5,)), (writes_after_reads, (18,))]
+)
+def test_element_loops_are_compiled_in_place(function, shape):
+    x = np.random.default_rng(1).random(shape)
+    np.testing.assert_allclose(sg.jit(function)(x.copy()), function(x.copy()), rtol=1e-10)
+    np.testing.assert_allclose(sg.grad(function)(x), gradient(function, x), rtol=1e-9, atol=1e-12)
+
+
+def test_an_element_is_written_without_copying_the_array():
+    x = np.random.default_rng(1).random((100, 90))
+    for transformed in (sg.jit(gauss_seidel), sg.grad(gauss_seidel)):
+        transformed.specialise(x)
+        source = sg.source(transformed, x)
+        inner = source[source.index("range(20") :]
+        assert "range(100)" not in inner.split("\n\n")[0].split("t = 0.0")[0]

@@ -1,9 +1,9 @@
 """`for` and `while`: run as Python does, or recorded as one loop of the program.
 
-A short loop over known numbers is unrolled, and so is one that computes with plain numbers alone. Any other loop over a
-range, an array, or these in `zip` and `enumerate` becomes a loop node. Where the body cannot be recorded (it grows a
-list, or carries what changes its shape) the first iteration is taken out, and if that does not help all are, up to a
-number of operations.
+A short loop over known numbers, with no loop inside, is unrolled; one that computes with plain numbers alone is run.
+Any other loop over a range, an array, or these in `zip` and `enumerate` becomes a loop node. Where the body cannot be
+recorded (it grows a list, or carries what changes its shape) the first iteration is taken out, and if that does not
+help all are, up to a number of operations.
 """
 
 from __future__ import annotations
@@ -76,8 +76,7 @@ def for_(
 
 
 def _is_short(length: int, has_loops: bool) -> bool:
-    limit = settings.unroll_loops
-    return length <= 1 or (_unrolled.get() * length <= limit and (not has_loops or length * length <= limit))
+    return length <= 1 or (not has_loops and _unrolled.get() * length <= settings.unroll_loops)
 
 
 @contextmanager
