@@ -74,7 +74,11 @@ class Function:
         self._recent: tuple[Closure, ...] = ()
         self._closures: dict[Hashable, Closure] = {}
         self._specialisations: dict[Hashable, Specialisation] = {}
-        self._last: Specialisation | None = None
+        #: the specialisation that was compiled or looked up last
+        self.last: Specialisation | None = None
+        #: for calls with tensors, by which arguments are; see ``dispatch.tensors``
+        self.twins: dict[tuple[bool, ...], Function] = {}
+        self.pullbacks: dict[Hashable, Any] = {}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         for closure in self._recent:
@@ -119,12 +123,13 @@ class Function:
 
     def specialise(self, *args: Any, **kwargs: Any) -> Specialisation:
         """The program for these arguments; compiled if it is not there yet."""
-        return self._specialise(Arguments(self.parameters, args, kwargs))
+        arguments = Arguments(self.parameters, args, kwargs)
+        if _holds_tensors(arguments):
+            from srcgrad.dispatch import tensors
 
-    @property
-    def last(self) -> Specialisation | None:
-        """The specialisation that was compiled or looked up last."""
-        return self._last
+            twin, args, kwargs = tensors.with_arrays(self, arguments)
+            return twin.specialise(*args, **kwargs)
+        return self._specialise(arguments)
 
     def trace(self, arguments: Arguments) -> Traced:
         """The function's own graph for these arguments."""
@@ -152,7 +157,8 @@ class Function:
             ),
         )
         names = identifiers([arguments.paths[position] for position in arguments.dynamic])
-        return trace(record, structure, arguments.types, handle=handle_type(), names=names)
+        handle = next((type(value) for value in arguments.values if isinstance(value, Tracer)), None) or handle_type()
+        return trace(record, structure, arguments.types, handle=handle, names=names)
 
     def _call_slowly(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         arguments = Arguments(self.parameters, args, kwargs)
@@ -164,6 +170,10 @@ class Function:
                 f"{self!r} was called with a traced value outside of the function that it belongs to: "
                 "the value escaped (by a global, an attribute or a list); return it from the traced function"
             )
+        if _holds_tensors(arguments):
+            from srcgrad.dispatch import tensors
+
+            return tensors.call(self, arguments)
         closure = self._closures.get(arguments.exact_key)
         if closure is None:
             found = self._specialise(arguments)
@@ -188,7 +198,7 @@ class Function:
                 found = self._specialisations.get(arguments.key)
                 if found is None:
                     found = self._specialisations[arguments.key] = self._compile(arguments)
-        self._last = found
+        self.last = found
         return found
 
     def _compile(self, arguments: Arguments) -> Specialisation:
@@ -206,6 +216,11 @@ class Function:
         executable = compile_graph(graph, fast_math=self.options.fast_math)
         executable.function  # noqa: B018  built here, once, and not by whoever calls first
         return Specialisation(recorded, graph, executable)
+
+
+def _holds_tensors(arguments: Arguments) -> bool:
+    """Whether the define-by-run face is to be asked; it is not imported for arrays."""
+    return any(hasattr(value, "__sg_array__") for value in arguments.values)
 
 
 def handle_type() -> type[Tracer]:

@@ -15,6 +15,7 @@ from srcgrad.eager.dtypes import default, numpy_dtype
 from srcgrad.eager.modes import state
 from srcgrad.eager.promotion import number_dtype, result_dtype
 from srcgrad.eager.tensors import Tensor, wrap
+from srcgrad.graph.node import as_node
 
 
 def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -102,7 +103,11 @@ def _measure(data: Any, leaves: list[Any], depth: int) -> tuple[int, ...]:
 
 
 def finish(array: np.ndarray[Any, Any], requires_grad: bool) -> Tensor:
-    """A new leaf on an array."""
+    """A new leaf on an array; where a function is recorded for the compiler, a constant of its program."""
+    if state.tracing:
+        from srcgrad.eager.traced import TracedTensor
+
+        return TracedTensor(as_node(array))  # type: ignore[return-value]
     made = wrap(array)
     if requires_grad:
         if array.dtype.kind not in "fc":

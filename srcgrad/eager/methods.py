@@ -170,14 +170,14 @@ OPERATORS: dict[str, Function] = {
 }
 
 #: Functions whose in-place variant has a trailing underscore.
-_IN_PLACE = """
+IN_PLACE = """
     add sub mul div floor_divide remainder fmod pow sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh exp
     exp2 expm1 log log2 log10 log1p sqrt rsqrt sigmoid erf erfc erfinv lgamma digamma square neg abs sign floor ceil
     trunc round reciprocal frac clamp clamp_min clamp_max relu lerp addcmul addcdiv addmm addmv baddbmm copysign
     atan2 hypot xlogy masked_fill scatter scatter_add index_add logical_and logical_or logical_xor logical_not
     bitwise_and bitwise_or bitwise_xor bitwise_not tril triu cumsum cumprod eq ne lt le gt ge logit subtract
     multiply divide true_divide clip absolute negative
-"""
+""".split()
 
 
 def _in_place(function: Function) -> Function:
@@ -248,7 +248,7 @@ def attach() -> None:
     from srcgrad.eager import creation
 
     methods: dict[str, Any] = {**SHARED, **OPERATORS, **_random(), "where": _where}
-    for name in _IN_PLACE.split():
+    for name in IN_PLACE:
         methods[name + "_"] = _in_place(SHARED[name])
     ufuncs = {"add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.true_divide}
     for name, ufunc in ufuncs.items():

@@ -36,7 +36,11 @@ def _run_in_errstate(function: Callable[..., Any], *args: Any, **params: Any) ->
 
 
 class State(threading.local):
-    """The modes of a thread. ``mode`` is what the recording path reads: one of OFF, ON, ANOMALY."""
+    """The modes of a thread.
+
+    ``mode`` is what the recording path reads: one of OFF, ON, ANOMALY. ``tracing``: a function of tensors is being recorded for the
+    compiler, so that new tensors have to take traced values.
+    """
 
     def __init__(self) -> None:
         self.run: Run = _quiet_runner() if int(np.__version__.split(".")[0]) > 1 else _run_in_errstate
@@ -44,6 +48,7 @@ class State(threading.local):
         self.inference = False
         self.anomaly = False
         self.check_nan = True
+        self.tracing = False
 
     def set(self, grad: bool, inference: bool | None = None) -> None:
         """Switch recording on or off; and inference mode, unless it is None."""
@@ -209,6 +214,22 @@ class detect_anomaly(set_detect_anomaly):
     def __enter__(self) -> None:
         self._before = (state.anomaly, state.check_nan)
         self._set(True, self._check_nan)
+
+
+class tracing(_Mode):
+    """While a function of tensors is recorded for the compiler: gradients are on, and new tensors are traced."""
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        self._outer = state.tracing
+        state.tracing = True
+
+    def __exit__(self, *error: Any) -> None:
+        state.tracing = self._outer
+        super().__exit__(*error)
+
+    def enter(self) -> None:
+        state.set(True)
 
 
 def is_grad_enabled() -> bool:

@@ -85,7 +85,7 @@ class Optimizer:
         return loss
 
     def _step_one(self, param: Tensor, group: dict[str, Any]) -> None:
-        array, grad = param._array, param.grad._array  # type: ignore[union-attr]
+        array, grad = param._array, param.grad._array
         if group["maximize"]:
             grad = -grad
         if group["weight_decay"] and not group.get("decoupled_weight_decay", False):

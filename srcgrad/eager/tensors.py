@@ -22,7 +22,7 @@ class Tensor:
     """An array that knows how it was made. See ``docs/eager.md``."""
 
     __slots__ = ("__dict__", "__weakref__", "_array", "_counter", "_meta", "_node")
-    __sg_level__ = 2
+    __sg_level__ = -1  # beside a traced value it is a constant
     __array_priority__ = 1000
     __hash__ = object.__hash__
 
@@ -446,6 +446,11 @@ class Tensor:
 
         recorded = RECORDED.get(op.name)
         return bind(op, args, params) if recorded is None else recorded(*map(lift, args), **params)
+
+    @property
+    def __sg_array__(self) -> Array:
+        """What a compiled function takes."""
+        return self._array
 
     def __sg_lift__(self, value: Any) -> Tensor:
         return lift(value)

@@ -187,9 +187,10 @@ def same(a: Any, b: Any) -> bool:
 
 
 def handle_like(leaf: Any, node: Node) -> Array:
-    """A handle on a node, a scalar or an array as the leaf is."""
+    """A handle on a node, of the leaf's class, a scalar or an array as the leaf is."""
+    kind = type(leaf) if isinstance(leaf, Array) else Array
     scalar = leaf.is_scalar if isinstance(leaf, Array) else not isinstance(leaf, np.ndarray | Tracer)
-    return Array(node) if scalar and node.array_type.shape == () else Array.new(node)
+    return kind(node) if scalar and node.array_type.shape == () else kind.new(node)
 
 
 def leaf_type(leaf: Any) -> ArrayType:
