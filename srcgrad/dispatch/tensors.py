@@ -1,7 +1,7 @@
 """Transformed functions called with tensors: the program is recorded with tensors, and gives tensors.
 
-A function called with tensors gets a twin for each choice of arguments that are tensors. The twin takes arrays, as every compiled function does;
-while it is traced, its function sees traced tensors in their place.
+A function called with tensors gets a twin for each choice of arguments that are tensors. The twin takes arrays, as
+every compiled function does; while it is traced, its function sees traced tensors in their place.
 """
 
 from __future__ import annotations
@@ -74,7 +74,9 @@ class CompiledCall(autograd.Function):
 
 
 def _pullback(twin: Function, arguments: Arguments, wanted: tuple[int, ...]) -> Any:
-    """The compiled pullback: from the cotangents of the float results and the values to the gradients of those wanted."""
+    """The compiled pullback: from the cotangents of the float results and the values to the gradients of those
+    wanted.
+    """
     key = (arguments.structure, tuple(arguments.statics.items()), wanted)
     known = twin.pullbacks.get(key)
     if known is not None:

@@ -19,7 +19,8 @@ from srcgrad.eager.composite import composite
 from srcgrad.eager.function import Edges, Node, sequence
 from srcgrad.eager.gathering import open_grid, pick
 from srcgrad.eager.modes import ANOMALY, OFF, state
-from srcgrad.eager.operands import is_traced, to_dtype
+from srcgrad.eager.operands import is_traced, plain, to_dtype
+from srcgrad.eager.promotion import numpy_dtype
 from srcgrad.eager.rows import Spec, bind
 from srcgrad.eager.selection import where
 from srcgrad.eager.shaping import dim_of, movedim, reshape
@@ -203,7 +204,7 @@ def _split(input: Any, key: Any) -> tuple[Any, list[Tensor], list[int]]:
                 continue
             if item._array.dtype.kind not in "iu":
                 raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
-            _check_bounds(item._array, input.shape[axis], axis)
+            _check_bounds(plain(item), input.shape[axis], axis)
             indices.append(item)
             dims.append(place)
             basic.append(slice(None))
@@ -242,6 +243,8 @@ def _clean(item: Any) -> Any:
 
 
 def _check_bounds(index: Any, extent: int, dim: int) -> None:
+    if not isinstance(index, np.ndarray):
+        return
     if index.size and not (-extent <= index.min() and index.max() < extent):
         wrong = index[(index < -extent) | (index >= extent)].reshape(-1)[0]
         raise IndexError(f"index {wrong} is out of bounds for dimension {dim} with size {extent}")
@@ -329,7 +332,7 @@ def index_put_(input: Tensor, indices: Sequence[Tensor], values: Tensor, accumul
 
 def _grid(index: Any, dim: int) -> list[Any]:
     """Index arrays that pick, at each position of the index, the element at the index along one dimension."""
-    shape = index._array.shape
+    shape = tuple(index.shape)
     grid = [np.arange(n).reshape([-1 if k == axis else 1 for k in range(len(shape))]) for axis, n in enumerate(shape)]
     return [index if axis == dim else wrap(np.broadcast_to(one, shape)) for axis, one in enumerate(grid)]
 
@@ -360,18 +363,18 @@ def _gather_traced(input: Any, dim: int, index: Any) -> Any:
 
 
 def _check_index_dtype(name: str, index: Any) -> None:
-    if index._array.dtype.kind not in "iu":
+    if index.dtype.kind not in "iu":
         raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index, but got {index.dtype}")
 
 
 def _scatter(input: Tensor, dim: int, index: Tensor, src: Any, *, accumulate: bool, name: str) -> Tensor:
     _check_index_dtype(name, index)
     axis = dim_of(dim, input.ndim)
-    _check_bounds(index._array, input.shape[axis], dim)
-    if isinstance(src, Tensor):
+    _check_bounds(plain(index), input.shape[axis], dim)
+    if hasattr(src, "__sg_bind__"):
         part = src[tuple(slice(0, n) for n in index.shape)]
     else:
-        part = to_dtype(src, input._array.dtype).expand(index.shape)
+        part = to_dtype(src, numpy_dtype(input.dtype)).expand(index.shape)
     row = TABLE["scatter_add" if accumulate else "scatter_set"]
     params = {"axes": tuple(range(input.ndim)), "position": 0}
     name = "ScatterAddBackward0" if accumulate else "ScatterBackward0"
@@ -391,7 +394,9 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
 def index_select(input: Any, dim: int, index: Tensor) -> Any:
     """The slices of a dimension that the index names."""
     axis = dim_of(dim, len(input.shape))
-    _check_bounds(index._array, input.shape[axis], dim)
+    _check_bounds(plain(index), input.shape[axis], dim)
+    if is_traced(input) or is_traced(index):
+        return bind(TABLE["gather"], (input, index), {"axes": (axis,), "position": axis})
     return _pick(input, [index], [axis], "IndexSelect")
 
 
@@ -464,6 +469,6 @@ def diag(input: Any, diagonal: int = 0) -> Any:
         return globals()["diagonal"](input, diagonal)
     n = input.shape[0] + abs(diagonal)
     rows = np.arange(input.shape[0]) + max(0, -diagonal)
-    zeros = wrap(np.zeros((n, n), input._array.dtype))
+    zeros = wrap(np.zeros((n, n), numpy_dtype(input.dtype)))
     places = (wrap(rows), wrap(rows + diagonal))
     return bind(TABLE["scatter_add"], (zeros, input, *places), {"axes": (0, 1), "position": 0}, "DiagEmbedBackward0")

@@ -21,6 +21,10 @@ from srcgrad.eager.tensors import Tensor
 Function = Callable[..., Any]
 
 
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
 def _take(module: Any, names: str) -> dict[str, Function]:
     return {name: getattr(module, name) for name in names.split()}
 
@@ -170,14 +174,14 @@ OPERATORS: dict[str, Function] = {
 }
 
 #: Functions whose in-place variant has a trailing underscore.
-IN_PLACE = """
+IN_PLACE = _words("""
     add sub mul div floor_divide remainder fmod pow sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh exp
     exp2 expm1 log log2 log10 log1p sqrt rsqrt sigmoid erf erfc erfinv lgamma digamma square neg abs sign floor ceil
     trunc round reciprocal frac clamp clamp_min clamp_max relu lerp addcmul addcdiv addmm addmv baddbmm copysign
     atan2 hypot xlogy masked_fill scatter scatter_add index_add logical_and logical_or logical_xor logical_not
     bitwise_and bitwise_or bitwise_xor bitwise_not tril triu cumsum cumprod eq ne lt le gt ge logit subtract
     multiply divide true_divide clip absolute negative
-""".split()
+""")
 
 
 def _in_place(function: Function) -> Function:

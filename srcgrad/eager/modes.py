@@ -38,8 +38,8 @@ def _run_in_errstate(function: Callable[..., Any], *args: Any, **params: Any) ->
 class State(threading.local):
     """The modes of a thread.
 
-    ``mode`` is what the recording path reads: one of OFF, ON, ANOMALY. ``tracing``: a function of tensors is being recorded for the
-    compiler, so that new tensors have to take traced values.
+    ``mode`` is what the recording path reads: one of OFF, ON, ANOMALY. ``tracing``: a function of tensors is being
+    recorded for the compiler, so that new tensors have to take traced values.
     """
 
     def __init__(self) -> None:

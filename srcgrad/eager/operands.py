@@ -8,6 +8,7 @@ import numpy as np
 
 from srcgrad.core.op import TABLE, apply
 from srcgrad.core.types import PYTHON_SCALARS
+from srcgrad.eager.dtypes import of
 from srcgrad.eager.errors import not_a_tensor
 from srcgrad.eager.function import hide
 from srcgrad.eager.promotion import inexact_dtype, result_dtype
@@ -26,8 +27,13 @@ def constant(value: Any, dtype: Any) -> Tensor:
     if found is None:
         if len(_CONSTANTS) >= _MOST_CONSTANTS:
             _CONSTANTS.clear()
-        found = _CONSTANTS[value, dtype] = wrap(np.array(value, dtype))
+        found = _CONSTANTS[value, dtype] = wrap(np.array(value, of(dtype).dtype))
     return found
+
+
+def plain(value: Any) -> Any:
+    """An eager tensor as its array, which a recorded program takes as a constant; other values as they are."""
+    return value._array if isinstance(value, Tensor) else value
 
 
 def is_nan(value: Any) -> bool:

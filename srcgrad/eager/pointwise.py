@@ -185,7 +185,7 @@ def unary(op: Op, name: str, node_name: str, *, inexact: bool = False) -> Functi
             result = state.run(evaluate, array)
         except TypeError:
             raise undefined(name, input) from None
-        if inexact and result.dtype is not array.dtype:
+        if inexact and result.dtype is not array.dtype and result.dtype != array.dtype:
             return function(to_dtype(input, inexact_dtype(array.dtype)))
         made = new(Tensor)
         made._array = result if type(result) is ndarray else asarray(result)
@@ -239,7 +239,7 @@ def binary(op: Op, name: str, node_name: str, *, inexact: bool = False, operands
             result = state.run(evaluate, x, y)
         except (TypeError, ValueError) as error:
             raise do_not_fit(name, input, other, error) from None
-        if inexact and result.dtype is not x.dtype:
+        if inexact and result.dtype is not x.dtype and result.dtype != x.dtype:
             return function(*same_dtype(input, other, inexact))
         made = new(Tensor)
         made._array = result if type(result) is ndarray else asarray(result)

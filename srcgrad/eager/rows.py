@@ -132,7 +132,12 @@ RECORDED: dict[str, Callable[..., Any]] = {}
 
 
 def bind(op: Op, args: Sequence[Any], params: dict[str, Any], name: str | None = None) -> Any:
-    """Apply a row to tensors (and arrays and numbers): no promotion, one node."""
+    """Apply a row to tensors (and arrays and numbers): no promotion, one node. Beside traced values it is the row
+    itself.
+    """
+    for arg in args:
+        if not isinstance(arg, Tensor) and hasattr(arg, "__sg_bind__"):
+            return op(*args, **params)
     operands = [arg if isinstance(arg, Tensor) else lift(arg) for arg in args]
     result = state.run(op.reference, *[operand._array for operand in operands], **params)
     if isinstance(result, tuple):

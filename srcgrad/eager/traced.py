@@ -1,7 +1,8 @@
-"""Tensors of a program that is being recorded for the compiler: what `sg.jit` and `sg.grad` hand to a function called with tensors.
+"""Tensors of a program that is being recorded for the compiler: what `sg.jit` and `sg.grad` hand to a function called
+with tensors.
 
-A `TracedTensor` is a traced array with PyTorch's names: the same functions that record nodes of a backward graph for eager tensors apply rows
-of the table here. Views, in-place changes and indexing are those of traced arrays.
+A `TracedTensor` is a traced array with PyTorch's names: the same functions that record nodes of a backward graph for
+eager tensors apply rows of the table here. Views, in-place changes and indexing are those of traced arrays.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from srcgrad.core.op import Op, apply
 from srcgrad.eager import dtypes
 from srcgrad.eager.methods import IN_PLACE, OPERATORS, PROPERTIES, SHARED
 from srcgrad.eager.modes import OFF, state
+from srcgrad.eager.operands import plain
+from srcgrad.eager.selection import where
 from srcgrad.eager.storage import Size
-from srcgrad.eager.tensors import Tensor
 from srcgrad.eager.views import check_cast
 from srcgrad.graph.node import Node, as_node
 from srcgrad.numpy import Array
@@ -94,7 +96,9 @@ class TracedTensor(Array):
 
     def backward(self, *args: Any, **kwargs: Any) -> None:
         """There is no backward pass while a function is recorded."""
-        raise _unknown("x.backward()", "return the loss, and let sg.grad or sg.value_and_grad differentiate the function")
+        raise _unknown(
+            "x.backward()", "return the loss, and let sg.grad or sg.value_and_grad differentiate the function"
+        )
 
     def numpy(self) -> Any:
         """There is no array yet."""
@@ -104,7 +108,8 @@ class TracedTensor(Array):
 
     def as_shape(self, shape: tuple[int, ...]) -> Any:
         """The same elements in another shape; a view where NumPy makes one."""
-        return namespace("reshape")(self, shape)
+        found = namespace("reshape")(self, shape)
+        return found if isinstance(found, TracedTensor) else type(self)(found.__sg_node__)
 
     def as_order(self, order: tuple[int, ...]) -> Any:
         """A view with the dimensions in another order."""
@@ -119,6 +124,19 @@ class TracedTensor(Array):
 
     def __iter__(self) -> Any:
         return iter([self[k] for k in range(self.shape[0])])
+
+    def index_put_(self, indices: Sequence[Any], values: Any, accumulate: bool = False) -> Any:
+        """Write, or add, values at index tensors for the first dimensions."""
+        key = tuple(map(plain, indices))
+        if accumulate:
+            self.add_at(key, plain(values))
+        else:
+            self[key] = values
+        return self
+
+    def where(self, condition: Any, other: Any) -> Any:
+        """The elements where the condition holds, else the other's."""
+        return where(condition, self, other)
 
     def change(self, value: Any) -> Any:
         """Let the tensor, and every view of its memory, have another value."""
@@ -166,11 +184,6 @@ class _Count(int):
         return self.shape if dim is None else self.shape[dim]
 
 
-def plain(value: Any) -> Any:
-    """An eager tensor as the constant that it is in a recorded program; other values as they are."""
-    return value._array if isinstance(value, Tensor) else value
-
-
 def _key(key: Any) -> Any:
     """An index without tensors of the eager kind."""
     return tuple(map(plain, key)) if isinstance(key, tuple) else plain(key)
@@ -202,4 +215,4 @@ def _attach() -> None:
 
 _attach()
 
-__all__ = ["TracedTensor", "plain"]
+__all__ = ["TracedTensor"]
