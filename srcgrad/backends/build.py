@@ -1,8 +1,8 @@
 """Source text to callable, through a disk cache.
 
-Emitted source is a real file, named by a hash of its content; Numba keeps the machine code beside it. Files are
-written to a temporary name and moved into place, so that other processes see all or nothing; a file whose
-content is not what its name says is written anew, and machine code that does not load is compiled anew.
+Emitted source is a real file, named by a hash of its content; its machine code is kept beside it (`machine_code`). A
+file whose content is not what its name says is written anew. Without a directory that can be written all is as before,
+but for the next process.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import linecache
-import os
 import sys
 import tempfile
 import types
@@ -20,8 +19,12 @@ from typing import Any
 
 import numpy as np
 
+from srcgrad.backends.machine_code import MachineCode, write_atomically
 from srcgrad.backends.module import Module
 from srcgrad.core.settings import settings
+
+#: how much of a function's name goes into file names, whose length is limited
+NAME = 60
 
 
 def build(module: Module) -> Any:
@@ -38,7 +41,7 @@ def build(module: Module) -> Any:
     exec(code, namespace.__dict__)
     entry = getattr(namespace, module.name)
     if settings.cache_dir:
-        _enable_cache(entry, path)
+        entry._cache = MachineCode(path)
     signature = _signature(module)
     entry.compile(signature)
     native = entry.overloads[signature].entry_point
@@ -78,56 +81,14 @@ def _with_workspace(entry: Any, size: int) -> Callable[..., Any]:
 
 
 def _source_file(module: Module) -> Path:
+    """Where the source is kept: written unless it is there. Where it cannot be, only tracebacks miss it."""
     from srcgrad.backends import stamp
 
     digest = hashlib.blake2b((stamp.digest() + module.source).encode(), digest_size=12).hexdigest()
-    path = Path(settings.cache_dir or tempfile.gettempdir()) / f"{module.name}_{digest}.py"
-    if not settings.cache_dir:
-        return path
-    try:
-        if path.read_text() == module.source:
-            return path
-    except (OSError, UnicodeDecodeError):
-        pass
-    _write_atomically(path, module.source)
+    path = Path(settings.cache_dir or tempfile.gettempdir()) / f"{module.name[:NAME]}_{digest}.py"
+    if settings.cache_dir:
+        source = module.source.encode()
+        with contextlib.suppress(OSError):
+            if not path.exists() or path.read_bytes() != source:
+                write_atomically(path, source)
     return path
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".tmp")
-    try:
-        with os.fdopen(handle, "w") as file:
-            file.write(text)
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-
-
-def _enable_cache(entry: Any, path: Path) -> None:
-    """Use Numba's cache of machine code; what does not load is forgotten and compiled again."""
-    from numba.core.runtime import rtsys
-
-    entry.enable_caching()
-    cache = entry._cache
-    save = cache.save_overload
-
-    def safe_load(signature: Any, context: Any) -> Any:
-        try:  # without the refresh of all of Numba's registries: machine code needs only the memory manager
-            rtsys.initialize(context)
-            with cache._guard_against_spurious_io_errors():
-                return cache._load_overload(signature, context)
-            return None
-        except Exception:
-            for stale in (path.parent / "__pycache__").glob(f"{path.stem}.*.nb*"):
-                with contextlib.suppress(OSError):
-                    stale.unlink()
-            return None
-
-    def safe_save(signature: Any, data: Any) -> None:
-        with contextlib.suppress(OSError):
-            save(signature, data)
-
-    cache.load_overload, cache.save_overload = safe_load, safe_save

@@ -8,12 +8,12 @@ is not part of theirs, so that a product in a program costs no compile time.
 from __future__ import annotations
 
 import functools
-import warnings
 from typing import Any
 
 from llvmlite import binding
-from numba import cfunc, types
-from numba.core.errors import NumbaWarning
+from numba import types
+
+from srcgrad.backends.machine_code import compiled_symbol
 
 _ELEMENTS = {"float32": types.float32, "float64": types.float64}
 
@@ -31,9 +31,7 @@ def product(dtype: str) -> Any:
     """
     from srcgrad.backends.gemm.driver import gemm
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NumbaWarning)
-        native = cfunc(signature(_ELEMENTS[dtype]), cache=True)(gemm.py_func)
+    native = compiled_symbol(gemm.py_func, signature(_ELEMENTS[dtype]))
     name = f"srcgrad_gemm_{dtype}"
     binding.add_symbol(name, native.address)
     _kept.append(native)

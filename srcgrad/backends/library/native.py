@@ -10,12 +10,12 @@ from __future__ import annotations
 import functools
 import importlib
 import re
-import warnings
 from typing import Any
 
 from llvmlite import binding
-from numba import cfunc, types
-from numba.core.errors import NumbaWarning
+from numba import types
+
+from srcgrad.backends.machine_code import compiled_symbol
 
 
 @functools.cache
@@ -29,9 +29,7 @@ def library(function: str, arguments: str) -> Any:
     module, name = function.split(".")
     found = getattr(importlib.import_module(f"srcgrad.backends.library.{module}"), name)
     signature = types.void(*map(_type, arguments.split()))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NumbaWarning)
-        native = cfunc(signature, cache=True, error_model="numpy")(found)
+    native = compiled_symbol(found, signature, error_model="numpy")
     symbol = re.sub(r"\W+", "_", f"srcgrad_{function}_{arguments.replace('*', 's')}")
     binding.add_symbol(symbol, native.address)
     _kept.append(native)
