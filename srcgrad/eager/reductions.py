@@ -86,7 +86,7 @@ def mean(input: Any, dim: Dims = None, keepdim: bool = False, *, dtype: Any = No
 
 def _total(input: Any, dim: Dims, keepdim: bool, dtype: Any, *, is_mean: bool) -> Any:
     if isinstance(input, Tensor):
-        if input._array.dtype != dtype:
+        if input._array.dtype is not dtype:
             input = to_dtype(input, numpy_dtype(dtype))
         shape = input._array.shape
     else:
@@ -99,14 +99,19 @@ def _total(input: Any, dim: Dims, keepdim: bool, dtype: Any, *, is_mean: bool) -
     else:
         axes = dims_of(dim, len(shape)) if type(dim) is int else tuple(sorted(dims_of(dim, len(shape))))
         kind = MeanBackward1 if is_mean else SumBackward1
-    count = math.prod([shape[axis] for axis in axes]) if is_mean else 1
+    count = 1
+    if is_mean:
+        for axis in axes:
+            count *= shape[axis]
     if not isinstance(input, Tensor):
         total = _sum(input, axes=axes)
         if keepdim:
             total = apply("reshape", total, shape=_kept(shape, axes))
         return total / count if is_mean else total
     array = input._array
-    result = state.run(_evaluate_total, array, axes if len(axes) < len(shape) else None, keepdim, count)
+    result = state.run(_add_reduce, array, axes if len(axes) < len(shape) else None, dtype, None, keepdim)
+    if count != 1:
+        result = state.run(np.true_divide, result, array.dtype.type(count))
     made = wrap(result if type(result) is np.ndarray else np.asarray(result, array.dtype))
     edge = input._node
     if edge is not None and state.mode != OFF:
@@ -120,11 +125,6 @@ def _total(input: Any, dim: Dims, keepdim: bool, dtype: Any, *, is_mean: bool) -
 
 
 RECORDED["sum"] = lambda x, axes: sum(x, axes) if axes else x
-
-
-def _evaluate_total(array: Any, axes: Any, keepdim: bool, count: int) -> Any:
-    total = _add_reduce(array, axes, array.dtype, None, keepdim)
-    return total / array.dtype.type(count) if count != 1 else total
 
 
 def _kept(shape: Sequence[int], axes: Sequence[int]) -> tuple[int, ...]:

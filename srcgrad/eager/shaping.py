@@ -265,8 +265,9 @@ RECORDED["transpose"] = lambda x, axes: _transposed(_PERMUTE, x, axes)
 def expand(input: Any, *sizes: Any) -> Any:
     """Dimensions of one element repeated, without a copy; -1 leaves a dimension as it is."""
     given = sizes[0] if len(sizes) == 1 and not isinstance(sizes[0], int) else sizes
-    lead = len(given) - len(input.shape)
-    target = tuple(input.shape[k - lead] if extent == -1 and k >= lead else extent for k, extent in enumerate(given))
+    own = input._array.shape if isinstance(input, Tensor) else tuple(input.shape)
+    lead = len(given) - len(own)
+    target = tuple([own[k - lead] if extent == -1 and k >= lead else int(extent) for k, extent in enumerate(given)])
     if lead < 0:
         raise RuntimeError(
             f"expand({input.type() if isinstance(input, Tensor) else 'Tensor'}{{{list(input.shape)}}}, "
@@ -274,14 +275,14 @@ def expand(input: Any, *sizes: Any) -> Any:
             f"sizes provided ({len(given)}) must be greater or equal to the number of dimensions in the tensor "
             f"({len(input.shape)})"
         )
-    for k, extent in enumerate(input.shape):
+    for k, extent in enumerate(own):
         if extent not in (1, target[k + lead]):
             raise RuntimeError(
                 f"The expanded size of the tensor ({target[k + lead]}) must match the existing size ({extent}) at "
                 "non-singleton dimension "
                 f"{k + lead}.  Target sizes: {list(given)}.  Tensor sizes: {list(input.shape)}"
             )
-    if is_traced(input):
+    if not isinstance(input, Tensor):
         return apply("broadcast_to", input, shape=target)
     array = repeated(input._array, target)
     return record_view(_EXPAND, input, array, lambda base: expand(base, target), shape=target)
