@@ -363,6 +363,6 @@ def _dynamic(expr: Expr, extent: int) -> Index:
         return Dynamic(wide)
     if isinstance(expr, Load) and expr.value.role == "constant":
         data = expr.value.data
-        if data.min() >= 0 and data.max() < extent:
+        if not data.size or (data.min() >= 0 and data.max() < extent):
             return Dynamic(wide)
     return Dynamic(Apply(f"checked_index({{0}}, {extent})", (wide,), INT64, 1.0))
