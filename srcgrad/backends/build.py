@@ -26,12 +26,8 @@ from srcgrad.core.settings import settings
 #: how much of a function's name goes into file names, whose length is limited
 NAME = 60
 
-
 def build(module: Module) -> Any:
-    """The entry of a module as a native function of exactly the types that the module was made for.
-
-    It is what Numba's dispatcher would call after it has looked at the arguments; here the caller has done that.
-    """
+    """The function of a module: inputs and constants, of exactly the types it was made for, to a tuple of outputs."""
     path = _source_file(module)
     namespace = types.ModuleType(path.stem)
     namespace.__file__ = str(path)
@@ -39,17 +35,57 @@ def build(module: Module) -> Any:
     code = compile(module.source, str(path), "exec")
     linecache.cache[str(path)] = (len(module.source), None, module.source.splitlines(keepends=True), str(path))
     exec(code, namespace.__dict__)
-    entry = getattr(namespace, module.name)
+    dispatcher = getattr(namespace, module.name)
     if settings.cache_dir:
-        entry._cache = MachineCode(path)
+        dispatcher._cache = MachineCode(path)
     signature = _signature(module)
-    entry.compile(signature)
-    native = entry.overloads[signature].entry_point
-    return _with_workspace(native, module.workspace_bytes) if module.workspace_bytes else native
+    dispatcher.compile(signature)
+    return _with_outputs(module, dispatcher.overloads[signature].entry_point)
+
+
+def _with_outputs(module: Module, native: Callable[..., Any]) -> Callable[..., Any]:
+    """The native function with outputs made for every call, and a workspace for every call under way.
+
+    ``native`` is what Numba's dispatcher would call after it has looked at the arguments; here the caller has
+    done that. A workspace is made once, used again, and never by two calls at a time. The text, for one array
+    and one scalar:
+
+        def call(a0, a1):
+            try: workspace = free.pop()
+            except IndexError: workspace = empty(SIZE, BYTES)
+            o0 = empty(S0, D0)
+            try: o1 = native(a0, a1, workspace, o0)
+            finally: free.append(workspace)
+            return (o0, o1)
+    """
+    names: dict[str, Any] = {"native": native, "empty": np.empty, "free": [], "BYTES": np.uint8}
+    arguments = [f"a{k}" for k in range(len(module.inputs) + len(module.constants))]
+    lines = [f"def call({', '.join(arguments)}):"]
+    passed = list(arguments)
+    if module.workspace_bytes:
+        passed.append("workspace")
+        lines.append("    try: workspace = free.pop()")
+        lines.append(f"    except IndexError: workspace = empty({module.workspace_bytes}, BYTES)")
+    scalars = []
+    for k, (shape, dtype) in enumerate(module.outputs):
+        if not shape:
+            scalars.append(f"o{k}")
+            continue
+        names[f"S{k}"], names[f"D{k}"] = shape, dtype
+        lines.append(f"    o{k} = empty(S{k}, D{k})")
+        passed.append(f"o{k}")
+    run = f"{', '.join(scalars)} = " if scalars else ""
+    run += f"native({', '.join(passed)})"
+    lines.append(f"    try: {run}" if module.workspace_bytes else f"    {run}")
+    if module.workspace_bytes:
+        lines.append("    finally: free.append(workspace)")
+    lines.append(f"    return ({''.join(f'o{k}, ' for k in range(len(module.outputs)))})")
+    exec("\n".join(lines), names)
+    return names["call"]  # type: ignore[no-any-return]
 
 
 def _signature(module: Module) -> tuple[Any, ...]:
-    """Numba's types of the entry's arguments."""
+    """Numba's types of the arguments."""
     from numba.core import types as numba_types
     from numba.np.numpy_support import from_dtype
 
@@ -57,6 +93,7 @@ def _signature(module: Module) -> tuple[Any, ...]:
     arguments += [(constant.shape, constant.dtype) for constant in module.constants]
     if module.workspace_bytes:
         arguments.append(((module.workspace_bytes,), np.dtype(np.uint8)))
+    arguments += [output for output in module.outputs if output[0]]
     return tuple(
         numba_types.Array(from_dtype(dtype), len(shape), "C") if shape else from_dtype(dtype)
         for shape, dtype in arguments

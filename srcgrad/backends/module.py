@@ -1,4 +1,4 @@
-"""Schedule to module text: imports, constants, the kernel, and the entry that makes its outputs."""
+"""Schedule to module text: imports, constants, the functions of split loops, the kernel."""
 
 from __future__ import annotations
 
@@ -31,7 +31,6 @@ _RESERVED = (
         "product",
         "library",
         "kernel",
-        "entry",
         "workspace",
         "inf",
         "nan",
@@ -42,15 +41,17 @@ _RESERVED = (
 
 @dataclass(frozen=True)
 class Module:
-    """Source text and what a caller has to know of it: the entry's arguments are inputs, constants, and a workspace
-    if it needs one.
+    """Source text and what a caller has to know of it.
+
+    The function takes the inputs, the constants, a workspace if it needs one, and the arrays to fill: the
+    outputs that are not scalars. It returns the scalar outputs: nothing, one, or a tuple.
     """
 
     name: str
     source: str
     inputs: tuple[Value, ...]
     constants: tuple[np.ndarray[Any, Any], ...]
-    outputs: tuple[Value, ...]
+    outputs: tuple[tuple[tuple[int, ...], np.dtype[Any]], ...]
     workspace_bytes: int
 
 
@@ -58,46 +59,46 @@ def emit_module(program: Program, storage: Storage, name: str, *, fast_math: boo
     """The module of a scheduled program."""
     name = name if name.isidentifier() else "f"
     emitter = Emitter(program, storage, name)
-    for reserved in (name, f"{name}_kernel", *_RESERVED):
+    for reserved in (name, *_RESERVED):
         emitter.names.reserve(reserved)
     for value in (*program.inputs, *program.outputs):
         emitter.name(value)
     assert program.tree is not None
     emitter.block(program.tree)
     body = emitter.out.lines
+    used = set(emitter.value_names)
     constants = tuple(v for v, place in storage.places.items() if place.kind == "constant" and v in emitter.value_names)
     arrays = [v for v in program.outputs if v.shape]
     scalars = [v for v in program.outputs if not v.shape]
 
     out = Writer()
     _imports(out, emitter)
-    parameters = [emitter.name(v) for v in (*program.inputs, *constants)]
-    if storage.workspace_bytes:
-        parameters.append("workspace")
-    kernel_parameters = [*parameters, *(emitter.name(v) for v in arrays)]
     for text in emitter.parts:
         out.line(f"@kernel(fast_math={fast_math})")
         out.lines += text.splitlines()
         out.line("")
         out.line("")
+    parameters = [emitter.name(v) for v in (*program.inputs, *constants)]
+    if storage.workspace_bytes:
+        parameters.append("workspace")
+    parameters += [emitter.name(v) for v in arrays]
     out.line(f"@kernel(fast_math={fast_math})")
-    with out.block(f"def {name}_kernel({', '.join(kernel_parameters)}):"):
+    with out.block(f"def {name}({', '.join(parameters)}):"):
+        for value in (*program.inputs, *constants, *arrays):
+            if value.shape and value in used:
+                argument = emitter.name(value)
+                out.line(f"{argument} = view({argument}, {tuple_text(value.shape)})")
         _locals(out, emitter, storage)
         for line in body:
             out.line(line)
         if scalars:
             out.line(f"return {', '.join(emitter.name(v) for v in scalars)}")
-    out.line("")
-    out.line("")
-    out.line("@entry")
-    with out.block(f"def {name}({', '.join(parameters)}):"):
-        _entry(out, emitter, program, constants, storage, f"{name}_kernel")
     return Module(
         name,
         out.text(),
         tuple(program.inputs),
         tuple(v.data for v in constants),
-        tuple(program.outputs),
+        tuple((shape, value.dtype) for value, shape in zip(program.outputs, program.output_shapes, strict=True)),
         storage.workspace_bytes,
     )
 
@@ -141,7 +142,7 @@ def _imports(out: Writer, emitter: Emitter) -> None:
         out.line("from srcgrad.backends.gemm.native import product")
     if libraries:
         out.line("from srcgrad.backends.library.native import library")
-    out.line("from srcgrad.backends.runtime import entry, kernel")
+    out.line("from srcgrad.backends.runtime import kernel")
     for module, found in sorted(imported.items()):
         out.line(f"from {module} import {', '.join(sorted(found))}")
     out.line("")
@@ -192,31 +193,6 @@ def _flat_rows(value: Value, storage: Storage) -> tuple[int, ...]:
     place = storage.partials[value]
     kind = storage.places[value].kind
     return place.shape if kind == "variable" else (place.shape[0], math.prod(place.shape[1:]))
-
-
-def _entry(
-    out: Writer, emitter: Emitter, program: Program, constants: tuple[Value, ...], storage: Storage, kernel: str
-) -> None:
-    arguments = [_viewed(emitter.name(v), v) for v in (*program.inputs, *constants)]
-    for value, shape in zip(program.outputs, program.output_shapes, strict=True):
-        if value.shape:
-            out.line(f"{emitter.name(value)} = np.empty({tuple_text(shape)}, np.{_numpy_name(value.dtype)})")
-            arguments.append(_viewed(emitter.name(value), value))
-    if storage.workspace_bytes:
-        arguments.insert(len(program.inputs) + len(constants), "workspace")
-    scalars = [emitter.name(v) for v in program.outputs if not v.shape]
-    call = f"{kernel}({', '.join(arguments)})"
-    out.line(f"{', '.join(scalars)} = {call}" if scalars else call)
-    names = [emitter.name(v) for v in program.outputs]
-    out.line(f"return ({', '.join(names)}{',' if len(names) == 1 else ''})")
-
-
-def _viewed(name: str, value: Value) -> str:
-    return f"view({name}, {tuple_text(value.shape)})" if value.shape else name
-
-
-def _numpy_name(dtype: np.dtype[Any]) -> str:
-    return "bool_" if dtype.kind == "b" else dtype.name
 
 
 def tuple_text(shape: tuple[int, ...]) -> str:

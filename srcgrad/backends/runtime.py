@@ -25,10 +25,3 @@ def kernel(fast_math: bool = True) -> Callable[[Callable[..., Any]], Any]:
         return dispatcher
 
     return decorate
-
-
-def entry(function: Callable[..., Any]) -> Any:
-    """Compile the function that Python calls: it makes the outputs and calls the kernel. Its machine code is cached
-    on disk.
-    """
-    return njit(error_model="numpy", nogil=True)(function)
