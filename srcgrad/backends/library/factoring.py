@@ -11,7 +11,7 @@ import numpy as np
 from numba import carray, njit
 
 from srcgrad.backends.library.fortran import fortran
-from srcgrad.backends.library.solving import SMALL_ORDER
+from srcgrad.backends.library.solving import SMALL_ORDER, copy
 
 Pointer = Any
 Matrix = Any
@@ -61,7 +61,7 @@ def lu(lu_data: Pointer, order_data: Pointer, a_data: Pointer, count: int, n: in
         for i in range(n):
             order[c, i] = i
         if n <= SMALL_ORDER:
-            factors[c] = a[c]
+            copy(factors[c], a[c])
             _eliminate(factors[c], order[c])
             continue
         _transpose(columns, a[c])

@@ -20,6 +20,15 @@ Matrix = Any
 #: up to this order, and below this number of right-hand sides, loops are faster
 SMALL_ORDER = 32
 FEW_SIDES = 4
+_L, _N, _T, _U = b"LNTU"
+
+
+@njit
+def copy(out: Matrix, a: Matrix) -> None:
+    """Element by element: Numba takes a second to compile ``out[:] = a``, for broadcasting and overlap."""
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            out[i, j] = a[i, j]
 
 
 @njit(error_model="numpy")
@@ -27,9 +36,10 @@ def substitute(a: Matrix, x: Matrix, lower: bool, transposed: bool, unit: bool) 
     """Overwrite x with the solution of ``op(a) y = x`` for triangular a; the other triangle is not read."""
     n, sides = x.shape
     if n > SMALL_ORDER and sides >= FEW_SIDES:
-        letters = np.array(
-            [ord("U" if lower else "L"), ord("T" if transposed else "N"), ord("U" if unit else "N")], np.uint8
-        )
+        letters = np.empty(3, np.uint8)
+        letters[0] = _U if lower else _L
+        letters[1] = _T if transposed else _N
+        letters[2] = _U if unit else _N
         fortran("trsm", ("R", letters[0:], letters[1:], letters[2:], sides, n, 1.0, a, n, x, sides))
         return
     for step in range(n):
@@ -58,7 +68,7 @@ def triangular_solve(
     """``op(a) x = b``."""
     x, a, b = carray(x_data, (count, n, sides)), carray(a_data, (count, n, n)), carray(b_data, (count, n, sides))
     for c in range(count):
-        x[c] = b[c]
+        copy(x[c], b[c])
         substitute(a[c], x[c], lower != 0, transposed != 0, unit != 0)
 
 
@@ -76,21 +86,19 @@ def linear_solve(
     """``op(a) x = b``, given ``a[order] = L U``; a itself is not read."""
     x, b = carray(x_data, (count, n, sides)), carray(b_data, (count, n, sides))
     lu, order = carray(lu_data, (count, n, n)), carray(order_data, (count, n))
+    is_transposed = transposed != 0
     held = np.empty((n, sides), x.dtype)
     for c in range(count):
-        if transposed != 0:
-            held[:] = b[c]
-            substitute(lu[c], held, False, True, False)
-            substitute(lu[c], held, True, True, True)
-            for i in range(n):
-                for k in range(sides):
-                    x[c, order[c, i], k] = held[i, k]
-        else:
-            for i in range(n):
-                for k in range(sides):
-                    x[c, i, k] = b[c, order[c, i], k]
-            substitute(lu[c], x[c], True, False, True)
-            substitute(lu[c], x[c], False, False, False)
+        for i in range(n):
+            row = i if is_transposed else order[c, i]
+            for k in range(sides):
+                held[i, k] = b[c, row, k]
+        substitute(lu[c], held, not is_transposed, is_transposed, not is_transposed)
+        substitute(lu[c], held, is_transposed, is_transposed, is_transposed)
+        for i in range(n):
+            row = order[c, i] if is_transposed else i
+            for k in range(sides):
+                x[c, row, k] = held[i, k]
 
 
 def slogdet(
@@ -108,7 +116,8 @@ def slogdet(
     place = np.empty(n, np.int64)
     for c in range(count):
         sign[c], size[c] = 1, 0
-        place[:] = order[c]
+        for i in range(n):
+            place[i] = order[c, i]
         for i in range(n):
             while place[i] != i:  # undo the permutation by exchanges
                 j = place[i]
