@@ -100,23 +100,6 @@ def _signature(module: Module) -> tuple[Any, ...]:
     )
 
 
-def _with_workspace(entry: Any, size: int) -> Callable[..., Any]:
-    """The entry with a workspace for every call under way: made once, used again, never by two calls at a time."""
-    free: list[Any] = []
-
-    def call(*arguments: Any) -> Any:
-        try:
-            workspace = free.pop()
-        except IndexError:
-            workspace = np.empty(size, np.uint8)
-        try:
-            return entry(*arguments, workspace)
-        finally:
-            free.append(workspace)
-
-    return call
-
-
 def _source_file(module: Module) -> Path:
     """Where the source is kept: written unless it is there. Where it cannot be, only tracebacks miss it."""
     from srcgrad.backends import stamp
