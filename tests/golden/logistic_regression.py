@@ -1,0 +1,46 @@
+import numpy as np
+from numba import float64
+from srcgrad.backends.buffer import at, local, own_part, part_of, reshaped, view
+from srcgrad.backends.runtime import entry, kernel
+from srcgrad.backends.vecmath.exponential import exp_f64 as exp
+from srcgrad.backends.vecmath.logarithm import log1p_f64 as log1p
+
+
+
+@kernel(fast_math=True)
+def grad_logistic_kernel(w, x, labels, margin):
+    t3 = local(float64, (30,))
+    margin1 = local(float64, (569,))
+    margin2 = local(float64, (569,))
+    margin3 = local(float64, (30,))
+    t1 = 0.0
+    for i in range(30):
+        t1 += w[i] * w[i]
+        t2 = 0.5 * w[i]
+        t3[i] = t2 + t2
+    for j in range(569):
+        margin1_ = 0.0
+        for i in range(30):
+            margin1_ += x[j, i] * w[i]
+        margin1[j] = margin1_
+    t4 = 0.0
+    for j in range(569):
+        t5 = exp(-(labels[j] * margin1[j]))
+        t4 += log1p(t5)
+        margin2[j] = -(((1.0 / (1.0 + t5)) * t5) * labels[j])
+    for i in range(30):
+        margin3[i] = 0.0
+    for j in range(569):
+        for i in range(30):
+            margin3[i] += margin2[j] * x[j, i]
+    for i in range(30):
+        margin[i] = t3[i] + margin3[i]
+    t = t4 + (0.5 * t1)
+    return t
+
+
+@entry
+def grad_logistic(w, x, labels):
+    margin = np.empty((30,), np.float64)
+    t = grad_logistic_kernel(view(w, (30,)), view(x, (569, 30)), view(labels, (569,)), view(margin, (30,)))
+    return (t, margin)

@@ -1,0 +1,72 @@
+import numpy as np
+from numba import float64
+from srcgrad.backends.buffer import at, local, own_part, part_of, reshaped, view
+from srcgrad.backends.runtime import entry, kernel
+from srcgrad.backends.scalars import maximum, where
+
+
+
+@kernel(fast_math=True)
+def train_kernel(parameters_0, parameters_1, parameters_2, parameters_3, x, y, rate, carry_0, t, t1, t2):
+    carry_1 = local(float64, (32,))
+    carry_2 = local(float64, (32,))
+    predicted = local(float64, (3, 32))
+    predicted1 = local(float64, (32,))
+    predicted2 = local(float64, (32,))
+    predicted6 = local(float64, (32,))
+    carry_3 = parameters_3[0, 0]
+    for i in range(32):
+        carry_0[0, i] = parameters_0[0, i]
+        carry_0[1, i] = parameters_0[1, i]
+        carry_0[2, i] = parameters_0[2, i]
+        carry_1[i] = parameters_1[0, i]
+        carry_2[i] = parameters_2[i, 0]
+    for i1 in range(200):
+        for i in range(32):
+            predicted[0, i] = 0.0
+            predicted[1, i] = 0.0
+            predicted[2, i] = 0.0
+            predicted1[i] = 0.0
+            predicted2[i] = 0.0
+        predicted3 = 0.0
+        for j in range(100):
+            predicted4 = 0.0
+            for i in range(32):
+                predicted5 = 0.0
+                predicted5 += x[j, 0] * carry_0[0, i]
+                predicted5 += x[j, 1] * carry_0[1, i]
+                predicted5 += x[j, 2] * carry_0[2, i]
+                predicted6_ = predicted5 + carry_1[i]
+                predicted6[i] = predicted6_
+                predicted4 += maximum(predicted6_, 0.0) * carry_2[i]
+            t3 = (predicted4 + carry_3) - y[j, 0]
+            t4 = t3 + t3
+            for i in range(32):
+                predicted7 = where(predicted6[i] >= 0.0, t4 * carry_2[i], 0.0)
+                predicted[0, i] += predicted7 * x[j, 0]
+                predicted[1, i] += predicted7 * x[j, 1]
+                predicted[2, i] += predicted7 * x[j, 2]
+                predicted1[i] += predicted7
+                predicted2[i] += t4 * maximum(predicted6[i], 0.0)
+            predicted3 += t4
+        for i in range(32):
+            carry_0[0, i] = carry_0[0, i] - (rate * predicted[0, i])
+            carry_0[1, i] = carry_0[1, i] - (rate * predicted[1, i])
+            carry_0[2, i] = carry_0[2, i] - (rate * predicted[2, i])
+            carry_1[i] = carry_1[i] - (rate * predicted1[i])
+            carry_2[i] = carry_2[i] - (rate * predicted2[i])
+        carry_3 = carry_3 - (rate * predicted3)
+    for i in range(32):
+        t[0, i] = carry_1[i]
+        t1[i, 0] = carry_2[i]
+    t2[0, 0] = carry_3
+
+
+@entry
+def train(parameters_0, parameters_1, parameters_2, parameters_3, x, y, rate):
+    carry_0 = np.empty((3, 32), np.float64)
+    t = np.empty((1, 32), np.float64)
+    t1 = np.empty((32, 1), np.float64)
+    t2 = np.empty((1, 1), np.float64)
+    train_kernel(view(parameters_0, (3, 32)), view(parameters_1, (1, 32)), view(parameters_2, (32, 1)), view(parameters_3, (1, 1)), view(x, (100, 3)), view(y, (100, 1)), rate, view(carry_0, (3, 32)), view(t, (1, 32)), view(t1, (32, 1)), view(t2, (1, 1)))
+    return (carry_0, t, t1, t2)
