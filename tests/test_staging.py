@@ -287,7 +287,60 @@ def views(x):
     return table
 
 
+def accumulates(x):
+    total, seen = 0.0, np.zeros(3)
+
+    def add(k, v):
+        nonlocal total
+        if v > 0.3:
+            total = total + v
+        seen[k % 3] += v
+
+    for i in range(20):
+        add(i, x[i])
+    return total, seen
+
+
+class Counter:
+    def __init__(self):
+        self.h, self.n = np.zeros(3), 0
+
+    def step(self, x):
+        self.h = np.tanh(self.h + x)
+        self.n += 1
+
+
+def objects(x):
+    counter = Counter()
+    for t in range(20):
+        counter.step(x[t])
+    return counter.h, counter.n
+
+
+def guarded_by_try(x):
+    total = 0.0
+    for i in range(20):
+        try:
+            if x[i] > 0.5:
+                continue
+            total += x[i]
+        finally:
+            total += 1
+    return total
+
+
+def named_in_test(x):
+    total, i = 0.0, 0
+    while (v := x[i]) < 0.8:
+        total += v
+        i += 1
+    return total + v
+
+
 LOOPS = [
+    accumulates,
+    objects,
+    guarded_by_try,
     early_return,
     skips,
     breaks,
@@ -472,7 +525,7 @@ def escapes(x):
     return counts
 
 
-@pytest.mark.parametrize("function", [bisection, escapes])
+@pytest.mark.parametrize("function", [bisection, escapes, named_in_test])
 def test_while(function):
     same_as_python(function, X)
 

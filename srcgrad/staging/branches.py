@@ -35,6 +35,7 @@ from srcgrad.staging.places import (
     cells_of,
     describe,
     handle_like,
+    hidden_variables,
     is_array,
     leaf_type,
     places,
@@ -115,6 +116,7 @@ def branch(
 ) -> None:
     """Run one of two functions, as the traced ``test`` says, and leave its effects on the places and on arrays."""
     predicate = truth(test)
+    results = [*results, *hidden_variables(cells)]
     mark = now()
     taken = _attempt(then, results, cells)
     other = _attempt(orelse, results, cells)

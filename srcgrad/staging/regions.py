@@ -30,6 +30,7 @@ from srcgrad.staging.places import (
     Place,
     describe,
     handle_like,
+    hidden_variables,
     is_array,
     is_number,
     leaf_type,
@@ -153,6 +154,8 @@ class Recorder:
             leaves = [] if value is UNBOUND else tree.leaves(value)
             if leaves and all(is_number(leaf) for leaf in leaves):
                 self._carry(place, value, value)
+        self._hidden = hidden_variables(cells)
+        self._watched += self._hidden
         while not self._settled():
             pass
 
@@ -162,7 +165,7 @@ class Recorder:
 
     def _settled(self) -> bool:
         """Run the body once; whether it changed nothing that is not carried."""
-        variables = places(self._cells, self._cells)
+        variables = [*places(self._cells, self._cells), *self._hidden]
         before = [(place, place.get()) for place in [*variables, *(slot.place for slot in self.slots)]]
         entries = [place.get() for place in self._watched]
         containers = Containers(self._cells)
