@@ -102,6 +102,8 @@ GRADIENTS: dict[str, Callable[[dict[str, Any]], tuple[Callable[[Any], Any], Any]
     "determinant of order 3": lambda a: (lambda c: np.prod(np.linalg.det(c)), a["c"]),
     "determinant of order 4": lambda a: (lambda b: np.linalg.det(b) ** 2, a["b"]),
     "singular of order 3": lambda a: (lambda m: np.linalg.det(m), np.ones((3, 3)) + np.diag([1.0, 0.0, 0.0])),
+    "singular of order 4": lambda a: (lambda b: np.linalg.det(b), np.ones((4, 4)) + np.diag([1.0, 2.0, -1.0, 0.0])),
+    "singular of order 4 and rank 3": lambda a: (lambda b: np.linalg.det(b), np.diag([1.0, 2.0, -1.0, 0.0])),
     "wide QR": lambda a: (lambda x: np.sum(np.linalg.qr(x).R ** 2 * np.arange(6.0).reshape(2, 3)), a["x"]),
     "least squares, tall": lambda a: (lambda x: np.sum(np.linalg.lstsq(x.T, a["v"])[0] ** 2), a["x"]),
     "least squares, wide": lambda a: (lambda x: np.sum(np.linalg.lstsq(x, a["v"][:2])[0] ** 2), a["x"]),

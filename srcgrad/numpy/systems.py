@@ -166,15 +166,15 @@ def triangular(a: Any, b: Any, *, lower: bool, transposed: bool, unit: bool = Fa
 
 @implements_as("linalg.det")
 def det(a: Any) -> Any:
-    """As `numpy.linalg.det`. Up to order 3 the sum over permutations, whose derivative exists everywhere.
+    """As `numpy.linalg.det`. Up to order 3 the sum over permutations, which fuses with what is around it.
 
-    Beyond, the derivative is the determinant times the inverse: NaN at a singular matrix.
+    The derivative exists at singular matrices too; the second one, beyond order 3, does not.
     """
     a = matrix("linalg.det", a, square=True)
     order = a.shape[-1]
     if order > 3:
-        sign, size = slogdet(a)
-        return sign * apply("exp", size)
+        known = stacked(a)
+        return unstacked(solving.det(known, *solving.lu(known)), a.shape[:-2])
     if order == 0:
         return apply("broadcast_to", eye(1, dtype=a.dtype)[0, 0], shape=a.shape[:-2])
     x = [[a[..., i, j] for j in range(order)] for i in range(order)]

@@ -3,7 +3,7 @@
 Adjoints as in M. Giles, "Collected matrix derivative results for forward and reverse mode algorithmic differentiation"
 (2008). They are systems with the transposed matrix, so no inverse is ever formed.
 
-`linear_solve` and `slogdet` take the factors besides the matrix, as a hint: what they compute is a function of the
+`linear_solve`, `det` and `slogdet` take the factors besides the matrix, as a hint: what they compute is a function of the
 matrix, and so is their derivative. So a program, its gradient and the gradient of that factorise a matrix once.
 """
 
@@ -100,12 +100,13 @@ def _infer_lu(a: ArrayType) -> TupleType:
 
 
 def _reference_lu(a: Any) -> tuple[Any, Any]:
-    from scipy.linalg import lu_factor
+    from scipy.linalg import get_lapack_funcs
 
+    (factorise,) = get_lapack_funcs(("getrf",), (a,))
     order = np.tile(np.arange(a.shape[1]), (a.shape[0], 1))
     factors = np.zeros_like(a)
     for c in range(a.shape[0] if a.shape[1] else 0):
-        factors[c], exchanges = lu_factor(a[c], check_finite=False)
+        factors[c], exchanges, _ = factorise(a[c])
         for i, j in enumerate(exchanges):
             order[c, [i, j]] = order[c, [j, i]]
     return factors, order
@@ -233,4 +234,64 @@ slogdet = TABLE.add(
     )
 )
 
-__all__ = ["factored_solve", "linear_solve", "lu", "slogdet", "triangular_solve"]
+
+def _infer_det(a: ArrayType, factors: ArrayType, order: ArrayType) -> ArrayType:
+    check_square("det", a, factors)
+    return ArrayType(a.shape[:1], a.dtype)
+
+
+def _reference_det(a: Any, factors: Any, order: Any) -> Any:
+    return np.linalg.det(a)
+
+
+def _adjoint_det(cotangent: Any, out: Any, a: Any, factors: Any, order: Any) -> tuple[Any, None, None]:
+    weights = apply("reshape", cotangent, shape=(*cotangent.shape, 1, 1))
+    return apply("broadcast_to", weights, shape=a.shape) * cofactors(a, factors, order), None, None
+
+
+det = TABLE.add(
+    Op(
+        "det",
+        _infer_det,
+        _reference_det,
+        Library("solving.det", _square_numbers),
+        adjoint=_adjoint_det,
+        samples=(Sample(_FACTORED),),
+        doc="The determinant; the results of `lu` are a hint.",
+    )
+)
+
+
+def _infer_cofactors(a: ArrayType, factors: ArrayType, order: ArrayType) -> ArrayType:
+    check_square("cofactors", a, factors)
+    return a
+
+
+def _reference_cofactors(a: Any, factors: Any, order: Any) -> Any:
+    u, s, vh = np.linalg.svd(a)
+    others = [np.prod(np.delete(s, k, axis=1), axis=1) for k in range(a.shape[1])]
+    sign = np.linalg.det(u) * np.linalg.det(vh)
+    return (u * (np.stack(others, axis=1) * sign[:, None])[:, None, :]) @ vh
+
+
+def _adjoint_cofactors(cotangent: Any, out: Any, a: Any, factors: Any, order: Any) -> tuple[Any, None, None]:
+    """``(<G, C> I - C G^T) A^-T``, from ``dC = tr(A^-1 dA) C - A^-T dA^T C``."""
+    inner = apply("sum", cotangent * out, axes=(1, 2))
+    inner = apply("broadcast_to", apply("reshape", inner, shape=(*inner.shape, 1, 1)), shape=a.shape)
+    found = where_index("equal", inner) - times_flipped(out, cotangent)
+    return flipped(linear_solve(a, flipped(found), factors, order, transposed=False)), None, None
+
+
+cofactors = TABLE.add(
+    Op(
+        "cofactors",
+        _infer_cofactors,
+        _reference_cofactors,
+        Library("factoring.cofactors", _square_numbers),
+        adjoint=_adjoint_cofactors,
+        samples=(Sample(_FACTORED),),
+        doc="The derivative of the determinant, also of singular matrices; the results of `lu` are a hint.",
+    )
+)
+
+__all__ = ["cofactors", "det", "factored_solve", "linear_solve", "lu", "slogdet", "triangular_solve"]

@@ -11,7 +11,7 @@ import numpy as np
 from numba import carray, njit
 
 from srcgrad.backends.library.fortran import fortran
-from srcgrad.backends.library.solving import SMALL_ORDER, copy
+from srcgrad.backends.library.solving import SMALL_ORDER, copy, parity, substitute
 
 Pointer = Any
 Matrix = Any
@@ -178,3 +178,59 @@ def pinv(out_data: Pointer, a_data: Pointer, count: int, m: int, n: int, cutoff:
                 weight = vh[l, i] / s[l]
                 for j in range(m):
                     out[c, i, j] += weight * u[j, l]
+
+
+@njit(error_model="numpy")
+def _determinant(a: Matrix, order: Any, place: Any) -> float:
+    """Of a matrix that is overwritten."""
+    for i in range(a.shape[0]):
+        order[i] = i
+    _eliminate(a, order)
+    found = float(parity(order, place))
+    for i in range(a.shape[0]):
+        found *= a[i, i]
+    return found
+
+
+def cofactors(
+    out_data: Pointer, a_data: Pointer, lu_data: Pointer, order_data: Pointer, count: int, n: int
+) -> None:
+    """``det(a) a^-T``, given ``a[order] = L U``; of a singular matrix by its singular values.
+
+    There it is ``det(U) det(V) U diag(w) V^T`` with w[i] the product of the other singular values, which exists always.
+    """
+    out, a = carray(out_data, (count, n, n)), carray(a_data, (count, n, n))
+    factors, order = carray(lu_data, (count, n, n)), carray(order_data, (count, n))
+    u, s, vh = np.empty((n, n), out.dtype), np.empty(n, out.dtype), np.empty((n, n), out.dtype)
+    held = np.empty((n, n), out.dtype)
+    places, other_places = np.empty(n, np.int64), np.empty(n, np.int64)
+    for c in range(count):
+        size = float(parity(order[c], places))
+        for i in range(n):
+            size *= factors[c, i, i]
+        if size != 0:
+            for i in range(n):
+                for j in range(n):
+                    held[i, j] = size if i == j else 0
+            substitute(factors[c], held, False, True, False)
+            substitute(factors[c], held, True, True, True)
+            for i in range(n):
+                for j in range(n):
+                    out[c, order[c, i], j] = held[i, j]
+            continue
+        _decompose(u, s, vh, a[c])
+        copy(held, u)
+        sign = _determinant(held, places, other_places)
+        copy(held, vh)
+        sign *= _determinant(held, places, other_places)
+        for i in range(n):
+            for j in range(n):
+                out[c, i, j] = 0
+        for k in range(n):
+            weight = sign
+            for j in range(n):
+                if j != k:
+                    weight *= s[j]
+            for i in range(n):
+                for j in range(n):
+                    out[c, i, j] += weight * u[i, k] * vh[k, j]

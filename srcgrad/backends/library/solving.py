@@ -101,6 +101,30 @@ def linear_solve(
                 x[c, row, k] = held[i, k]
 
 
+@njit
+def parity(order: Any, place: Any) -> int:
+    """The sign of a permutation; ``place`` is overwritten."""
+    sign = 1
+    for i in range(order.shape[0]):
+        place[i] = order[i]
+    for i in range(order.shape[0]):
+        while place[i] != i:  # undo it by exchanges
+            j = place[i]
+            place[i], place[j] = place[j], j
+            sign = -sign
+    return sign
+
+
+def det(out_data: Pointer, a_data: Pointer, lu_data: Pointer, order_data: Pointer, count: int, n: int) -> None:
+    """The determinant, given ``a[order] = L U``; a itself is not read."""
+    out, lu, order = carray(out_data, count), carray(lu_data, (count, n, n)), carray(order_data, (count, n))
+    place = np.empty(n, np.int64)
+    for c in range(count):
+        out[c] = parity(order[c], place)
+        for i in range(n):
+            out[c] *= lu[c, i, i]
+
+
 def slogdet(
     sign_data: Pointer,
     size_data: Pointer,
@@ -115,14 +139,8 @@ def slogdet(
     lu, order = carray(lu_data, (count, n, n)), carray(order_data, (count, n))
     place = np.empty(n, np.int64)
     for c in range(count):
-        sign[c], size[c] = 1, 0
+        sign[c], size[c] = parity(order[c], place), 0
         for i in range(n):
-            place[i] = order[c, i]
-        for i in range(n):
-            while place[i] != i:  # undo the permutation by exchanges
-                j = place[i]
-                place[i], place[j] = place[j], j
-                sign[c] = -sign[c]
             pivot = lu[c, i, i]
             if pivot < 0:
                 sign[c] = -sign[c]
