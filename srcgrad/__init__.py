@@ -26,6 +26,7 @@ from srcgrad.api import (
 from srcgrad.control import cond, fori_loop, scan, while_loop
 from srcgrad.core import tree
 from srcgrad.core.errors import SrcgradError
+from srcgrad.dispatch.drawing import draw
 from srcgrad.inspection import cost, get_num_threads, profile, set_num_threads
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "cond",
     "cost",
     "custom_vjp",
+    "draw",
     "fori_loop",
     "get_num_threads",
     "grad",

@@ -11,6 +11,7 @@ from srcgrad.eager import (
     autograd,
     conversion,
     creation,
+    drawing,
     dtypes,
     einsums,
     elementwise,
@@ -102,6 +103,7 @@ NAMES: dict[str, Any] = {
     "var_mean": reductions.var_mean,
     "clone": conversion.clone,
     "RemovableHandle": hooks.RemovableHandle,
+    "draw": drawing.draw,
 }
 
 
