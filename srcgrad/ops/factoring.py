@@ -79,8 +79,9 @@ def _adjoint_cholesky(cotangent: Any, out: Any, a: Any) -> tuple[Any]:
     return (symmetric(found),)
 
 
-_POSITIVE = Arg((2, 3, 3), values=[[[4, 1, -1], [1, 3, 0.5], [-1, 0.5, 2]], [[2, 0.5, 0.1], [0.5, 1, 0.25], [0.1, 0.25,
-5]]])
+_POSITIVE = Arg(
+    (2, 3, 3), values=[[[4, 1, -1], [1, 3, 0.5], [-1, 0.5, 2]], [[2, 0.5, 0.1], [0.5, 1, 0.25], [0.1, 0.25, 5]]]
+)
 _WAVES = np.sin(np.arange(1600.0)).reshape(40, 40)
 _LARGE = Arg((1, 40, 40), values=np.diag(np.linspace(3, 12, 40)) + (_WAVES + _WAVES.T) / 100)
 

@@ -3,8 +3,8 @@
 Adjoints as in M. Giles, "Collected matrix derivative results for forward and reverse mode algorithmic differentiation"
 (2008). They are systems with the transposed matrix, so no inverse is ever formed.
 
-`linear_solve`, `det` and `slogdet` take the factors besides the matrix, as a hint: what they compute is a function of the
-matrix, and so is their derivative. So a program, its gradient and the gradient of that factorise a matrix once.
+`linear_solve`, `det` and `slogdet` take the factors besides the matrix, as a hint: what they compute is a function of
+the matrix, and so is their derivative. So a program, its gradient and the gradient of that factorise a matrix once.
 """
 
 from __future__ import annotations
@@ -211,9 +211,7 @@ def _reference_slogdet(a: Any, factors: Any, order: Any) -> tuple[Any, Any]:
     return tuple(np.linalg.slogdet(a))
 
 
-def _adjoint_slogdet(
-    cotangents: tuple[Any, Any], out: Any, a: Any, factors: Any, order: Any
-) -> tuple[Any, None, None]:
+def _adjoint_slogdet(cotangents: tuple[Any, Any], out: Any, a: Any, factors: Any, order: Any) -> tuple[Any, None, None]:
     """``d log|det A| = tr(A^-1 dA)``; the sign is constant."""
     _, given = cotangents
     if given is None:

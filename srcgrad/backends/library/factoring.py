@@ -192,9 +192,7 @@ def _determinant(a: Matrix, order: Any, place: Any) -> float:
     return found
 
 
-def cofactors(
-    out_data: Pointer, a_data: Pointer, lu_data: Pointer, order_data: Pointer, count: int, n: int
-) -> None:
+def cofactors(out_data: Pointer, a_data: Pointer, lu_data: Pointer, order_data: Pointer, count: int, n: int) -> None:
     """``det(a) a^-T``, given ``a[order] = L U``; of a singular matrix by its singular values.
 
     There it is ``det(U) det(V) U diag(w) V^T`` with w[i] the product of the other singular values, which exists always.
