@@ -27,17 +27,17 @@ def run_plain(executable: Executable, arrays: Values) -> list[Any]:
         np.ascontiguousarray(array, dtype) if shape else dtype.type(array)
         for array, (shape, dtype) in zip(arrays, executable.input_types, strict=True)
     ]
+    module = executable.module
+    workspace = [np.zeros(module.workspace_bytes, np.uint8)] if module.workspace_bytes else []
+    outputs = [poison(dtype, shape) if shape else None for shape, dtype in module.outputs]
+    arrays = [output for output in outputs if output is not None]
     with np.errstate(all="ignore"):
-        results = namespace[executable.module.name](*native, *_constants(executable))
+        returned = namespace[module.name](*native, *module.constants, *workspace, *arrays)
+    scalars = iter(returned if isinstance(returned, tuple) else (returned,))
     return [
-        result if kind is None else kind(result) for result, kind in zip(results, executable.scalar_types, strict=True)
+        dtype.type(next(scalars)) if output is None else output
+        for output, (_, dtype) in zip(outputs, module.outputs, strict=True)
     ]
-
-
-def _constants(executable: Executable) -> list[Any]:
-    """What the native function is given besides the inputs."""
-    size = executable.module.workspace_bytes
-    return [*executable.module.constants, *([np.zeros(size, np.uint8)] if size else [])]
 
 
 def _with_stand_ins(source: str, namespace: dict[str, Any]) -> str:
@@ -80,20 +80,6 @@ def poison(dtype: Any, shape: tuple[int, ...]) -> Any:
     """Memory that holds nothing useful yet."""
     dtype = np.dtype(dtype)
     return np.full(shape, np.nan if dtype.kind in "fc" else True if dtype.kind == "b" else 113, dtype)
-
-
-def _entry(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, with poison for ``np.empty``."""
-
-    class Numpy:
-        def __getattr__(self, name: str) -> Any:
-            return getattr(np, name)
-
-        def empty(self, shape: Any, dtype: Any) -> Any:
-            return poison(dtype, shape if isinstance(shape, tuple) else (shape,))
-
-    function.__globals__["np"] = Numpy()
-    return function
 
 
 def _view(array: Any, shape: tuple[int, ...]) -> Any:
@@ -169,7 +155,6 @@ def _cast(name: str) -> Any:
 
 
 _FRAME: dict[str, Any] = {
-    "entry": _entry,
     "kernel": lambda fast_math: lambda function: function,
     "view": _view,
     "local": lambda dtype, shape: Buffer(poison(dtype.dtype, shape)),

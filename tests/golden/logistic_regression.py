@@ -1,14 +1,18 @@
 import numpy as np
 from numba import float64
 from srcgrad.backends.buffer import at, local, own_part, part_of, reshaped, view
-from srcgrad.backends.runtime import entry, kernel
+from srcgrad.backends.runtime import kernel
 from srcgrad.backends.vecmath.exponential import exp_f64 as exp
 from srcgrad.backends.vecmath.logarithm import log1p_f64 as log1p
 
 
 
 @kernel(fast_math=True)
-def grad_logistic_kernel(w, x, labels, margin):
+def grad_logistic(w, x, labels, margin):
+    w = view(w, (30,))
+    x = view(x, (569, 30))
+    labels = view(labels, (569,))
+    margin = view(margin, (30,))
     t3 = local(float64, (30,))
     margin1 = local(float64, (569,))
     margin2 = local(float64, (569,))
@@ -37,10 +41,3 @@ def grad_logistic_kernel(w, x, labels, margin):
         margin[i] = t3[i] + margin3[i]
     t = t4 + (0.5 * t1)
     return t
-
-
-@entry
-def grad_logistic(w, x, labels):
-    margin = np.empty((30,), np.float64)
-    t = grad_logistic_kernel(view(w, (30,)), view(x, (569, 30)), view(labels, (569,)), view(margin, (30,)))
-    return (t, margin)

@@ -1,6 +1,6 @@
 import numpy as np
 from srcgrad.backends.buffer import at, local, own_part, part_of, reshaped, view
-from srcgrad.backends.runtime import entry, kernel
+from srcgrad.backends.runtime import kernel
 from srcgrad.backends.vecmath.exponential import exp_f64 as exp
 from srcgrad.backends.vecmath.hyperbolic import tanh_f64 as tanh
 from srcgrad.backends.vecmath.logarithm import log1p_f64 as log1p
@@ -9,7 +9,9 @@ from srcgrad.backends.vecmath.trigonometric import cos_f64 as cos, sin_f64 as si
 
 
 @kernel(fast_math=True)
-def grad_chain_kernel(x, t):
+def grad_chain(x, t):
+    x = view(x, (1000,))
+    t = view(t, (1000,))
     for i in range(1000):
         t1 = sin(x[i])
         t2 = t1 * t1
@@ -17,10 +19,3 @@ def grad_chain_kernel(x, t):
         t4 = tanh(t3)
         t5 = (((1.0 - (t4 * t4)) * t3) * (1.0 / (1.0 + t2))) * t1
         t[i] = (t5 + t5) * cos(x[i])
-
-
-@entry
-def grad_chain(x):
-    t = np.empty((1000,), np.float64)
-    grad_chain_kernel(view(x, (1000,)), view(t, (1000,)))
-    return (t,)

@@ -1,13 +1,14 @@
 import numpy as np
 from numba import float64
 from srcgrad.backends.buffer import at, local, own_part, part_of, reshaped, view
-from srcgrad.backends.runtime import entry, kernel
+from srcgrad.backends.runtime import kernel
 from srcgrad.backends.vecmath.hyperbolic import tanh_f64 as tanh
 
 
 
 @kernel(fast_math=True)
-def grad_filtered_kernel(decay, inputs):
+def grad_filtered(decay, inputs):
+    inputs = view(inputs, (50,))
     t3 = local(float64, (50,))
     t4 = local(float64, (50,))
     t5 = local(float64, (50,))
@@ -31,9 +32,3 @@ def grad_filtered_kernel(decay, inputs):
         sum0 = sum0 + (level1 * t4[i2])
     t1 = sum0
     return t, t1
-
-
-@entry
-def grad_filtered(decay, inputs):
-    t, t1 = grad_filtered_kernel(decay, view(inputs, (50,)))
-    return (t, t1)

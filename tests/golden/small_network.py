@@ -1,13 +1,23 @@
 import numpy as np
 from numba import float64
 from srcgrad.backends.buffer import at, local, own_part, part_of, reshaped, view
-from srcgrad.backends.runtime import entry, kernel
+from srcgrad.backends.runtime import kernel
 from srcgrad.backends.scalars import maximum, where
 
 
 
 @kernel(fast_math=True)
-def train_kernel(parameters_0, parameters_1, parameters_2, parameters_3, x, y, rate, carry_0, t, t1, t2):
+def train(parameters_0, parameters_1, parameters_2, parameters_3, x, y, rate, carry_0, t, t1, t2):
+    parameters_0 = view(parameters_0, (3, 32))
+    parameters_1 = view(parameters_1, (1, 32))
+    parameters_2 = view(parameters_2, (32, 1))
+    parameters_3 = view(parameters_3, (1, 1))
+    x = view(x, (100, 3))
+    y = view(y, (100, 1))
+    carry_0 = view(carry_0, (3, 32))
+    t = view(t, (1, 32))
+    t1 = view(t1, (32, 1))
+    t2 = view(t2, (1, 1))
     carry_1 = local(float64, (32,))
     carry_2 = local(float64, (32,))
     predicted = local(float64, (3, 32))
@@ -60,13 +70,3 @@ def train_kernel(parameters_0, parameters_1, parameters_2, parameters_3, x, y, r
         t[0, i] = carry_1[i]
         t1[i, 0] = carry_2[i]
     t2[0, 0] = carry_3
-
-
-@entry
-def train(parameters_0, parameters_1, parameters_2, parameters_3, x, y, rate):
-    carry_0 = np.empty((3, 32), np.float64)
-    t = np.empty((1, 32), np.float64)
-    t1 = np.empty((32, 1), np.float64)
-    t2 = np.empty((1, 1), np.float64)
-    train_kernel(view(parameters_0, (3, 32)), view(parameters_1, (1, 32)), view(parameters_2, (32, 1)), view(parameters_3, (1, 1)), view(x, (100, 3)), view(y, (100, 1)), rate, view(carry_0, (3, 32)), view(t, (1, 32)), view(t1, (32, 1)), view(t2, (1, 1)))
-    return (carry_0, t, t1, t2)
