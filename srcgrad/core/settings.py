@@ -36,7 +36,7 @@ class Settings:
     #: native loops of up to this many iterations are unrolled (nested ones together)
     unroll_loops: int = 16
     #: operations up to which a native loop is unrolled that cannot be kept as a loop
-    unroll_operations: int = 20000
+    unroll_operations: int = 5000
     #: graphs up to this many statements have their axis orders searched exactly
     exact_search: int = 400
 
