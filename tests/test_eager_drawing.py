@@ -6,6 +6,7 @@ import re
 import shutil
 import sys
 import types
+from typing import Any
 from xml.dom import minidom
 
 import numpy as np
@@ -13,7 +14,6 @@ import pytest
 
 import srcgrad as sg
 import srcgrad.eager as torch
-from srcgrad.graph import picture
 from srcgrad.graph.picture import Box, Picture, layered_svg
 
 
@@ -23,7 +23,7 @@ def small_graph():
 
 
 def texts_of(svg):
-    return [text.firstChild.data for text in minidom.parseString(svg).getElementsByTagName("text")]
+    return [text.childNodes[0].nodeValue for text in minidom.parseString(svg).getElementsByTagName("text")]
 
 
 def test_the_backward_graph_of_a_tensor() -> None:
@@ -55,7 +55,7 @@ def test_the_program_of_a_function(tmp_path) -> None:
 
 def test_boxes_do_not_overlap() -> None:
     rng = np.random.default_rng(0)
-    boxes = {k: Box(f"node {k}\n" + "x" * int(rng.integers(1, 20))) for k in range(40)}
+    boxes: dict[Any, Box] = {k: Box(f"node {k}\n" + "x" * int(rng.integers(1, 20))) for k in range(40)}
     arrows = [(a, b) for a in range(40) for b in rng.integers(a + 1, 41, 2).tolist() if b < 40]
     svg = layered_svg(Picture(boxes, arrows))
     pattern = r'<rect x="([-\d.]+)" y="([-\d.]+)" width="([\d.]+)" height="([\d.]+)"'
@@ -92,5 +92,5 @@ def test_graphviz_draws_where_it_is_installed(monkeypatch) -> None:
     assert drawn.svg == "<svg>graphviz</svg>"
     assert seen[0].startswith("digraph {")
     assert 'label="w (3, 2)"' in seen[0]
-    monkeypatch.setattr(picture.shutil, "which", lambda name: None)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
     assert drawn.svg.startswith('<svg xmlns="http://www.w3.org/2000/svg"')
