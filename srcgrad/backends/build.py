@@ -26,6 +26,7 @@ from srcgrad.core.settings import settings
 #: how much of a function's name goes into file names, whose length is limited
 NAME = 60
 
+
 def build(module: Module) -> Any:
     """The function of a module: inputs and constants, of exactly the types it was made for, to a tuple of outputs."""
     path = _source_file(module)

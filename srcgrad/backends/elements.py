@@ -19,6 +19,7 @@ from srcgrad.schedule.ir import (
     Digit,
     Index,
     Load,
+    Loop,
     Program,
     Start,
     Statement,
@@ -50,6 +51,10 @@ class Elements:
         self.accumulators: dict[tuple[Value, str], str] = {}
         #: of long float32 sums in variables, the totals in float64
         self.totals: dict[str, str] = {}
+        #: the loop several turns of which are written side by side, the turn at hand, and the values that each turn has
+        self.jammed: Loop | None = None
+        self.lane: int | None = None
+        self.lane_values: set[Value] = set()
         #: how many parts a split loop has at most, and the functions of such loops
         self.threads = storage.threads
         self.partials = storage.partials
@@ -83,6 +88,8 @@ class Elements:
 
     def element_name(self, value: Value, position: tuple[int | None, ...]) -> str:
         """The name of the local variable for one stored element."""
+        if self.lane is not None and value in self.lane_values:
+            position = (*position, self.lane)
         if not position:
             return self.name(value)
         if (value, position) not in self.element_names:
@@ -91,7 +98,8 @@ class Elements:
         return self.element_names[value, position]
 
     def variable_key(self, value: Value, index: tuple[Index, ...]) -> tuple[Value, tuple[int, ...]]:
-        return value, tuple(self.expressions.static(index[dim]) or 0 for dim in self.place(value).kept)
+        lane = () if self.lane is None or value not in self.lane_values else (self.lane,)
+        return value, (*(self.expressions.static(index[dim]) or 0 for dim in self.place(value).kept), *lane)
 
     def element(self, value: Value, index: tuple[Index, ...]) -> str:
         """An element of an array, as text."""

@@ -55,16 +55,17 @@ class Emitter(Reductions):
                 if loop.parallel:
                     split_loop(self, loop, run)
                 else:
-                    self.reduction(run, loop.axis, lambda loop=loop: self.block(loop.body))
+                    self.reduction(run, loop)
                 position += 1
                 continue
             if isinstance(entry, Loop) and entry.parallel:
                 split_loop(self, entry, [])
             elif isinstance(entry, Loop):
                 for bounds in self.whole_vectors(entry):
-                    self.loop(entry.axis, lambda body=entry.body: self.block(body), bounds)
+                    self.write_loop(entry, lambda body=entry.body: self.block(body), bounds)
             elif isinstance(entry, Statement):
-                self.statement(entry, block, position)
+                for _ in self.each_lane():
+                    self.statement(entry, block, position)
             elif isinstance(entry, LibraryCall):
                 self.library(entry)
             else:

@@ -29,6 +29,8 @@ class Expressions:
         self.load = load
         self.spill = spill
         self.fixed: dict[Axis, int] = {}
+        #: of an axis several turns of which are written side by side: which turn after its variable this is
+        self.shift: dict[Axis, int] = {}
         self.axis_names: dict[Axis, str] = {}
         self.constants: dict[tuple[str, str], str] = {}
         self.functions: dict[tuple[str, str], str] = {}
@@ -138,6 +140,7 @@ class Expressions:
             if axis in self.fixed:
                 const += coefficient * self.fixed[axis]
                 continue
+            const += coefficient * self.shift.get(axis, 0)
             name = self.axis_names[axis]
             if coefficient == -1 and not parts:
                 parts.append(f"-{name}")

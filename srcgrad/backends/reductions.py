@@ -8,23 +8,31 @@ error of ten million additions is that of some thousands (Higham, "The accuracy 
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from srcgrad.backends.elements import Elements
-from srcgrad.schedule.ir import Axis, Start
+from srcgrad.schedule.ir import Axis, Block, Loop, Start, Statement, cost_of, walk
+from srcgrad.schedule.parallel import can_split
 
 LOOP_NAMES = "ijklmnpqrs"
 #: turns of a float32 sum that are added up before they join the total
 STRETCH = 4096
 #: sums of at least this many turns are cut
 LONG = 2 * STRETCH
-Bounds = tuple[str, str]
+#: turns of a loop that are written side by side
+LANES = 4
+Bounds = tuple[str, ...]
 
 
 class Reductions(Elements):
     """The part of the emitter that writes loops and accumulators."""
+
+    def block(self, block: Block) -> None:
+        """Write the items of a block."""
+        raise NotImplementedError
 
     def loop(self, axis: Axis, body: Any, bounds: Bounds | None = None) -> None:
         """The turns of an axis, or those within bounds; written out where the axis is unrolled."""
@@ -49,20 +57,69 @@ class Reductions(Elements):
             body()
         self.held.clear()
 
-    def reduction(self, starts: list[Start], axis: Axis, body: Any, bounds: Bounds | None = None) -> None:
+    def each_lane(self) -> Iterator[None]:
+        """Once, or once for each of the turns that are written side by side."""
+        if self.jammed is None:
+            yield
+            return
+        axis = self.jammed.axis
+        for lane in range(LANES):
+            self.lane = self.expressions.shift[axis] = lane
+            yield
+        self.lane = None
+        del self.expressions.shift[axis]
+
+    def write_loop(self, loop: Loop, body: Any, bounds: Bounds | None = None) -> None:
+        """A loop, with several turns side by side where that shares the reads of the loops inside it.
+
+        for i:                           for i in steps of 4:
+            for j: s += x[i, j] * w[j]       for j: s_0 += x[i, j] * w[j]; s_1 += x[i + 1, j] * w[j]; ...
+
+        (unroll and jam: Callahan, Cocke and Kennedy, "Estimating interlock and improving balance", 1988).
+        """
+        if not self.can_jam(loop):
+            self.loop(loop.axis, body, bounds)
+            return
+        first, last = bounds or ("0", str(loop.axis.extent))
+        self.jammed = loop
+        self.lane_values = {value for value, place in self.places.items() if loop in place.loops}
+        self.loop(loop.axis, body, (first, f"{last} - {LANES - 1}", str(LANES)))
+        self.jammed, self.lane_values = None, set()
+        if bounds is not None or loop.axis.extent % LANES:
+            rest = f"({last} - ({first})) % {LANES}" if bounds else str(loop.axis.extent % LANES)
+            self.loop(loop.axis, body, (f"{last} - {rest}", last))
+
+    def can_jam(self, loop: Loop) -> bool:
+        """Whether turns of a loop are independent, short, and leave everything that is theirs in local variables."""
+        inner = [item for item in loop.body.items if isinstance(item, Loop) and not item.axis.unrolled]
+        if self.jammed is not None or loop.axis.unrolled or loop.axis.extent < 4 * LANES or not inner:
+            return False
+        entries = [entry for entry, _ in walk(loop.body)]
+        statements = [entry for entry in entries if isinstance(entry, Statement)]
+        plain = all(not (s.onto or s.key or s.product) for s in statements) and can_split(loop)
+        if not plain or len(statements) > 8 or sum(cost_of(s.expr) for s in statements) > 30:
+            return False
+        if any(isinstance(item, Loop) and not item.axis.unrolled for one in inner for item in one.body.items):
+            return False
+        own = [place for place in self.places.values() if loop in place.loops]
+        return all(place.kind == "variable" for place in own)
+
+    def reduction(self, starts: list[Start], inner: Loop, bounds: Bounds | None = None) -> None:
         """Accumulators and the loop that fills them. One element of an array is accumulated in a variable and stored
         once.
         """
         single = [start for start in starts if self.is_one_element(start)]
         before = dict(self.accumulators)
-        for start in single:
-            self.nest(start.axes, lambda start=start: self.hold_accumulator(start))
-        long = [start for start in starts if axis.extent >= LONG and self.is_float32_sum(start)]
-        self.starts([start for start in starts if start not in long])
+        for _ in self.each_lane():
+            for start in single:
+                self.nest(start.axes, lambda start=start: self.hold_accumulator(start))
+        long = [start for start in starts if inner.axis.extent >= LONG and self.is_float32_sum(start)]
+        for _ in self.each_lane():
+            self.starts([start for start in starts if start not in long])
         if long:
-            self.long_sums(long, axis, body, bounds or ("0", str(axis.extent)))
+            self.long_sums(long, inner, bounds or ("0", str(inner.axis.extent)))
         else:
-            self.loop(axis, body, bounds)
+            self.write_loop(inner, lambda: self.block(inner.body), bounds)
         finished = {key: name for key, name in self.accumulators.items() if key not in before}
         self.accumulators = before
         for (value, element), name in finished.items():
@@ -75,7 +132,7 @@ class Reductions(Elements):
         variable = not value.shape or self.place(value).kind == "variable" or self.is_one_element(start)
         return variable and start.statement.combine == "add" and value.dtype == np.float32
 
-    def long_sums(self, starts: list[Start], axis: Axis, body: Any, bounds: Bounds) -> None:
+    def long_sums(self, starts: list[Start], inner: Loop, bounds: Bounds) -> None:
         """The loop in stretches, each with sums of its own, which join totals in float64."""
         totals: dict[str, str] = {}
 
@@ -83,15 +140,17 @@ class Reductions(Elements):
             name = self.target(start.statement.target, start.statement.index)
             totals[name] = self.names.fresh(f"{name}_total")
 
-        for start in starts:
-            self.nest(start.axes, lambda start=start: note(start))
+        for _ in self.each_lane():
+            for start in starts:
+                self.nest(start.axes, lambda start=start: note(start))
         for total in totals.values():
             self.out.line(f"{total} = 0.0")
         first, last = bounds
         block = self.names.fresh("first")
         with self.out.block(f"for {block} in range({first}, {last}, {STRETCH}):"):
-            self.starts(starts)
-            self.loop(axis, body, (block, f"min({block} + {STRETCH}, {last})"))
+            for _ in self.each_lane():
+                self.starts(starts)
+            self.write_loop(inner, lambda: self.block(inner.body), (block, f"min({block} + {STRETCH}, {last})"))
             for name, total in totals.items():
                 self.out.line(f"{total} += {name}")
         self.totals |= totals

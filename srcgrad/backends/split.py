@@ -36,7 +36,7 @@ def split_loop(emitter: Emitter, loop: Loop, starts: list[Start]) -> None:
     with emitter.out.block(""):
         extent = loop.axis.extent
         bounds = (f"part * {extent} // parts", f"(part + 1) * {extent} // parts")
-        emitter.reduction(starts, loop.axis, lambda: emitter.block(loop.body), bounds)
+        emitter.reduction(starts, loop, bounds)
         for value in accumulators:
             _store_variables(emitter, value)
     body, emitter.out, emitter.own = emitter.out.lines[1:], outer, set()

@@ -55,6 +55,7 @@ class Place:
         shape: their extents.
         offset: in the workspace, in bytes.
         dtype: where it is not the value's own.
+        loops: those around all of its uses.
         within: the loop split among threads in which all of its uses lie: each part has a copy of its own.
     """
 
@@ -64,6 +65,7 @@ class Place:
     offset: int = 0
     within: Loop | None = None
     dtype: np.dtype[Any] | None = None
+    loops: tuple[Loop, ...] = ()
 
 
 @dataclass(slots=True)
@@ -238,15 +240,17 @@ def _place(
     if math.prod(shape) <= MAX_VARIABLES and all(
         index is not None and all(_static(index[dim]) for dim in kept) for index in uses
     ):
-        return Place("variable", kept, shape, within=within)
+        return Place("variable", kept, shape, within=within, loops=path)
     if any(index is None for index in uses):
         kept, shape = everything, value.shape
     size = math.prod(shape) * value.dtype.itemsize
     if size <= settings.stack_bytes and storage.stack_bytes + size <= settings.stack_budget:
         storage.stack_bytes += size
-        return Place("stack", kept, shape, within=within)
+        return Place("stack", kept, shape, within=within, loops=path)
     copies = storage.threads if within is not None else 1
-    return storage.reserve(Place("workspace", kept, shape, within=within), copies * size, lifetimes.of[value])
+    return storage.reserve(
+        Place("workspace", kept, shape, within=within, loops=path), copies * size, lifetimes.of[value]
+    )
 
 
 def _static(index: Index) -> bool:

@@ -103,9 +103,7 @@ def argcummin(out_data: Pointer, x_data: Pointer, before: int, length: int, afte
                 out[i, j, k] = best
 
 
-def searchsorted(
-    out_data: Pointer, a_data: Pointer, x_data: Pointer, length: int, count: int, right: int
-) -> None:
+def searchsorted(out_data: Pointer, a_data: Pointer, x_data: Pointer, length: int, count: int, right: int) -> None:
     """How many elements of an ascending line stand before each number, or before or beside it; NaN is the largest."""
     out, a, x = carray(out_data, count), carray(a_data, length), carray(x_data, count)
     for i in range(count):
