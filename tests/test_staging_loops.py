@@ -250,6 +250,28 @@ def test_mutated_arguments_are_written_back():
     np.testing.assert_allclose(d, b)
 
 
+def until_settled(a, b):
+    change, n = 1.0, 0
+    while change > 1e-2:
+        b[1:-1] = 0.5 * (a[:-2] + a[2:])
+        b[0] = b[-1] = 0.0
+        change = np.max(np.abs(a - b))
+        a, b = b, a
+        n += 1
+    return a, n
+
+
+@pytest.mark.parametrize("size", [5, 6, 9, 10, 14])
+def test_arrays_that_a_while_swaps_are_written_back(size):
+    a, b = X[:size].copy(), np.zeros(size)
+    c, d = X[:size].copy(), np.zeros(size)
+    expected = until_settled(a, b)
+    with interpreter():
+        found = sg.jit(until_settled)(c, d)
+    for one, other in zip([c, d, *found], [a, b, *expected]):
+        np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
 def test_a_value_that_changes_its_shape_is_named():
     def doubles(x):
         total = x[:1]

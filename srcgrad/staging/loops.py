@@ -19,6 +19,7 @@ import numpy as np
 
 from srcgrad.control.record import closed, error
 from srcgrad.core.errors import SrcgradError, TraceError
+from srcgrad.core.op import apply
 from srcgrad.core.settings import settings
 from srcgrad.core.types import ArrayType
 from srcgrad.graph.interpret import interpret
@@ -36,6 +37,7 @@ from srcgrad.staging.regions import Recorder
 from srcgrad.staging.spaces import Space, space_of
 
 _INDEX = ArrayType((), np.dtype(np.int64), weak=True)
+_INT64 = ArrayType((), np.dtype(np.int64))
 #: iterations on plain numbers that are simply run
 _PLAIN = 100_000
 _unrolled: ContextVar[int] = ContextVar("unrolled", default=1)
@@ -193,7 +195,7 @@ def _staged(
     slots, inputs = graph.inputs[: len(consts)], graph.inputs[len(consts) :]
     region = Graph((inputs[0], *slots, *inputs[1:]), graph.outputs, "loop")
     results = loop(space.count, consts, recorder.initial, (), body=region, length=space.bound)
-    recorder.leave(results, space.length)
+    recorder.leave(results, space.count if space.length is None else space.length)
     if has_target and stop is None and target in cells:
         Variable(target or "", cells[target or ""]).set(_last_element(last or space))
     return True
@@ -294,15 +296,20 @@ def _staged_while(
         consts, (graph,) = closed([recorded])
         region = Graph((index, *graph.inputs), graph.outputs, "loop")
         results = loop(constant(np.int64(turns)), consts, recorder.initial, (), body=region, length=turns)
+        recorder.leave(results, turns)
     else:
-        results = _while_node(condition, recorder)
-    recorder.leave(results, turns)
+        *results, count = _while_node(condition, recorder)
+        recorder.leave(results, count)
     going()
     return True
 
 
 def _while_node(condition: Node, recorder: Recorder) -> list[Node]:
+    """The results, and the number of turns."""
     recorded = recorder.body
+    count = new_input(_INT64, "n")
+    more = apply("add", count, constant(np.int64(1)))
+    recorded = replace(recorded, inputs=(*recorded.inputs, count), outputs=(*recorded.outputs, more))
     test = replace(recorded, outputs=(condition,))
     (cond_consts, (cond_graph,)), (body_consts, (body_graph,)) = closed([test]), closed([recorded])
     own = {node: new_input(node.array_type, "carry") for node in cond_graph.inputs[len(cond_consts) :]}
@@ -313,7 +320,7 @@ def _while_node(condition: Node, recorder: Recorder) -> list[Node]:
         "n_cond_consts": len(cond_consts),
         "n_body_consts": len(body_consts),
     }
-    return items(bind(WHILE, (*cond_consts, *body_consts, *recorder.initial), params))
+    return items(bind(WHILE, (*cond_consts, *body_consts, *recorder.initial, constant(np.int64(0))), params))
 
 
 def _count_turns(condition: Node, recorder: Recorder) -> int | None:

@@ -16,6 +16,7 @@ from srcgrad.control.record import Body, carried_type, closed, converted
 from srcgrad.core import tree
 from srcgrad.core.errors import TraceError
 from srcgrad.core.location import user_location
+from srcgrad.core.op import apply
 from srcgrad.core.types import ArrayType
 from srcgrad.graph.node import Node, as_node
 from srcgrad.graph.structure import new_input
@@ -250,8 +251,8 @@ class Recorder:
             return False
         return all(is_static(node) for node in closed([self.body])[0])
 
-    def leave(self, results: Sequence[Node], turns: int | None) -> None:
-        """Bring the state into what the loop made of it."""
+    def leave(self, results: Sequence[Node], turns: int | Node) -> None:
+        """Bring the state into what that many turns of the loop made of it."""
         nodes = [*results]
         after = [slot.results(nodes) for slot in self.slots]
         self._keep_swapped(after, turns)
@@ -273,25 +274,44 @@ class Recorder:
                 )
             )
 
-    def _keep_swapped(self, after: list[list[Any]], turns: int | None) -> None:
-        """Arrays that only change places (``a, b = b, a``) are the same arrays afterwards."""
-        places_of = [(k, n) for k, slot in enumerate(self.slots) for n in range(len(slot.leaves))]
-        position = {id(self.slots[k].fresh[n]): (k, n) for k, n in places_of}
-        comes_from = {(k, n): position.get(id(self.slots[k].leaving[n])) for k, n in places_of}
-        if turns is None:
-            return
-        for start in places_of:
+    @property
+    def cycles(self) -> list[list[tuple[int, int]]]:
+        """Arrays that only change places (``a, b = b, a``): slot and leaf of each, then of what moves there, and on."""
+        every = [(k, n) for k, slot in enumerate(self.slots) for n in range(len(slot.leaves))]
+        position = {id(self.slots[k].fresh[n]): (k, n) for k, n in every}
+        comes_from = {(k, n): position.get(id(self.slots[k].leaving[n])) for k, n in every}
+        found: list[list[tuple[int, int]]] = []
+        for start in every:
             cycle = [start]
-            while (before := comes_from[cycle[-1]]) is not None and before != start and before not in cycle:
+            while (before := comes_from[cycle[-1]]) is not None and before not in cycle:
                 cycle.append(before)
-            if comes_from[cycle[-1]] != start or len(cycle) < 2:
-                continue
-            k, n = cycle[turns % len(cycle)]
-            original, result = self.slots[k].leaves[n], after[start[0]][start[1]]
-            if isinstance(original, Tracer) and not is_number(original):
-                if original.__sg_node__ is not result.__sg_node__:
-                    original.assign(result.__sg_node__)
-                after[start[0]][start[1]] = original
+            arrays = [self.slots[k].leaves[n] for k, n in cycle]
+            mutable = all(isinstance(array, Tracer) and not is_number(array) for array in arrays)
+            if comes_from[cycle[-1]] == start == min(cycle) and len(cycle) > 1 and mutable:
+                found.append(cycle)
+        return found
+
+    def _keep_swapped(self, after: list[list[Any]], turns: int | Node) -> None:
+        """After the loop these are the same arrays: where each is depends on how often they changed places."""
+        for cycle in self.cycles:
+            size = len(cycle)
+            originals = [self.slots[k].leaves[n] for k, n in cycle]
+            nodes = [after[k][n].__sg_node__ for k, n in cycle]
+            for place, original in enumerate(originals):
+                original.assign(_chosen([nodes[(place - turn) % size] for turn in range(size)], turns))
+            if isinstance(turns, int):
+                for place, (k, n) in enumerate(cycle):
+                    after[k][n] = originals[(place + turns) % size]
+
+
+def _chosen(nodes: Sequence[Node], turns: int | Node) -> Node:
+    """The node of number ``turns`` modulo their count."""
+    if isinstance(turns, int):
+        return nodes[turns % len(nodes)]
+    chosen, number = nodes[0], apply("remainder", turns, len(nodes))
+    for position, node in enumerate(nodes[1:], 1):
+        chosen = apply("where", apply("equal", number, position), node, chosen)
+    return chosen
 
 
 def changed_entries(containers: Containers) -> Iterator[tuple[Entry, Any]]:
