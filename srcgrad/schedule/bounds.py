@@ -1,7 +1,8 @@
 """What is known of an integer before it is computed: interval arithmetic over index expressions.
 
 A loop with a known trip count bounds its counter; what is computed from it by sums, differences and products
-with numbers is bounded too. An index that cannot be out of range needs no check."""
+with numbers is bounded too. An index that cannot be out of range needs no check.
+"""
 
 from __future__ import annotations
 
