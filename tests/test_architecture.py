@@ -126,16 +126,11 @@ def asks_for_an_operation(node: ast.Compare | ast.Match, operations: frozenset[s
     if isinstance(node, ast.Match):
         sides = [node.subject]
         patterns = [part for case in node.cases for part in ast.walk(case.pattern)]
-        texts = {
-            text for part in patterns if isinstance(part, ast.MatchValue) for text in texts_in(part.value)
-        }
+        texts = {text for part in patterns if isinstance(part, ast.MatchValue) for text in texts_in(part.value)}
     else:
         sides = [node.left, *node.comparators]
         texts = {text for side in sides for text in texts_in(side)}
-    return any(
-        (texts and is_operation(side)) or (texts & operations and is_attribute(side, "name"))
-        for side in sides
-    )
+    return any((texts and is_operation(side)) or (texts & operations and is_attribute(side, "name")) for side in sides)
 
 
 def is_operation(expression: ast.expr) -> bool:
@@ -153,11 +148,7 @@ def texts_in(expression: ast.expr) -> list[str]:
     """The string literals of a literal or of a tuple, list or set of literals."""
     if isinstance(expression, ast.Tuple | ast.List | ast.Set):
         return [text for element in expression.elts for text in texts_in(element)]
-    return (
-        [expression.value]
-        if isinstance(expression, ast.Constant) and isinstance(expression.value, str)
-        else []
-    )
+    return [expression.value] if isinstance(expression, ast.Constant) and isinstance(expression.value, str) else []
 
 
 def imports_the_table(node: ast.ImportFrom) -> bool:

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad import random
 from srcgrad.core.op import apply
 from srcgrad.nn.faces import mean_along, shape_of, swap_last
+from srcgrad.random import bernoulli
 
 Params = Mapping[str, Any]
 
@@ -45,5 +45,5 @@ def dropout(key: Any, x: Any, p: float = 0.5) -> Any:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
     if p in (0, 1):
         return x * (1 - p)
-    kept = random.bernoulli(key, np.float64(1 - p), shape_of(x))
+    kept = bernoulli(key, np.float64(1 - p), shape_of(x))
     return apply("where", kept, x / (1 - p), 0)
