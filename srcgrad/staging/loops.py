@@ -298,18 +298,20 @@ def _staged_while(
         results = loop(constant(np.int64(turns)), consts, recorder.initial, (), body=region, length=turns)
         recorder.leave(results, turns)
     else:
-        *results, count = _while_node(condition, recorder)
-        recorder.leave(results, count)
+        results = _while_node(condition, recorder)
+        recorder.leave(results, results[-1])
     going()
     return True
 
 
 def _while_node(condition: Node, recorder: Recorder) -> list[Node]:
-    """The results, and the number of turns."""
-    recorded = recorder.body
-    count = new_input(_INT64, "n")
-    more = apply("add", count, constant(np.int64(1)))
-    recorded = replace(recorded, inputs=(*recorded.inputs, count), outputs=(*recorded.outputs, more))
+    """The results; where arrays change places, the number of turns is the last."""
+    recorded, initial = recorder.body, recorder.initial
+    if recorder.cycles:
+        count = new_input(_INT64, "turns")
+        more = apply("add", count, constant(np.int64(1)))
+        recorded = replace(recorded, inputs=(*recorded.inputs, count), outputs=(*recorded.outputs, more))
+        initial.append(constant(np.int64(0)))
     test = replace(recorded, outputs=(condition,))
     (cond_consts, (cond_graph,)), (body_consts, (body_graph,)) = closed([test]), closed([recorded])
     own = {node: new_input(node.array_type, "carry") for node in cond_graph.inputs[len(cond_consts) :]}
@@ -320,7 +322,7 @@ def _while_node(condition: Node, recorder: Recorder) -> list[Node]:
         "n_cond_consts": len(cond_consts),
         "n_body_consts": len(body_consts),
     }
-    return items(bind(WHILE, (*cond_consts, *body_consts, *recorder.initial, constant(np.int64(0))), params))
+    return items(bind(WHILE, (*cond_consts, *body_consts, *initial), params))
 
 
 def _count_turns(condition: Node, recorder: Recorder) -> int | None:
