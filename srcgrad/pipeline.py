@@ -20,6 +20,7 @@ from srcgrad.schedule.fuse import fuse
 from srcgrad.schedule.ir import Program
 from srcgrad.schedule.lower import lower
 from srcgrad.schedule.storage import Storage, assign_storage
+from srcgrad.schedule.text import program_text
 
 if TYPE_CHECKING:
     from srcgrad.backends.module import Module
@@ -41,6 +42,8 @@ def schedule(graph: Graph) -> tuple[Program, Storage]:
 
     provide()
     program = fuse(lower(graph), limit())
+    if settings.dump:
+        sys.stderr.write(f"--- schedule\n{program_text(program)}\n")
     return program, assign_storage(program, limit())
 
 
