@@ -10,6 +10,7 @@ import itertools
 import re
 from collections.abc import Iterable, Iterator
 
+from srcgrad.schedule.axes import inner_programs
 from srcgrad.schedule.ir import (
     Affine,
     AnyStatement,
@@ -57,7 +58,7 @@ def storage_text(program: Program, storage: Storage) -> str:
 
 
 class _Names:
-    """Names for values and axes, given in the order in which the text needs them."""
+    """Names for values in the order of the statements, and for axes in the order in which the text needs them."""
 
     def __init__(self, program: Program) -> None:
         self._values: dict[Value, str] = {}
@@ -65,6 +66,7 @@ class _Names:
         self._taken: set[str] = set(AXIS_NAMES)
         for value in program.inputs:
             self.value(value)
+        self.enter(program)
 
     def value(self, value: Value) -> str:
         if value not in self._values:
@@ -83,6 +85,14 @@ class _Names:
         return self._axes[axis]
 
     # programs
+
+    def enter(self, program: Program) -> None:
+        """Name what the statements write, in their order: the same names before fusion and after it."""
+        for statement in program.statements:
+            for inner in inner_programs(statement):
+                self.enter(inner)
+            for value in statement.writes():
+                self.value(value)
 
     def program(self, program: Program, indent: str = "") -> Iterator[str]:
         if program.tree is not None:
