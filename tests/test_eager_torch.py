@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 import srcgrad.eager as ours
+from tests import eager_edges, eager_edges_of_values
 from tests.eager_cases import EXPRESSIONS
-from tests.eager_edges import PROGRAMS
 
 theirs: Any = pytest.importorskip("torch")
 
+PROGRAMS = {**eager_edges.PROGRAMS, **eager_edges_of_values.PROGRAMS}
 RNG = np.random.default_rng(0)
 X, Y, WEIGHTS = RNG.uniform(0.3, 2.0, (2, 3)), RNG.uniform(0.3, 2.0, (2, 3)), RNG.normal(size=100)
 
