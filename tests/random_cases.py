@@ -13,7 +13,8 @@ from srcgrad.core.types import ArrayType
 from srcgrad.graph.node import Graph
 from srcgrad.graph.structure import new_input
 from srcgrad.transform.adjoint import adjoint
-from tests.random_operations import SHAPES, Integer, Made, Maker
+from tests.random_operations import SHAPES, Integer, Made
+from tests.random_regions import Maker
 
 
 @dataclass(frozen=True)

@@ -108,7 +108,7 @@ def assign_storage(program: Program, threads: int = 1) -> Storage:
         _insert_starts(inner.tree, ())
     uses = _collect_uses(program)
     lifetimes = Lifetimes(program)
-    for value, path in _common_loops(program, outputs).items():
+    for value, path in _common_loops(program).items():
         if value not in storage.places:
             storage.places[value] = _place(value, path, uses.get(value, []), outputs, storage, lifetimes)
     for inner in _programs(program):
@@ -192,9 +192,9 @@ def _seen(statement: AnyStatement, index: tuple[Index, ...]) -> tuple[Index, ...
     return tuple(Dynamic(Const(0, np.dtype(np.int64))) if inside & set(index_axes(part)) else part for part in index)
 
 
-def _common_loops(program: Program, outputs: set[Value]) -> dict[Value, tuple[Loop, ...]]:
+def _common_loops(program: Program) -> dict[Value, tuple[Loop, ...]]:
     """The loops around all uses of each value: their axes need no storage."""
-    common: dict[Value, tuple[Loop, ...]] = dict.fromkeys(outputs, ())
+    common: dict[Value, tuple[Loop, ...]] = dict.fromkeys(program.outputs, ())
 
     def visit(inner: Program, values_outside: set[Value]) -> None:
         assert inner.tree is not None

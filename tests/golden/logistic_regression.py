@@ -22,11 +22,25 @@ def grad_logistic(w, x, labels, margin):
         t1 += w[i] * w[i]
         t2 = 0.5 * w[i]
         t3[i] = t2 + t2
-    for j in range(569):
+    for j in range(0, 569 - 3, 4):
         margin1_ = 0.0
+        margin1_1 = 0.0
+        margin1_2 = 0.0
+        margin1_3 = 0.0
         for i in range(30):
             margin1_ += x[j, i] * w[i]
+            margin1_1 += x[j + 1, i] * w[i]
+            margin1_2 += x[j + 2, i] * w[i]
+            margin1_3 += x[j + 3, i] * w[i]
         margin1[j] = margin1_
+        margin1[j + 1] = margin1_1
+        margin1[j + 2] = margin1_2
+        margin1[j + 3] = margin1_3
+    for j in range(569 - 1, 569):
+        margin1_4 = 0.0
+        for i in range(30):
+            margin1_4 += x[j, i] * w[i]
+        margin1[j] = margin1_4
     t4 = 0.0
     for j in range(569):
         t5 = exp(-(labels[j] * margin1[j]))
@@ -34,7 +48,13 @@ def grad_logistic(w, x, labels, margin):
         margin2[j] = -(((1.0 / (1.0 + t5)) * t5) * labels[j])
     for i in range(30):
         margin3[i] = 0.0
-    for j in range(569):
+    for j in range(0, 569 - 3, 4):
+        for i in range(30):
+            margin3[i] += margin2[j] * x[j, i]
+            margin3[i] += margin2[j + 1] * x[j + 1, i]
+            margin3[i] += margin2[j + 2] * x[j + 2, i]
+            margin3[i] += margin2[j + 3] * x[j + 3, i]
+    for j in range(569 - 1, 569):
         for i in range(30):
             margin3[i] += margin2[j] * x[j, i]
     for i in range(30):
