@@ -268,3 +268,19 @@ def test_no_numpy_warnings() -> None:
         warnings.simplefilter("error")
         (x.log() + 1 / x + x * x).sum().backward()
     assert x.grad[0].isnan() or x.grad[0].isinf()
+
+
+def test_what_scripts_use_around_tensors(tmp_path) -> None:
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    x = torch.Tensor([1, 2]).to(device)
+    assert x.dtype == torch.float32
+    assert torch.Tensor(2, 3).shape == (2, 3)
+    assert x.device.type == "cpu"
+    assert x.detach().cpu().numpy().tolist() == [1, 2]
+    torch.save({"x": x}, tmp_path / "state")
+    assert torch.load(tmp_path / "state")["x"].tolist() == [1, 2]
+    assert torch.finfo(torch.float32).eps == np.finfo(np.float32).eps
+    assert torch.trace(torch.eye(3)).item() == 3
+    assert torch.bincount(torch.tensor([0, 2, 2])).tolist() == [1, 0, 2]
+    with pytest.raises(RuntimeError, match="there is no device 'cuda'"):
+        x.to("cuda")

@@ -15,6 +15,7 @@ from srcgrad.eager.modes import OFF, state
 from srcgrad.eager.operands import is_traced
 from srcgrad.eager.rows import bind
 from srcgrad.eager.shaping import expand
+from srcgrad.eager.storage import device as Device
 from srcgrad.eager.tensors import Tensor, wrap
 
 
@@ -65,7 +66,7 @@ def to(
     for arg in args:
         if isinstance(arg, Tensor):
             dtype = arg.dtype
-        elif isinstance(arg, str) or arg is None:
+        elif isinstance(arg, str | Device) or arg is None:
             device = arg
         elif not isinstance(arg, bool):
             dtype = arg

@@ -28,6 +28,7 @@ from srcgrad.eager import (
     reductions,
     selection,
     shaping,
+    surroundings,
 )
 from srcgrad.eager.storage import Size
 from srcgrad.eager.tensors import Tensor
@@ -104,6 +105,7 @@ NAMES: dict[str, Any] = {
     "clone": conversion.clone,
     "RemovableHandle": hooks.RemovableHandle,
     "draw": drawing.draw,
+    **_take(surroundings, "device cuda save load finfo iinfo trace bincount unique histc"),
 }
 
 

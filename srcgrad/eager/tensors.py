@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import ref
 
 import numpy as np
 
 from srcgrad.core.types import ArrayType
 from srcgrad.eager import dtypes
+from srcgrad.eager.attached import Attached
 from srcgrad.eager.function import AccumulateGrad, Node, Port
 from srcgrad.eager.modes import state
-from srcgrad.eager.storage import Meta, Size, Version
+from srcgrad.eager.storage import Meta, Size, Version, device
 
 Array = np.ndarray[Any, Any]
 new = object.__new__
 
 
-class Tensor:
+class Tensor(Attached):
     """An array that knows how it was made. See ``docs/eager.md``."""
 
     __slots__ = ("__dict__", "__weakref__", "_array", "_counter", "_meta", "_node")
@@ -31,48 +32,20 @@ class Tensor:
     _counter: Version | None
     _meta: Meta | None
 
-    if TYPE_CHECKING:  # methods and operators are attached by ``methods``
+    def __getattr__(self, name: str) -> Any:
+        from srcgrad.eager.namespace import nearest
 
-        def __getattr__(self, name: str) -> Any: ...
+        if name.startswith("_"):  # NumPy, notebooks and copy ask for many of these
+            raise AttributeError(f"'{type(self).__name__}' object has no attribute {name!r}")
+        raise AttributeError(nearest(type(self).__name__, name, dir(type(self))), name=name, obj=self)
 
-        __add__: Any
-        __radd__: Any
-        __sub__: Any
-        __rsub__: Any
-        __mul__: Any
-        __rmul__: Any
-        __truediv__: Any
-        __rtruediv__: Any
-        __floordiv__: Any
-        __mod__: Any
-        __pow__: Any
-        __rpow__: Any
-        __matmul__: Any
-        __neg__: Any
-        __abs__: Any
-        __invert__: Any
-        __and__: Any
-        __or__: Any
-        __xor__: Any
-        __lt__: Any
-        __le__: Any
-        __gt__: Any
-        __ge__: Any
-        __iadd__: Any
-        __isub__: Any
-        __imul__: Any
-        __itruediv__: Any
-        __getitem__: Any
-        __setitem__: Any
+    def __new__(cls, *size: Any) -> Any:
+        """``Tensor([1, 2])`` holds numbers as floats, ``Tensor(2, 3)`` a shape of numbers that are not set."""
+        from srcgrad.eager import creation
 
-    else:
-
-        def __getattr__(self, name: str) -> Any:
-            from srcgrad.eager.namespace import nearest
-
-            if name.startswith("_"):  # NumPy, notebooks and copy ask for many of these
-                raise AttributeError(f"'{type(self).__name__}' object has no attribute {name!r}")
-            raise AttributeError(nearest(type(self).__name__, name, dir(type(self))), name=name, obj=self)
+        if len(size) == 1 and not isinstance(size[0], int):
+            return creation.tensor(size[0], dtype=dtypes.get_default_dtype())
+        return creation.empty(*(size or (0,)))
 
     # the array
 
@@ -117,8 +90,12 @@ class Tensor:
         return self._array.itemsize
 
     @property
-    def device(self) -> str:
-        return "cpu"
+    def device(self) -> Any:
+        return device("cpu")
+
+    def cpu(self) -> Tensor:
+        """The tensor itself."""
+        return self
 
     @property
     def is_cuda(self) -> bool:
