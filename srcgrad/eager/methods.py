@@ -10,7 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.eager import activations, conversion, indexing, joining, linear, random, reductions, shaping, views
+from srcgrad.eager import (
+    activations,
+    conversion,
+    derived,
+    indexing,
+    joining,
+    linear,
+    random,
+    reductions,
+    shaping,
+    surroundings,
+    views,
+)
 from srcgrad.eager import elementwise as ew
 from srcgrad.eager.modes import OFF, state
 from srcgrad.eager.operands import constant
@@ -66,6 +78,9 @@ SHARED: dict[str, Function] = {
         """,
     ),
     **_take(activations, "softmax log_softmax"),
+    **_take(derived, "deg2rad rad2deg nan_to_num nansum nanmean aminmax dist diff cross inner kron fliplr flipud"),
+    **_take(derived, "take_along_dim"),
+    "trace": surroundings.trace,
     **_take(conversion, "clone contiguous to double half long short byte char type_as"),
     "abs": ew.absolute,
     "float": conversion.float_,

@@ -11,6 +11,7 @@ from srcgrad.eager import (
     autograd,
     conversion,
     creation,
+    derived,
     drawing,
     dtypes,
     einsums,
@@ -105,6 +106,8 @@ NAMES: dict[str, Any] = {
     "clone": conversion.clone,
     "RemovableHandle": hooks.RemovableHandle,
     "draw": drawing.draw,
+    **_take(derived, "atleast_1d atleast_2d broadcast_tensors tril_indices triu_indices is_floating_point"),
+    **_take(derived, "result_type promote_types"),
     **_take(surroundings, "device cuda save load finfo iinfo trace bincount unique histc"),
 }
 
