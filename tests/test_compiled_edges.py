@@ -70,6 +70,11 @@ def a_sum_of_what_is_carried(x):
     return sg.scan(body, x, x * 2)
 
 
+@case(np.linspace(0.0, 1.0, 180).reshape(18, 10))
+def rows_are_collected(x):
+    return sg.scan(lambda c, row: (c * 0.5, (np.cos(c), c[::-1] @ row)), x, np.ones((2, 10)))
+
+
 # what decides a branch or a loop
 
 

@@ -32,6 +32,7 @@ from srcgrad.schedule.ir import (
     Dynamic,
     Index,
     Loop,
+    LoopRegion,
     Program,
     Start,
     Statement,
@@ -200,6 +201,8 @@ def _common_loops(program: Program) -> dict[Value, tuple[Loop, ...]]:
         assert inner.tree is not None
         for entry, path in walk(inner.tree):
             touched = [*entry.writes(), *(load.value for load in entry.reads())]
+            if isinstance(entry, LoopRegion):
+                touched.append(entry.counter)
             for value in touched:
                 if value not in values_outside:
                     common[value] = _prefix(common[value], path) if value in common else path
