@@ -25,6 +25,7 @@ from srcgrad.schedule.ir import AnyStatement, Axis, Block, Loop, Program, Statem
 from srcgrad.schedule.parallel import mark_parallel
 from srcgrad.schedule.prune import prune
 from srcgrad.schedule.recompute import recompute
+from srcgrad.schedule.stages import stages
 from srcgrad.schedule.tile import tile
 
 Fixed = frozenset[Axis]
@@ -94,6 +95,7 @@ class _Search:
         """The slot of each statement. ``distribute`` keeps statements with further loops apart from those without."""
         found: dict[AnyStatement, int] = {}
         deeper = {s: bool(_remaining(s, fixed | {axis})) for s in group} if distribute else {}
+        stage = stages(group, axis, self.before)
         for statement in group:
             here = axis in statement.classes
             slot = 1 if here else 0
@@ -102,7 +104,8 @@ class _Search:
                     continue
                 earlier = found[other]
                 if here and earlier % 2:
-                    together = axis in aligned and (not distribute or deeper[statement] == deeper[other])
+                    apart = stage.get(statement) != stage.get(other) or deeper.get(statement) != deeper.get(other)
+                    together = axis in aligned and not apart
                     slot = max(slot, earlier if together else earlier + 2)
                 else:
                     slot = max(slot, earlier + (1 if here or earlier % 2 else 0))

@@ -17,6 +17,7 @@ from dataclasses import replace
 
 from srcgrad.core.settings import settings
 from srcgrad.schedule.axes import inner_programs
+from srcgrad.schedule.dependence import dependences
 from srcgrad.schedule.ir import (
     Affine,
     AnyStatement,
@@ -35,11 +36,14 @@ from srcgrad.schedule.ir import (
     substitute_expr,
     substitute_index,
 )
+from srcgrad.schedule.stages import LONGEST, longest_chain
 
 #: multiplications from which a product that shares its rows with few others is cut, one block for each thread
 LARGE = 1_000_000
 #: what another block costs besides, in bytes of traffic
 BLOCK_OVERHEAD = 20_000
+#: turns of the longest strip of a chain of transcendental functions
+STRIP = 512
 #: rows of the smallest block
 SMALLEST = 16
 
@@ -49,9 +53,22 @@ def tile(program: Program, threads: int) -> None:
     for statement in program.statements:
         for inner in inner_programs(statement):
             tile(inner, threads)
-    cut = choose_cut(program, threads)
+    cut = choose_cut(program, threads) or choose_strip(program)
     if cut is not None:
         _Cut(program, *cut).apply()
+
+
+def choose_strip(program: Program) -> tuple[Axis, int] | None:
+    """The axis of a long chain of functions, and the length of a strip of it that stays in L1 (see `stages`)."""
+    statements = [s for s in program.statements if isinstance(s, Statement)]
+    before = dependences(statements)
+    for axis in {a.find(): None for s in statements for a in s.axes}:
+        if axis.extent <= LONGEST or longest_chain(statements, axis, before) < 2 or not _is_cuttable(program, axis):
+            continue
+        for strip in range(STRIP, STRIP // 4, -1):
+            if axis.extent % strip == 0:
+                return axis, strip
+    return None
 
 
 def choose_cut(program: Program, threads: int) -> tuple[Axis, int] | None:

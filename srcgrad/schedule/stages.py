@@ -1,0 +1,63 @@
+"""Stages: a long chain of transcendental functions as several short loops.
+
+    for i: y[i] = cos(log1p(exp(tanh(x[i]))))    ->    for i: a[i] = tanh(x[i])
+                                                       for i: b[i] = exp(a[i])
+                                                       ...
+
+A vector turn of such a chain takes some two hundred cycles from end to end, and a core looks ahead little
+further than one of them: the loop waits. Loops over one function each overlap many turns. What they hand on
+stays in L1, because a long axis is cut first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from srcgrad.schedule.dependence import Dependences
+from srcgrad.schedule.ir import AnyStatement, Apply, Axis, Expr, Statement, children
+
+#: functions that are chains of instructions of their own, in multiplications
+DEAR = 8.0
+#: the longest row that is handed from one stage to the next, and the shortest that is worth it
+LONGEST, SHORTEST = 1024, 32
+
+
+def count_dear(expr: Expr) -> int:
+    """How many transcendental functions an expression has."""
+    own = 1 if isinstance(expr, Apply) and expr.cost >= DEAR else 0
+    return own + sum(count_dear(child) for child in children(expr))
+
+
+def runs_along(statement: AnyStatement, axis: Axis) -> bool:
+    """Whether a statement's last axis, that of its vectors, is this one."""
+    if not isinstance(statement, Statement) or statement.product is not None or not statement.axes:
+        return False
+    return statement.axes[-1].find() is axis
+
+
+def stages(group: Iterable[AnyStatement], axis: Axis, before: Dependences) -> dict[AnyStatement, int]:
+    """The stage of each statement along an axis: how many functions there are on its longest chain. Empty where one
+    will do.
+    """
+    if axis.unrolled or axis.over_blocks or not SHORTEST <= axis.extent <= LONGEST:
+        return {}
+    found: dict[AnyStatement, int] = {}
+    for statement in group:
+        if axis not in statement.classes:
+            continue
+        depth = max((found[o] for o, aligned in before[statement] if o in found and axis in aligned), default=0)
+        dear = isinstance(statement, Statement) and runs_along(statement, axis) and count_dear(statement.expr) > 0
+        found[statement] = depth + dear
+    return found if max(found.values(), default=0) > 1 else {}
+
+
+def longest_chain(statements: Iterable[AnyStatement], axis: Axis, before: Dependences) -> int:
+    """The number of transcendental functions on the longest chain along an axis, whatever its extent."""
+    depth: dict[AnyStatement, int] = {}
+    for statement in statements:
+        if not runs_along(statement, axis):
+            continue
+        assert isinstance(statement, Statement)
+        known = (depth[o] for o, aligned in before[statement] if o in depth and axis in aligned)
+        depth[statement] = max(known, default=0) + count_dear(statement.expr)
+    return max(depth.values(), default=0)
