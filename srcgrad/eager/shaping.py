@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.core.op import TABLE, Op, apply
+from srcgrad.core.op import TABLE, Op
 from srcgrad.eager.anomaly import annotate
 from srcgrad.eager.composite import composite
 from srcgrad.eager.function import Edges, Node, sequence
@@ -283,7 +283,7 @@ def expand(input: Any, *sizes: Any) -> Any:
                 f"{k + lead}.  Target sizes: {list(given)}.  Tensor sizes: {list(input.shape)}"
             )
     if not isinstance(input, Tensor):
-        return apply("broadcast_to", input, shape=target)
+        return input.as_wide(target)
     array = repeated(input._array, target)
     return record_view(_EXPAND, input, array, lambda base: expand(base, target), shape=target)
 

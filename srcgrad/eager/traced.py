@@ -23,6 +23,7 @@ from srcgrad.eager.storage import Size
 from srcgrad.eager.views import check_cast
 from srcgrad.graph.node import Node, as_node
 from srcgrad.numpy import Array
+from srcgrad.numpy.keys import parse_key
 from srcgrad.numpy.protocols import namespace
 from srcgrad.transform.stop import stop_gradient
 
@@ -111,13 +112,19 @@ class TracedTensor(Array):
         found = namespace("reshape")(self, shape)
         return found if isinstance(found, TracedTensor) else type(self)(found.__sg_node__)
 
+    def as_wide(self, shape: tuple[int, ...]) -> Any:
+        """A view with dimensions repeated."""
+        found = namespace("broadcast_to")(self, shape)
+        return found if isinstance(found, TracedTensor) else type(self)(found.__sg_node__)
+
     def as_order(self, order: tuple[int, ...]) -> Any:
         """A view with the dimensions in another order."""
         return namespace("transpose")(self, order)
 
     def __getitem__(self, key: Any) -> Any:
-        found = super().__getitem__(_key(key))
-        return found if isinstance(found, TracedTensor) else type(self)(found.__sg_node__)
+        parsed = parse_key(_key(key), tuple(self.shape))
+        view = self._view(parsed)
+        return type(self)(view.__sg_node__) if parsed.has_arrays else view
 
     def __setitem__(self, key: Any, value: Any) -> None:
         super().__setitem__(_key(key), plain(value))
