@@ -19,7 +19,7 @@ from tests.plain_python import run_plain
 from tests.random_cases import Case, differences, random_case
 
 FEW = settings(
-    max_examples=60,
+    max_examples=120,
     derandomize=True,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],

@@ -59,7 +59,10 @@ class MachineCode:
         if seal != _seal(path, payload):
             return None
         rtsys.initialize(context)  # machine code needs the memory manager, and not Numba's registries
-        return CompileResult._rebuild(context, *pickle.loads(payload))
+        try:
+            return CompileResult._rebuild(context, *pickle.loads(payload))
+        except Exception:  # whole, but of no use here: compiled again, and replaced
+            return None
 
     def save_overload(self, signature: Any, compiled: Any) -> None:
         """Keep a compiled function; where that cannot be done, the next process compiles it again."""
