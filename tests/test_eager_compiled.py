@@ -182,3 +182,22 @@ def test_source_and_errors() -> None:
     ):
         with pytest.raises(sg.SrcgradError, match=message):
             sg.jit(function)(x)
+
+
+def test_modules_are_functions_to_compile() -> None:
+    class Net(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.table, self.layers = (
+                torch.nn.Embedding(5, 3),
+                torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.GELU()),
+            )
+
+        def forward(self, x, index):
+            return self.layers(torch.tanh(x) + self.table(index))
+
+    net, x, index = Net(), torch.randn(5, 3), torch.tensor([0, 1, 4, 4, 2])
+    np.testing.assert_allclose(sg.jit(net)(x, index).numpy(), net(x, index).detach().numpy(), 1e-5, 1e-6)
+    leaf = x.clone().requires_grad_()
+    net(leaf, index).sum().backward()
+    np.testing.assert_allclose(sg.grad(lambda x: net(x, index).sum())(x).numpy(), leaf.grad.numpy(), 1e-5, 1e-6)

@@ -114,6 +114,9 @@ def getitem(input: Any, key: Any) -> Any:
             return pick(input, array[index], (index,), _FIRST, "Index")
         except IndexError:
             pass  # said below, in PyTorch's words
+    traced = next((item for item in (key if kind is tuple else (key,)) if is_traced(item)), None)
+    if traced is not None:
+        return traced.__sg_lift__(input)[key]
     view, indices, dims = _split(input, key)
     return _pick(view, indices, dims, "Index") if dims else view
 

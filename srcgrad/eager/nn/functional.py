@@ -175,7 +175,7 @@ def batch_norm(
 
 def embedding(input: Tensor, weight: Any, padding_idx: int | None = None) -> Any:
     """The rows of the weight that the integers name; the row ``padding_idx`` gets no gradient."""
-    if not is_traced(weight) and input._array.size:
+    if isinstance(input, Tensor) and input._array.size:
         low, high = int(input._array.min()), int(input._array.max())
         if low < 0 or high >= weight.shape[0]:
             raise IndexError("index out of range in self")
