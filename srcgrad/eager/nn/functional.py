@@ -173,7 +173,7 @@ def batch_norm(
     return composite("NativeBatchNormBackward0")(lambda x, w, b: _normalised(x, dims, w, b, eps))(input, weight, bias)
 
 
-def embedding(input: Tensor, weight: Any, padding_idx: int | None = None) -> Any:
+def embedding(input: Any, weight: Any, padding_idx: int | None = None) -> Any:
     """The rows of the weight that the integers name; the row ``padding_idx`` gets no gradient."""
     if isinstance(input, Tensor) and input._array.size:
         low, high = int(input._array.min()), int(input._array.max())
