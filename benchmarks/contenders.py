@@ -140,6 +140,18 @@ def _torch_eager_gradient(problem: Gradient, inputs: Inputs) -> Program:
     return Program(value_and_gradients if problem.with_value else gradients, ())
 
 
+def _eager_gradient(problem: Gradient, inputs: Inputs) -> Program:
+    """The program of PyTorch eager, run by our define-by-run face under PyTorch's name."""
+    import sys
+
+    import srcgrad.eager
+
+    sys.modules["torch"] = srcgrad.eager
+    sys.modules["torch.nn"] = srcgrad.eager.nn
+    sys.modules["torch.nn.functional"] = srcgrad.eager.nn.functional
+    return _torch_eager_gradient(problem, inputs)
+
+
 def torch_compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """``function`` through torch.compile, called where nothing records.
 
@@ -264,6 +276,14 @@ CONTENDERS = (
         gradient=_torch_eager_gradient,
         start=_torch_start,
         to_numpy=_torch_to_numpy,
+    ),
+    Contender(
+        "eager",
+        OP_BY_OP,
+        ("srcgrad.eager",),
+        gradient=_eager_gradient,
+        to_numpy=lambda tensor: tensor.detach().numpy(),
+        cases=("digits", "pointwise-*", "rosenbrock", "logistic", "mixture", "attention"),
     ),
     Contender(
         "torch.compile",
