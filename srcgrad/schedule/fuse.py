@@ -110,6 +110,8 @@ class _Search:
                 else:
                     slot = max(slot, earlier + (1 if here or earlier % 2 else 0))
             found[statement] = slot
+        if distribute:  # those without further loops first; parity keeps its meaning
+            return {s: 2 * slot + (slot % 2 and (1 if deeper[s] else -1)) for s, slot in found.items()}
         return found
 
     def arrange(self, group: Group, slots: dict[AnyStatement, int], axis: Axis, fixed: Fixed) -> _Choice:

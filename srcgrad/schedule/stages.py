@@ -48,7 +48,9 @@ def stages(group: Iterable[AnyStatement], axis: Axis, before: Dependences) -> di
         depth = max((found[o] for o, aligned in before[statement] if o in found and axis in aligned), default=0)
         dear = isinstance(statement, Statement) and runs_along(statement, axis) and count_dear(statement.expr) > 0
         found[statement] = depth + dear
-    return found if max(found.values(), default=0) > 1 else {}
+    if max(found.values(), default=0) < 2:
+        return {}
+    return {statement: max(1, depth) for statement, depth in found.items()}  # what leads up to the first is with it
 
 
 def longest_chain(statements: Iterable[AnyStatement], axis: Axis, before: Dependences) -> int:

@@ -15,6 +15,7 @@ def grad_logistic(w, x, labels, margin):
     margin = view(margin, (30,))
     t3 = local(float64, (30,))
     margin1 = local(float64, (569,))
+    t4 = local(float64, (569,))
     margin2 = local(float64, (569,))
     margin3 = local(float64, (30,))
     t1 = 0.0
@@ -41,11 +42,13 @@ def grad_logistic(w, x, labels, margin):
         for i in range(30):
             margin1_4 += x[j, i] * w[i]
         margin1[j] = margin1_4
-    t4 = 0.0
     for j in range(569):
-        t5 = exp(-(labels[j] * margin1[j]))
-        t4 += log1p(t5)
-        margin2[j] = -(((1.0 / (1.0 + t5)) * t5) * labels[j])
+        t4_ = exp(-(labels[j] * margin1[j]))
+        t4[j] = t4_
+        margin2[j] = -(((1.0 / (1.0 + t4_)) * t4_) * labels[j])
+    t5 = 0.0
+    for j in range(569):
+        t5 += log1p(t4[j])
     for i in range(30):
         margin3[i] = 0.0
     for j in range(0, 569 - 3, 4):
@@ -59,5 +62,5 @@ def grad_logistic(w, x, labels, margin):
             margin3[i] += margin2[j] * x[j, i]
     for i in range(30):
         margin[i] = t3[i] + margin3[i]
-    t = t4 + (0.5 * t1)
+    t = t5 + (0.5 * t1)
     return t
