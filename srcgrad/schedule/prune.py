@@ -1,4 +1,4 @@
-"""Remove statements whose values nobody reads, and loops that became empty."""
+"""Remove statements whose values nobody reads or that have no turns, and loops that became empty."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ def _collect_reads(program: Program, needed: set[Value]) -> None:
 
 
 def _drop(program: Program, needed: set[Value]) -> bool:
-    dead = {s for s in program.statements if isinstance(s, Statement) and not needed & set(s.writes())}
+    statements = [s for s in program.statements if isinstance(s, Statement)]
+    dead = {s for s in statements if not needed & set(s.writes()) or _writes_nothing(s)}
     changed = bool(dead)
     if dead:
         program.statements = [s for s in program.statements if s not in dead]
@@ -39,6 +40,11 @@ def _drop(program: Program, needed: set[Value]) -> bool:
         for inner in inner_programs(statement):
             changed |= _drop(inner, needed)
     return changed
+
+
+def _writes_nothing(statement: Statement) -> bool:
+    """Whether a statement has no turns at all; one that is reduced over no elements has a start."""
+    return any(axis.extent == 0 and axis.find() not in statement.reduced_classes for axis in statement.axes)
 
 
 def _drop_from(block: Block, dead: set[Statement]) -> None:
