@@ -6,12 +6,19 @@ import math
 from pathlib import Path
 from typing import Any
 
-from benchmarks.contenders import BY_HAND, OP_BY_OP, OURS, PEER
+from benchmarks.contenders import BY_HAND, ONE_THREAD, OP_BY_OP, OURS, PEER, PRIMAL
 from benchmarks.report import duration
 from benchmarks.results import CaseResult, Report
 
 COLUMNS = 2
-COLOURS = {OURS: "#1b7f5c", OP_BY_OP: "#9ccdb9", BY_HAND: "#d08a1d", PEER: "#7a8aa0"}
+COLOURS = {
+    OURS: "#1b7f5c",
+    ONE_THREAD: "#3f9d7c",
+    PRIMAL: "#6bb79a",
+    OP_BY_OP: "#9ccdb9",
+    BY_HAND: "#d08a1d",
+    PEER: "#7a8aa0",
+}
 
 
 def draw(report: Report, path: Path) -> None:
