@@ -61,6 +61,11 @@ class Specialisation:
         return [output.array_type for output in self.graph.outputs[:count]]
 
 
+def _takes_nothing(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Stands for the latest closure before there is one."""
+    return MISS
+
+
 class Function:
     """Base of the transforms' results. A transform says in `record` what graph it makes of the function."""
 
@@ -72,6 +77,8 @@ class Function:
         self.options = options
         self.parameters = Parameters(function, options.static_argnums, options.static_argnames)
         self._recent: tuple[Closure, ...] = ()
+        #: the first of these, or one that takes nothing
+        self._latest: Closure = _takes_nothing
         self._closures: dict[Hashable, Closure] = {}
         self._specialisations: dict[Hashable, Specialisation] = {}
         #: the specialisation that was compiled or looked up last
@@ -81,7 +88,10 @@ class Function:
         self.pullbacks: dict[Hashable, Any] = {}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        for closure in self._recent:
+        result = self._latest(args, kwargs)
+        if result is not MISS:
+            return result
+        for closure in self._recent[1:]:
             result = closure(args, kwargs)
             if result is not MISS:
                 return result
@@ -187,6 +197,7 @@ class Function:
             )
             self._closures[arguments.exact_key] = closure
         self._recent = (closure, *[old for old in self._recent if old is not closure][: _RECENT - 1])
+        self._latest = closure
         result = closure(args, kwargs)
         assert result is not MISS
         return result
