@@ -1,10 +1,10 @@
 """A loop split among threads: its body becomes a function of a part, which `fork` runs once for each.
 
-    def f_part1(part, parts, x, w, g, g_parts):       parts = thread_count(2)
-        g_own = own_part(g, g_parts, part)             fork(f_part1, parts, (x, w, g, g_parts))
-        for j in range(32): g_own[j] = 0               for part in range(1, parts):
-        for i in range(part * 100 // parts, ...):          for j in range(32): g[j] += g_parts[part - 1, j]
-            ... g_own[j] += ...
+def f_part1(part, parts, x, w, g, g_parts):       parts = thread_count(2)
+    g_own = own_part(g, g_parts, part)             fork(f_part1, parts, (x, w, g, g_parts))
+    for j in range(32): g_own[j] = 0               for part in range(1, parts):
+    for i in range(part * 100 // parts, ...):          for j in range(32): g[j] += g_parts[part - 1, j]
+        ... g_own[j] += ...
 """
 
 from __future__ import annotations
