@@ -132,10 +132,18 @@ class TestSplitLoops:
             serial = sg.jit(steps)(x)
         agree(sg.jit(steps)(x), serial)
 
-    def test_what_can_raise_is_not_split_and_raises(self):
+    def test_an_index_out_of_bounds_in_a_part_is_raised_after_the_join(self):
         select = sg.jit(lambda x, k: x[k] * 2.0)
+        within = np.arange(-10, 10).repeat(50)
+        with pytest.raises(IndexError, match="out of bounds"):
+            select(floats(10), np.where(np.arange(1000) == 998, 99, within))
+        np.testing.assert_array_equal(select(floats(10), within), floats(10)[within] * 2.0)
+        assert "outside" in sg.source(select)
+
+    def test_nothing_can_be_read_from_an_empty_axis(self):
+        select = sg.jit(lambda x, k: np.sum(x[k]))
         with pytest.raises(IndexError):
-            select(floats(10), np.full(1000, 99))
+            select(floats(0), np.zeros(1000, np.int64))
 
 
 class TestNumberOfThreads:

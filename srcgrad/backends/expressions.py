@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from srcgrad.backends.writer import Names
+from srcgrad.core.types import real_dtype
 from srcgrad.schedule.ir import Affine, Apply, Axis, Const, Convert, Digit, Dynamic, Expr, Index, IndexValue, Load
 
-_NATIVE = {np.dtype(np.float64), np.dtype(np.int64), np.dtype(np.bool_), np.dtype(np.float32)}
+_NATIVE = {np.dtype(name) for name in ("float64", "int64", "bool", "float32", "complex64", "complex128")}
 _CALL = re.compile(r"\b([a-z_]\w*)\(")
 _ATOM = re.compile(r"[\w.]+(\[[^\[\]]*\])?|\w+\([^()]*\)")
 
@@ -32,6 +33,9 @@ class Expressions:
         #: of an axis several turns of which are written side by side: which turn after its variable this is
         self.shift: dict[Axis, int] = {}
         self.axis_names: dict[Axis, str] = {}
+        #: in a part of a split loop: the name of the array that notes an index out of bounds
+        self.outside = ""
+        self.noted = False
         self.constants: dict[tuple[str, str], str] = {}
         self.functions: dict[tuple[str, str], str] = {}
 
@@ -60,6 +64,8 @@ class Expressions:
         if short is not None:
             return short
         operand = expr.args[-1].dtype if expr.args else expr.dtype
+        if self.outside and expr.formula.startswith("checked_index("):
+            return self.note_index(expr, args, operand)
         negated = expr.formula == "~{0}" and operand.kind == "b"  # ~True is -2
         formula = (
             "not {0}" if negated else _CALL.sub(lambda match: self.function(match[1], operand) + "(", expr.formula)
@@ -69,6 +75,12 @@ class Expressions:
         text = formula.format(*args)
         native = expr.dtype in _NATIVE
         return text if native else self.cast(text, np.dtype(np.int64), expr.dtype)
+
+    def note_index(self, expr: Apply, args: list[str], dtype: np.dtype[Any]) -> str:
+        """An index whose error is raised after the join."""
+        self.noted = True
+        call = expr.formula.replace("checked_index(", self.function("noted_index", dtype) + "(")
+        return call.format(*args)[:-1] + f", {self.outside})"
 
     def neutral(self, formula: str, args: list[str]) -> str | None:
         """Sums with zero and products with one, which unrolled structural zeros bring about (signed zeros aside)."""
@@ -107,9 +119,18 @@ class Expressions:
             return str(int(value)) if value >= 0 else f"({int(value)})"
         if dtype == np.dtype(np.float64) and math.isfinite(value):
             return repr(float(value)) if math.copysign(1, value) > 0 else f"({float(value)!r})"
+        if dtype.kind == "c":
+            return self.complex_constant(complex(value), dtype)
         key = (dtype.name, repr(value.item() if isinstance(value, np.generic) else value))
         if key not in self.constants:
             self.constants[key] = self.names.fresh(_constant_name(value))
+        return self.constants[key]
+
+    def complex_constant(self, value: complex, dtype: np.dtype[Any]) -> str:
+        """Named by its parts: Python's text of a complex number is none of NaN, infinity and negative zero."""
+        key = (dtype.name, f'complex("{value.real!r}{value.imag:+}j")')
+        if key not in self.constants:
+            self.constants[key] = self.names.fresh(_constant_name(f"{value.real!r}_{value.imag!r}j"))
         return self.constants[key]
 
     def cast(self, text: str, source: np.dtype[Any], target: np.dtype[Any]) -> str:
@@ -117,9 +138,14 @@ class Expressions:
             return f"({text}) != {self.constant(source.type(0), source)}"
         if source == target and target in _NATIVE:
             return text
-        key = (f"cast {target.name}", "")
-        self.functions[key] = target.name
-        return f"{target.name}({text})"
+        if source.kind == "c" and target.kind != "c":
+            return self.cast(f"{self.function('real', source)}({text})", real_dtype(source), target)
+        return f"{self.type_name(target.name)}({text})"
+
+    def type_name(self, dtype: str) -> str:
+        """Numba's type of a number, which the module then imports."""
+        self.functions[f"cast {dtype}", ""] = dtype
+        return dtype
 
     # indices
 
@@ -177,5 +203,5 @@ def _is_call(formula: str) -> bool:
 
 
 def _constant_name(value: Any) -> str:
-    text = repr(value.item() if isinstance(value, np.generic) else value)
+    text = value if isinstance(value, str) else repr(value.item() if isinstance(value, np.generic) else value)
     return "c_" + text.replace("-", "m").replace(".", "_").replace("+", "")

@@ -142,6 +142,23 @@ def checked_index(index: int, extent: int) -> int:
     return wrapped
 
 
+@njit
+def noted_index(index: int, extent: int, outside: Any) -> int:
+    """`checked_index` where nothing may be raised, in a part of a split loop: sets ``outside[0]`` and reads at 0."""
+    wrapped = index + extent if index < 0 else index
+    if wrapped < 0 or wrapped >= extent:
+        outside[0] = 1
+        return 0
+    return wrapped
+
+
+@njit
+def raise_noted(outside: Any) -> None:
+    """What `noted_index` left to raise, after the join."""
+    if outside[0]:
+        raise IndexError("index out of bounds")
+
+
 INSTRUCTIONS: dict[str, Callable[..., Any]] = {
     "where": where,
     "maximum": maximum,
@@ -157,4 +174,6 @@ INSTRUCTIONS: dict[str, Callable[..., Any]] = {
     "copysign": copysign,
     "signbit": signbit,
     "checked_index": checked_index,
+    "noted_index": noted_index,
+    "raise_noted": raise_noted,
 }

@@ -15,6 +15,8 @@ import math
 import re
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from srcgrad.backends.writer import Writer
 from srcgrad.schedule.ir import Loop, Start, Value
 
@@ -33,6 +35,8 @@ def split_loop(emitter: Emitter, loop: Loop, starts: list[Start]) -> None:
     emitter.held.clear()
     accumulators = list(dict.fromkeys(start.statement.target for start in starts))
     emitter.own = set(accumulators)
+    outside = emitter.expressions.outside = emitter.names.fresh("outside")
+    emitter.expressions.noted = False
     with emitter.out.block(""):
         extent = loop.axis.extent
         bounds = (f"part * {extent} // parts", f"(part + 1) * {extent} // parts")
@@ -40,14 +44,20 @@ def split_loop(emitter: Emitter, loop: Loop, starts: list[Start]) -> None:
         for value in accumulators:
             _store_variables(emitter, value)
     body, emitter.out, emitter.own = emitter.out.lines[1:], outer, set()
+    emitter.expressions.outside = ""
     emitter.held.clear()
     declared = _declarations(emitter, loop, accumulators)
     captured = _captured(emitter, [*declared, *body])
     header = f"def {name}({', '.join(['part', 'parts', *captured])}):"
     emitter.parts.append("\n".join([header, *declared, *body]))
     most = min(emitter.threads, loop.axis.extent)
+    if emitter.expressions.noted:
+        emitter.out.line(f"{outside} = local({emitter.expressions.type_name('int64')}, (1,))")
+        emitter.out.line(f"{outside}[0] = 0")
     emitter.out.line(f"parts = thread_count({most})")
     emitter.out.line(f"fork({name}, parts, ({', '.join(captured)},))")
+    if emitter.expressions.noted:
+        emitter.out.line(f"{emitter.expressions.function('raise_noted', np.dtype(np.int64))}({outside})")
     for value in accumulators:
         combine = next(start.statement.combine for start in starts if start.statement.target is value)
         assert combine is not None

@@ -2,7 +2,8 @@
 
 The outermost loop of a tree may be split when every turn writes elements of its own, or adds to accumulators
 (each part gets accumulators of its own, combined in order after the join, so that results depend on the number
-of parts alone). It is split when the work pays for it.
+of parts alone). It is split when the work pays for it. An index out of bounds in a part is noted there and raised
+after the join.
 """
 
 from __future__ import annotations
@@ -12,18 +13,14 @@ from srcgrad.schedule.axes import inner_programs
 from srcgrad.schedule.cost import leaf_cost, loop_overhead
 from srcgrad.schedule.ir import (
     Affine,
-    Apply,
     Axis,
     Block,
-    Expr,
     Index,
     Loop,
     Program,
     Start,
     Statement,
-    children,
     index_axes,
-    loads,
     walk,
 )
 
@@ -40,11 +37,11 @@ def mark_parallel(program: Program) -> None:
 
 
 def can_split(loop: Loop) -> bool:
-    """Whether the turns of a loop are independent but for accumulators, and none can raise an error."""
+    """Whether the turns of a loop are independent but for accumulators."""
     for entry, _ in walk(loop.body):
         if isinstance(entry, Start):
             continue
-        if not isinstance(entry, Statement) or _may_raise(entry):
+        if not isinstance(entry, Statement) or any(0 in load.value.shape for load in entry.reads()):
             return False
         if loop.axis in entry.reduced_classes:
             if entry.onto or entry.key is not None or not entry.combine:
@@ -56,22 +53,6 @@ def can_split(loop: Loop) -> bool:
 
 def _moves_with(index: Index, axis: Axis) -> bool:
     return isinstance(index, Affine) and axis in set(index_axes(index))
-
-
-def _may_raise(statement: Statement) -> bool:
-    found = _checks(statement.expr) or (statement.key is not None and _checks(statement.key))
-    return found or any(
-        _checks(index.expr)
-        for where in (statement.index, *(load.index for load in loads(statement.expr)))
-        for index in where
-        if hasattr(index, "expr")
-    )
-
-
-def _checks(expr: Expr) -> bool:
-    if isinstance(expr, Apply) and expr.formula.startswith("checked_index("):
-        return True
-    return any(_checks(child) for child in children(expr))
 
 
 def estimate(loop: Loop, fixed: frozenset[Axis]) -> float:

@@ -48,22 +48,30 @@ STRIP = 512
 SMALLEST = 16
 
 
-def tile(program: Program, threads: int) -> None:
-    """Cut the axis that most products share, in this program and in those inside its regions."""
+def tile(program: Program, threads: int, outside: frozenset[Value] = frozenset()) -> None:
+    """Cut the axis that most products share, in this program and in those inside its regions.
+
+    ``outside`` are the values that the programs around this one use too: their shapes are not ours to change.
+    """
     for statement in program.statements:
-        for inner in inner_programs(statement):
-            tile(inner, threads)
-    cut = choose_cut(program, threads) or choose_strip(program)
+        inside = inner_programs(statement)
+        if inside:
+            around = outside | {value for other in program.statements for value, _ in _accesses(other)}
+            for inner in inside:
+                tile(inner, threads, around)
+    cut = choose_cut(program, threads, outside) or choose_strip(program, outside)
     if cut is not None:
-        _Cut(program, *cut).apply()
+        _Cut(program, *cut, outside).apply()
 
 
-def choose_strip(program: Program) -> tuple[Axis, int] | None:
+def choose_strip(program: Program, outside: frozenset[Value]) -> tuple[Axis, int] | None:
     """The axis of a long chain of functions, and the length of a strip of it that stays in L1 (see `stages`)."""
     statements = [s for s in program.statements if isinstance(s, Statement)]
     before = dependences(statements)
     for axis in {a.find(): None for s in statements for a in s.axes}:
-        if axis.extent <= LONGEST or longest_chain(statements, axis, before) < 2 or not _is_cuttable(program, axis):
+        if axis.extent <= LONGEST or longest_chain(statements, axis, before) < 2:
+            continue
+        if not _is_cuttable(program, axis, outside):
             continue
         for strip in range(STRIP, STRIP // 4, -1):
             if axis.extent % strip == 0:
@@ -71,7 +79,7 @@ def choose_strip(program: Program) -> tuple[Axis, int] | None:
     return None
 
 
-def choose_cut(program: Program, threads: int) -> tuple[Axis, int] | None:
+def choose_cut(program: Program, threads: int, outside: frozenset[Value]) -> tuple[Axis, int] | None:
     """The class of axes to cut and the length of a block; None where nothing is gained."""
     products = [s for s in program.statements if isinstance(s, Statement) and s.product is not None]
     shared: dict[Axis, list[Statement]] = {}
@@ -79,7 +87,7 @@ def choose_cut(program: Program, threads: int) -> tuple[Axis, int] | None:
         for axis in statement.product_classes:
             shared.setdefault(axis, []).append(statement)
     for axis in sorted(shared, key=lambda a: (-len(shared[a]), -a.extent)):
-        if axis.extent < 4 * SMALLEST or not _is_cuttable(program, axis):
+        if axis.extent < 4 * SMALLEST or not _is_cuttable(program, axis, outside):
             continue
         alone = len(shared[axis]) < 3
         if alone and not any(_is_large_along(statement, axis) for statement in shared[axis]):
@@ -142,8 +150,10 @@ def _written(program: Program) -> list[Value]:
     return list({v: None for s in program.statements for v in s.writes()})
 
 
-def _is_cuttable(program: Program, axis: Axis) -> bool:
-    """Whether every use of the axis is a plain one: no value with it is touched at other indices, or as a whole."""
+def _is_cuttable(program: Program, axis: Axis, outside: frozenset[Value]) -> bool:
+    """Whether every use of the axis is a plain one: no value with it is touched at other indices, or as a whole,
+    and none that is overwritten is known outside.
+    """
     for statement in program.statements:
         for value, index in _accesses(statement):
             for dim, own in enumerate(value.axes):
@@ -152,7 +162,7 @@ def _is_cuttable(program: Program, axis: Axis) -> bool:
                 part = index[dim] if index is not None else None
                 if not (isinstance(part, Affine) and part.axis is axis) and value.role != "input":
                     return False
-                if value.mutable or value.role == "constant":
+                if value.role == "constant" or (value.mutable and value in outside):
                     return False
     return not any(
         own is not None and own.find() is axis
@@ -175,16 +185,17 @@ def _accesses(statement: AnyStatement) -> list[tuple[Value, tuple[Index, ...] | 
 class _Cut:
     """Rewrites a program with one class of axes replaced by an outer and an inner part."""
 
-    def __init__(self, program: Program, axis: Axis, block: int) -> None:
+    def __init__(self, program: Program, axis: Axis, block: int, outside: frozenset[Value]) -> None:
         self.program = program
         self.axis = axis
         self.outer, self.inner = Axis(axis.extent // block, axis.name), Axis(block, axis.name)
         self.outer.over_blocks = True
         self.whole = Affine(((self.outer, block), (self.inner, 1)))
+        self.outside = outside
         self.cut: dict[Value, int] = {}
 
     def apply(self) -> None:
-        own = set(_written(self.program))
+        own = set(_written(self.program)) - self.outside
         for statement in self.program.statements:
             for value, _ in _accesses(statement):
                 if value not in self.cut:
