@@ -95,18 +95,27 @@ def crossing_cost(
             if other not in slots or slots[other] == slots[statement]:
                 continue
             for value in other.writes():
-                if not any(load.value is value for load in statement.reads()):
+                touched = [
+                    _traffic(value, fixed, load.index if isinstance(statement, Statement) else None)
+                    for load in statement.reads()
+                    if load.value is value
+                ]
+                if not touched:
                     continue
-                traffic = _traffic(value, fixed)
+                traffic = max(touched)
                 total += traffic if value in stored else 2 * traffic
                 stored.add(value)
     return total
 
 
-def _traffic(value: Value, fixed: frozenset[Axis]) -> float:
+def _traffic(value: Value, fixed: frozenset[Axis], index: tuple[Index, ...] | None = None) -> float:
+    """Of the elements that are touched while the fixed axes stand still: of all, or of those at an index."""
     elements = 1
-    for axis in value.axes:
-        if axis is not None and axis.find() not in fixed:
+    for dim, axis in enumerate(value.axes):
+        part = None if index is None else index[dim]
+        if isinstance(part, Affine):
+            elements *= math.prod(a.find().extent for a, _ in part.terms if a.find() not in fixed)
+        elif axis is not None and axis.find() not in fixed:
             elements *= axis.extent
     size = elements * value.dtype.itemsize
     level = 0.5 + 0.15 * math.log2(max(1.0, size / VECTOR_BYTES)) if size <= L2 else 6.0

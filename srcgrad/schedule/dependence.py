@@ -14,8 +14,8 @@ Dependences = dict[AnyStatement, list[tuple[AnyStatement, frozenset[Axis]]]]
 def dependences(statements: Iterable[AnyStatement]) -> Dependences:
     """Reads after writes, writes after reads, writes after writes.
 
-    A pair is aligned on an axis where both touch the value at that axis's own turn: then turn ``i`` of the
-    later one needs only turn ``i`` of the earlier one.
+    A pair is aligned on an axis where both touch the value at the same index, which moves with that axis: then turn
+    ``i`` of the later one needs only turn ``i`` of the earlier one. Those that touch different parts do not meet.
     """
     found: dict[AnyStatement, dict[AnyStatement, frozenset[Axis]]] = {}
     writers: dict[Value, list[Access]] = {}
@@ -45,7 +45,7 @@ def _meet(
 ) -> None:
     """Note that a statement touches, at an index, what others touched before."""
     for other, other_index in others:
-        if other is not statement:
+        if other is not statement and not _are_apart(other_index, index):
             aligned = _aligned(other_index, index)
             before[other] = before[other] & aligned if other in before else aligned
 
@@ -53,8 +53,26 @@ def _meet(
 def _aligned(a: tuple[Index, ...] | None, b: tuple[Index, ...] | None) -> frozenset[Axis]:
     if a is None or b is None:
         return frozenset()
-    return frozenset(
-        x.axis
-        for x, y in zip(a, b, strict=True)
-        if isinstance(x, Affine) and isinstance(y, Affine) and x.axis is not None and x.axis is y.axis
-    )
+    return frozenset(axis for x, y in zip(a, b, strict=True) if (axis := _common_axis(x, y)) is not None)
+
+
+def _common_axis(x: Index, y: Index) -> Axis | None:
+    """The one axis with which two equal indices move: at different turns of it they touch different elements."""
+    if not isinstance(x, Affine) or not isinstance(y, Affine) or x.const != y.const:
+        return None
+    if len(x.terms) != 1 or len(y.terms) != 1 or x.terms[0][1] != y.terms[0][1]:
+        return None
+    axis = x.terms[0][0].find()
+    return axis if axis is y.terms[0][0].find() else None
+
+
+def _are_apart(a: tuple[Index, ...] | None, b: tuple[Index, ...] | None) -> bool:
+    """Whether two indices never name the same element, because their ranges in some dimension do not meet."""
+    if a is None or b is None:
+        return False
+    for x, y in zip(a, b, strict=True):
+        if isinstance(x, Affine) and isinstance(y, Affine):
+            (low, high), (least, most) = x.bounds(), y.bounds()
+            if high < least or most < low:
+                return True
+    return False

@@ -83,6 +83,11 @@ class Affine:
             return self.terms[0][0].find()
         return None
 
+    def bounds(self) -> tuple[int, int]:
+        """The least and the greatest that this index can be."""
+        reach = [coefficient * (axis.extent - 1) for axis, coefficient in self.terms]
+        return self.const + sum(min(0, r) for r in reach), self.const + sum(max(0, r) for r in reach)
+
     def scaled(self, factor: int, shift: int = 0) -> Affine:
         return Affine(tuple((a, c * factor) for a, c in self.terms if c * factor), self.const * factor + shift)
 

@@ -353,8 +353,7 @@ def _dynamic(expr: Expr, extent: int) -> Index:
     if isinstance(expr, Const):
         return Affine((), int(expr.value) % extent if extent else 0)
     if isinstance(expr, IndexValue) and isinstance(expr.index, Affine):
-        low = expr.index.const + sum(min(0, c * (a.extent - 1)) for a, c in expr.index.terms)
-        high = expr.index.const + sum(max(0, c * (a.extent - 1)) for a, c in expr.index.terms)
+        low, high = expr.index.bounds()
         if low >= 0 and high < extent:
             return expr.index
     wide = convert(expr, INT64)
