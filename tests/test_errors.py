@@ -46,14 +46,6 @@ def write_outside(x: Any) -> Any:
     return sg.grad(inner)(x) + outer.sum()
 
 
-def unbounded(x: Any) -> Any:
-    return sg.while_loop(lambda c: c < 100.0, lambda c: c * x, x)
-
-
-def run_time_bound(x: Any, n: Any) -> Any:
-    return sg.fori_loop(0, n, lambda i, c: np.sin(c), x)
-
-
 ARGUMENTS = [
     (lambda: sg.grad(square)(2), ArgumentError, TypeError, ["argument x", "int64", "1.0 instead of 1"]),
     (lambda: sg.grad(square)(True), ArgumentError, TypeError, ["argument x", "bool"]),
@@ -107,8 +99,6 @@ TRACES = [
         ["outside of the function", "use_kept"],
     ),
     (lambda: sg.jit(write_outside)(1.0), TraceError, TypeError, ["outside of the function", "write_outside"]),
-    (lambda: sg.grad(unbounded)(1.5), UnsupportedError, NotImplementedError, ["while", "sg.fori_loop"]),
-    (lambda: sg.grad(run_time_bound)(1.5, 3), UnsupportedError, NotImplementedError, ["trip count", "np.where"]),
 ]
 
 

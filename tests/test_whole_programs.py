@@ -9,9 +9,9 @@ import pytest
 
 import srcgrad as sg
 from tests.interpreted import gradient, run
-from tests.numpy_programs import algorithms, dynamics, learning, solvers, stencils
+from tests.numpy_programs import algorithms, dynamics, iterations, learning, solvers, stencils
 
-ROOMS = (stencils, solvers, dynamics, learning, algorithms)
+ROOMS = (stencils, solvers, dynamics, iterations, learning, algorithms)
 PROGRAMS: list[Any] = [program for room in ROOMS for program in room.PROGRAMS]
 NAMES = [program[0].__name__ for program in PROGRAMS]
 COMPILED = ("jacobi_2d", "gauss_seidel", "lu_rows", "thomas", "lstm", "newton", "alignment", "histogram", "kalman")

@@ -21,6 +21,7 @@ import numpy as np
 
 from srcgrad.backends.machine_code import MachineCode, write_atomically
 from srcgrad.backends.module import Module
+from srcgrad.backends.stacks import workspace_with_stacks
 from srcgrad.core.settings import settings
 
 #: how much of a function's name goes into file names, whose length is limited
@@ -66,7 +67,12 @@ def _with_outputs(module: Module, native: Callable[..., Any]) -> Callable[..., A
     if module.workspace_bytes:
         passed.append("workspace")
         lines.append("    try: workspace = free.pop()")
-        lines.append(f"    except IndexError: workspace = empty({module.workspace_bytes}, BYTES)")
+        if module.stacks:
+            names["SIZE"], names["STACKS"] = module.workspace_bytes, module.stacks
+            names["workspace_with_stacks"] = workspace_with_stacks
+            lines.append("    except IndexError: workspace = workspace_with_stacks(SIZE, STACKS)")
+        else:
+            lines.append(f"    except IndexError: workspace = empty({module.workspace_bytes}, BYTES)")
     scalars = []
     for k, (shape, dtype) in enumerate(module.outputs):
         if not shape:

@@ -110,7 +110,7 @@ class Elements:
         position = 0
         merged = False
         while position < len(kept):
-            run = _digit_run(kept[position:], place.shape[position:])
+            run = 0 if place.kind == "slices" else _digit_run(kept[position:], place.shape[position:])
             if run > 1:
                 first = kept[position]
                 assert isinstance(first, Digit)

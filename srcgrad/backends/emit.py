@@ -228,6 +228,7 @@ class Emitter(Reductions):
             case LoopRegion():
                 count = self.expressions.text(region.trip_count)
                 turn = self.name(region.counter)
+                self.make_room(region, count)
                 span = f"range({count} - 1, -1, -1)" if region.reverse else f"range({count})"
                 with self.out.block(f"for {turn} in {span}:", comment):
                     self.program_tree(region.body)
@@ -243,6 +244,16 @@ class Emitter(Reductions):
                 with self.out.block("else:"):
                     self.program_tree(region.orelse)
         self.held.clear()
+
+    def make_room(self, loop: LoopRegion, count: str) -> None:
+        """Before a loop, for the slices that it puts out, where their number is known only now."""
+        from srcgrad.backends.module import numba_name, tuple_text
+
+        for value in loop.outer_writes:
+            place = self.place(value)
+            if place.kind == "slices":
+                what = f"{place.offset}, {count}, {numba_name(value.dtype.name)}, {tuple_text(place.shape)}"
+                self.out.line(f"{self.name(value)} = stack_of(workspace, {what})")
 
     def program_tree(self, program: Program) -> None:
         assert program.tree is not None

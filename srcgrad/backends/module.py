@@ -32,6 +32,7 @@ _RESERVED = (
         "library",
         "kernel",
         "workspace",
+        "stack_of",
         "inf",
         "nan",
     ),
@@ -53,6 +54,8 @@ class Module:
     constants: tuple[np.ndarray[Any, Any], ...]
     outputs: tuple[tuple[tuple[int, ...], np.dtype[Any]], ...]
     workspace_bytes: int
+    #: where the workspace holds the stacks of slices whose number is known only at run time
+    stacks: tuple[int, ...] = ()
 
 
 def emit_module(program: Program, storage: Storage, name: str, *, fast_math: bool = True) -> Module:
@@ -100,6 +103,7 @@ def emit_module(program: Program, storage: Storage, name: str, *, fast_math: boo
         tuple(v.data for v in constants),
         tuple((shape, value.dtype) for value, shape in zip(program.outputs, program.output_shapes, strict=True)),
         storage.workspace_bytes,
+        tuple(sorted(place.offset for place in storage.places.values() if place.kind == "slices")),
     )
 
 
@@ -129,7 +133,7 @@ def _imports(out: Writer, emitter: Emitter) -> None:
         else:
             exported = vecmath.lookup(function, np.dtype(dtype))
             _import(imported, vecmath.FUNCTIONS[exported].__module__, exported, name)
-    dtypes = {v.dtype.name for v in emitter.places if emitter.places[v].kind in ("stack", "workspace")}
+    dtypes = {v.dtype.name for v in emitter.places if emitter.places[v].kind in ("stack", "workspace", "slices")}
     dtypes |= {place.dtype.name for place in emitter.partials.values() if place.dtype is not None}
     out.line("import numpy as np")
     numba_types = sorted(casts | {numba_name(d) for d in dtypes})
@@ -138,6 +142,8 @@ def _imports(out: Writer, emitter: Emitter) -> None:
     out.line("from srcgrad.backends.buffer import at, local, own_part, part_of, reshaped, view")
     if emitter.parts:
         out.line("from srcgrad.backends.threads import fork, thread_count")
+    if any(place.kind == "slices" for place in emitter.places.values()):
+        out.line("from srcgrad.backends.stacks import stack_of")
     if products:
         out.line("from srcgrad.backends.gemm.native import product")
     if libraries:

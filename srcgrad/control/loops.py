@@ -37,8 +37,7 @@ _INDEX = ArrayType((), np.dtype(np.int64), weak=True)
 def fori_loop(lower: Any, upper: Any, body: Callable[[Any, Any], Any], init: Any) -> Any:
     """``for i in range(lower, upper): carry = body(i, carry)``, beginning with ``init``; the last carry.
 
-    With bounds that are known when the function is traced, the loop can be differentiated. With traced bounds it can
-    be only where its iterations are linear.
+    The bounds may be traced integers.
 
     >>> fori_loop(0, 5, lambda i, total: total + i, 0)
     10
@@ -86,7 +85,7 @@ def scan(
 def while_loop(cond: Callable[[Any], Any], body: Callable[[Any], Any], init: Any) -> Any:
     """``while cond(carry): carry = body(carry)``, beginning with ``init``; the last carry.
 
-    It has no reverse-mode derivative: a loop that has to be differentiated needs a bound, see `fori_loop`.
+    Its derivative is that of the iterations that were run.
 
     >>> while_loop(lambda n: n < 100, lambda n: 2 * n, 1)
     128

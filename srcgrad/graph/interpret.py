@@ -11,7 +11,7 @@ import numpy as np
 
 from srcgrad.core.types import TupleType
 from srcgrad.graph.node import Graph, Node
-from srcgrad.graph.structure import COND, CONSTANT, INPUT, ITEM, LOOP, WHILE
+from srcgrad.graph.structure import COND, CONSTANT, INPUT, ITEM, LOOP, WHILE, is_run_time_stack
 
 
 def interpret(graph: Graph, args: Sequence[Any]) -> list[Any]:
@@ -53,7 +53,8 @@ def _loop(operands: list[Any], node: Node) -> tuple[Any, ...]:
     count = int(operands[0])
     consts, rest = operands[1 : 1 + n_consts], operands[1 + n_consts :]
     carries, xs = list(rest[:n_carries]), rest[n_carries:]
-    ys = [np.zeros(type_.shape, type_.dtype) for type_ in node.type.elements[n_carries:]]
+    shapes = [(count, *y.shape[1:]) if is_run_time_stack(y) else y.shape for y in node.type.elements[n_carries:]]
+    ys = [np.zeros(shape, y.dtype) for shape, y in zip(shapes, node.type.elements[n_carries:], strict=True)]
     for i in reversed(range(count)) if node.params["reverse"] else range(count):
         results = interpret(body, [i, *consts, *carries, *(x[i] for x in xs)])
         carries = results[:n_carries]

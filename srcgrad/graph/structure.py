@@ -6,7 +6,8 @@ A loop carries values, reads one slice of each of its inputs a turn and may coll
     body(i, *consts, *carries, *x_slices) -> (*carries, *y_slices)
 
 ``i`` counts from 0 to trip_count - 1, downwards when ``reverse``; ``length`` is the trip count where it is
-known, else None (then there are no xs and no ys). The result is the tuple of last carries and stacked ys.
+known, else None. The result is the tuple of last carries and stacked ys. Where the trip count is known only at run
+time, the first extent of a stacked y is `RUN_TIME`: only loops with the same trip count read it, as one of their xs.
 
     while(*cond_consts, *body_consts, *carries)       params: cond, body, n_cond_consts, n_body_consts
     cond(predicate, *operands)                        params: then, orelse   (both take all operands)
@@ -26,6 +27,9 @@ from srcgrad.core.types import ArrayType, TupleType, Type, type_of
 from srcgrad.graph.node import Graph, Node, bind, make_node, topological, topological_until
 
 _SMALL = 4096
+
+#: the extent of a stack of slices, one a turn of a loop whose trip count is known only when it runs
+RUN_TIME = -1
 
 
 class Literal:
@@ -67,7 +71,7 @@ def _infer_loop(
 ) -> TupleType:
     carries = [output.array_type for output in body.outputs[:n_carries]]
     ys = [output.array_type for output in body.outputs[n_carries:]]
-    return TupleType((*carries, *(ArrayType((length or 0, *y.shape), y.dtype) for y in ys)))
+    return TupleType((*carries, *(ArrayType((RUN_TIME if length is None else length, *y.shape), y.dtype) for y in ys)))
 
 
 def _infer_while(*types: Any, cond: Graph, body: Graph, n_cond_consts: int, n_body_consts: int) -> TupleType:
@@ -134,6 +138,11 @@ def loop(
     """A loop node's results: last carries, then stacked ys."""
     params = {"body": body, "n_consts": len(consts), "n_carries": len(carries), "length": length, "reverse": reverse}
     return items(bind(LOOP, (trip_count, *consts, *carries, *xs), params))
+
+
+def is_run_time_stack(type_: Type) -> bool:
+    """Whether a value is a stack of as many slices as a loop turns out to have turns."""
+    return isinstance(type_, ArrayType) and type_.shape[:1] == (RUN_TIME,)
 
 
 def captured(graphs: Sequence[Graph]) -> list[Node]:

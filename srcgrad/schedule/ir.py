@@ -131,6 +131,7 @@ class Value:
     data: Any = None  # of a constant
     mutable: bool = False  # a carry: read at its old value, then written
     bounds: tuple[int, int] | None = None  # of an integer: the least and the greatest that it can be, where known
+    stacked: bool = False  # one slice a turn of a loop with a run-time trip count: the first extent is nominal
     location: Location | None = None
     serial: int = field(default_factory=lambda: next(_serials))
 

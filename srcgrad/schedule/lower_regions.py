@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from srcgrad.core.types import TupleType
+from srcgrad.core.types import ArrayType, TupleType
 from srcgrad.graph.node import Graph, Node
+from srcgrad.graph.structure import is_run_time_stack
 from srcgrad.schedule.element import Element, element_of, fresh_axes, identity
 from srcgrad.schedule.frame import INT64, Frame, axes_of, convert, converted_scalar
 from srcgrad.schedule.inplace import taken_over
@@ -23,6 +24,9 @@ from srcgrad.schedule.ir import (
     loads,
     next_serial,
 )
+
+#: what the first extent of a stack is taken for where it is known only at run time
+_NOMINAL = 64
 
 
 class Regions(Frame):
@@ -42,7 +46,7 @@ class Regions(Frame):
             self.carry(operand, graph_input, node)
             for operand, graph_input in zip(initial, body.inputs[1 + n_consts :], strict=False)
         ]
-        stacked = [self.value(type_, node) for type_ in node.type.elements[n_carries:]]
+        stacked = [self.stack(type_, node) for type_ in node.type.elements[n_carries:]]
         counter = Value((), INT64, (), str(body.inputs[0].params["name"]) or "t", "counter")
         if node.params["length"]:
             counter.bounds = (0, node.params["length"] - 1)
@@ -76,6 +80,14 @@ class Regions(Frame):
         )
         self.finish_region(region, [region.body], mark)
         return [element_of(value) for value in (*carries, *stacked)]
+
+    def stack(self, type_: ArrayType, node: Node) -> Value:
+        """The value for one slice a turn."""
+        if not is_run_time_stack(type_):
+            return self.value(type_, node)
+        value = self.value(type_.with_shape((_NOMINAL, *type_.shape[1:])), node)
+        value.stacked = True
+        return value
 
     def carry(self, initial: Node, inner: Node, node: Node) -> Value:
         """The value that holds a carry, set to its initial value; that value itself where nobody else reads it."""

@@ -5,6 +5,7 @@ dimensions decides its place:
 
     none, or only unrolled ones with indices known in the text    local variables, which LLVM keeps in registers
     few bytes                                                     the stack
+    as many slices as a loop turns out to have turns              memory of its own, kept by the workspace
     more                                                          a part of the workspace
     an input, an output                                           the caller's array
 
@@ -46,15 +47,18 @@ from srcgrad.schedule.ir import (
 from srcgrad.schedule.lifetime import Lifetime, Lifetimes, Request, allocate
 
 
+#: what the workspace holds of a stack of slices: its address and the number of slices
+STACK_ENTRY_BYTES = 16
+
 @dataclass(slots=True)
 class Place:
     """Where one value lives.
 
     Attributes:
-        kind: variable, stack, workspace, input, output or constant.
+        kind: variable, stack, workspace, slices, input, output or constant.
         kept: its stored dimensions.
         shape: their extents.
-        offset: in the workspace, in bytes.
+        offset: in the workspace, in bytes; for slices, that of their address and number.
         dtype: where it is not the value's own.
         loops: those around all of its uses.
         within: the loop split among threads in which all of its uses lie: each part has a copy of its own.
@@ -245,6 +249,9 @@ def _place(
     ):
         return Place("variable", kept, shape, within=within, loops=path)
     if any(index is None for index in uses):
+    if value.stacked:
+        always = Lifetime(0, max(lifetime.last for lifetime in lifetimes.of.values()))
+        return storage.reserve(Place("slices", everything, value.shape), STACK_ENTRY_BYTES, always)
         kept, shape = everything, value.shape
     size = math.prod(shape) * value.dtype.itemsize
     if size <= settings.stack_bytes and storage.stack_bytes + size <= settings.stack_budget:

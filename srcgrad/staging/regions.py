@@ -246,10 +246,12 @@ class Recorder:
 
     @property
     def is_plain(self) -> bool:
-        """Whether it computes with numbers alone: nothing in it depends on what is traced."""
+        """Whether it computes with numbers alone: nothing in it, nor its result, depends on what is traced."""
         if self.handles or any(not is_known(leaf) for slot in self.slots for leaf in slot.leaves):
             return False
-        return all(is_static(node) for node in closed([self.body])[0])
+        results = [as_node(self.result)] if isinstance(self.result, Tracer) else []
+        body = self.body
+        return all(is_static(node) for node in closed([body.with_outputs((*body.outputs, *results))])[0])
 
     def leave(self, results: Sequence[Node], turns: int | Node) -> None:
         """Bring the state into what that many turns of the loop made of it."""

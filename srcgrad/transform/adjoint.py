@@ -45,12 +45,13 @@ from srcgrad.core.op import Op, apply
 from srcgrad.core.partial import Where
 from srcgrad.core.types import TupleType
 from srcgrad.graph.node import Graph, Node, topological
-from srcgrad.graph.structure import COND, ITEM, LOOP, WHILE, items
+from srcgrad.graph.structure import COND, ITEM, LOOP, WHILE, is_run_time_stack, items
 from srcgrad.transform.activity import differentiable_dependents
 from srcgrad.transform.branches import pullback_of_cond
 from srcgrad.transform.calls import CALL
-from srcgrad.transform.loops import pullback_of_loop
+from srcgrad.transform.loops import pullback_of_loop, sum_of_stacks
 from srcgrad.transform.rewrite import Relocator, redirect, uniform_value, zeros
+from srcgrad.transform.whiles import pullback_of_while
 
 Cotangent = Any
 
@@ -122,6 +123,8 @@ def accumulate(first: Node | None, second: Node | None) -> Node | None:
     """
     if first is None or second is None:
         return second if first is None else first
+    if is_run_time_stack(first.type):
+        return sum_of_stacks(first, second)
     for base, part in ((first, second), (second, first)):
         if part.op.name == "place" and part.inputs[0].size < part.size:
             return _add_into(base, part)
@@ -206,10 +209,9 @@ class _Sweep:
             self.replacements.update(pulled.replacements)
             return pulled.cotangents  # type: ignore[no-any-return]
         if node.op is WHILE:
-            raise UnsupportedError(
-                f"{_place(node)}a while loop runs an unknown number of times, and its reverse pass would need all of "
-                "them; use sg.fori_loop with a constant bound, or sg.scan, and stop early with np.where or sg.cond"
-            )
+            counted = pullback_of_while(node, cotangent, wanted, run_sweep)
+            self.replacements.update(counted.replacements)
+            return counted.cotangents
         if node.op.partials is not None and is_selected(cotangent):
             condition, chosen, zero = cotangent.inputs
             found = pullback_of_row(node.op, chosen, node, node.inputs, node.params, wanted)
@@ -250,7 +252,3 @@ def adjoint(graph: Graph, wrt: Sequence[int], seeds: Sequence[Node | None]) -> t
         outputs = [next(nodes) for _ in graph.outputs]
         return outputs, [None if cotangent is None else next(nodes) for cotangent in swept.cotangents]
     return list(graph.outputs), swept.cotangents
-
-
-def _place(node: Node) -> str:
-    return f"{node.location}: " if node.location else ""

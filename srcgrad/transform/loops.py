@@ -23,7 +23,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from srcgrad.core.errors import UnsupportedError
+import numpy as np
+
+from srcgrad.core.op import apply
 from srcgrad.core.types import ArrayType
 from srcgrad.graph.node import Graph, Node, substitute, topological_until
 from srcgrad.graph.structure import items, loop, new_input
@@ -100,11 +102,6 @@ def pullback_of_loop(
     wrt = [p for p in sorted(varied) if p not in parts.carries or p - parts.n_consts in active]
     back = _sweep_body(parts, active, ys, wrt, run_sweep)
     saved = residuals(reads_of(back.roots, back.cotangent_inputs), _given(parts), back.forward_outputs)
-    if saved and parts.length is None:
-        raise UnsupportedError(
-            f"{_place(node)}the trip count of this loop is known only when it runs, and its reverse pass needs values "
-            "of every iteration; give it a constant number of iterations (a bound, with np.where to stop early)"
-        )
     forward, stacks = _saving(parts, back.forward_outputs, saved)
     found: list[Node | None] = [None] * len(node.inputs)
     for position, cotangent in back.run(parts, cotangents, so_far, saved, stacks).items():
@@ -258,5 +255,10 @@ def _or_zeros(cotangent: Node | None, type_: ArrayType) -> Node:
     return zeros(type_) if cotangent is None else cotangent
 
 
-def _place(node: Node) -> str:
-    return f"{node.location}: " if node.location else ""
+def sum_of_stacks(first: Node, second: Node) -> Node:
+    """The sum of two stacks of slices whose number is known only at run time: results of loops with one trip count."""
+    trip_count = first.inputs[0].inputs[0]
+    row = first.array_type.with_shape(first.shape[1:])
+    index, a, b = new_input(ArrayType((), np.dtype(np.int64)), "t"), new_input(row, "a"), new_input(row, "b")
+    body = Graph((index, a, b), (apply("add", a, b),), "sum")
+    return loop(trip_count, [], [], [first, second], body=body, length=None)[0]

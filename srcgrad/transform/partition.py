@@ -31,6 +31,7 @@ from srcgrad.core.lowering import (
     Contract,
     Gather,
     Generate,
+    Overlap,
     Pointwise,
     Reduce,
     Reshape,
@@ -40,8 +41,11 @@ from srcgrad.core.lowering import (
 )
 from srcgrad.core.types import ArrayType, TupleType
 from srcgrad.graph.node import Node, topological_until
-from srcgrad.graph.structure import INPUT
+from srcgrad.graph.structure import INPUT, is_run_time_stack
 from srcgrad.transform.rewrite import dependents
+
+#: the price of running a loop again whose trip count is known only at run time: its stacks cannot be saved
+_STACKING = 1e12
 
 
 def reads_of(roots: Sequence[Node], cotangent_inputs: Iterable[Node]) -> list[Node]:
@@ -92,12 +96,16 @@ def _bytes(type_: ArrayType) -> float:
 
 
 def _save_price(node: Node) -> float:
-    """Bytes; a node with several results cannot be saved as one, only its parts can."""
-    return math.inf if isinstance(node.type, TupleType) else max(_bytes(node.type), 1)
+    """Bytes; a node with several results cannot be saved as one, only its parts can, and a stack has no fixed size."""
+    if isinstance(node.type, TupleType) or is_run_time_stack(node.type):
+        return math.inf
+    return max(_bytes(node.type), 1)
 
 
 def _recompute_price(node: Node, is_computed_anyway: bool) -> float:
-    if node.op is INPUT or isinstance(node.type, TupleType):
+    if isinstance(node.type, TupleType):
+        return _STACKING if any(map(is_run_time_stack, node.type.elements)) else math.inf
+    if node.op is INPUT:
         return math.inf
     operations = _operations(node)
     return operations * node.dtype.itemsize / 8 if is_computed_anyway or operations == math.inf else 0.0
@@ -115,7 +123,7 @@ def _operations(node: Node) -> float:
             return kind.cost * node.size
         case Cast() | Assemble() | Gather() | Scatter() | Generate():
             return float(node.size)
-        case Reduce():
+        case Reduce() | Overlap():
             return float(node.inputs[0].size)
         case Contract():
             return _contracted_size(node.params["spec"], node.inputs)

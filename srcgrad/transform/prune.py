@@ -13,7 +13,7 @@ from typing import Any
 from srcgrad.core.lowering import Region
 from srcgrad.core.types import TupleType
 from srcgrad.graph.node import Graph, Node, make_node, topological_until
-from srcgrad.graph.structure import COND, ITEM, LOOP, item
+from srcgrad.graph.structure import COND, ITEM, LOOP, WHILE, item
 from srcgrad.transform.rewrite import with_inputs
 
 
@@ -125,6 +125,31 @@ def _keep_loop(node: Node, used: set[int]) -> _Kept:
     return _Kept(params, inputs, results, passed)
 
 
+def _keep_while(node: Node, used: set[int]) -> _Kept:
+    cond, body = node.params["cond"], node.params["body"]
+    n_cond, n_body = node.params["n_cond_consts"], node.params["n_body_consts"]
+    if not used:
+        return _Kept(None, [], {}, {})
+    tested = _read(cond, [0])
+    live = used | {k - n_cond for k in tested if k >= n_cond}
+    while True:
+        read = _read(body, live)
+        added = {k - n_body for k in read if k >= n_body} - live
+        if not added:
+            break
+        live |= added
+    carries = sorted(live)
+    cond_consts, body_consts = [k for k in tested if k < n_cond], [k for k in read if k < n_body]
+    params = {
+        "cond": prune(_part(cond, [*cond_consts, *(n_cond + k for k in carries)], [0])),
+        "body": prune(_part(body, [*body_consts, *(n_body + k for k in carries)], carries)),
+        "n_cond_consts": len(cond_consts),
+        "n_body_consts": len(body_consts),
+    }
+    operands = [*cond_consts, *(n_cond + k for k in body_consts), *(n_cond + n_body + k for k in carries)]
+    return _Kept(params, operands, {k: position for position, k in enumerate(carries)}, {})
+
+
 def _keep_cond(node: Node, used: set[int]) -> _Kept:
     if not used:
         return _Kept(None, [], {}, {})
@@ -148,4 +173,4 @@ def _part(graph: Graph, inputs: list[int], outputs: list[int]) -> Graph:
     return Graph(tuple(graph.inputs[k] for k in inputs), tuple(graph.outputs[k] for k in outputs), graph.name)
 
 
-_KEEP = {LOOP.name: _keep_loop, COND.name: _keep_cond}
+_KEEP = {LOOP.name: _keep_loop, WHILE.name: _keep_while, COND.name: _keep_cond}

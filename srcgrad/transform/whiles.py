@@ -1,0 +1,66 @@
+"""The adjoint of a `while`: count the turns, then it is a loop.
+
+    while p(c): c = b(c)        becomes        n = 0
+                                               while p(c): c, n = b(c), n + 1
+
+and with the number of turns known, the final c is that of ``loop(n, b)``, whose adjoint (`loops`) saves what it needs
+in stacks of exactly n slices. The loop repeats the turns of the `while`, and is computed only where something is saved.
+See docs/design/while_adjoint.md for why the turns are counted first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from srcgrad.core.op import apply
+from srcgrad.core.types import ArrayType
+from srcgrad.graph.node import Graph, Node, bind
+from srcgrad.graph.structure import LOOP, WHILE, constant, items, new_input
+from srcgrad.transform.loops import LoopPullback, pullback_of_loop
+from srcgrad.transform.rewrite import uniform_value
+
+_INDEX = ArrayType((), np.dtype(np.int64))
+
+
+def pullback_of_while(
+    node: Node, cotangents: Sequence[Node | None], wanted: Sequence[bool], run_sweep: Callable[..., Any]
+) -> LoopPullback:
+    """The cotangents of a `while`'s operands, given those of its results; it is replaced by one that counts."""
+    body: Graph = node.params["body"]
+    n_cond, n_body = node.params["n_cond_consts"], node.params["n_body_consts"]
+    turns, counted = _counted(node)
+    region = Graph((new_input(_INDEX, "t"), *body.inputs), body.outputs, body.name)
+    params = {"body": region, "n_consts": n_body, "n_carries": len(body.outputs), "length": None, "reverse": False}
+    as_loop = bind(LOOP, (turns, *node.inputs[n_cond:]), params)
+    as_loop.location = node.location
+    flags = [False, *wanted[n_cond:]]
+    pulled = pullback_of_loop(as_loop, cotangents, flags, [None] * len(as_loop.inputs), run_sweep)
+    return LoopPullback([*([None] * n_cond), *pulled.cotangents[1:]], counted)
+
+
+def _counted(node: Node) -> tuple[Node, dict[Node, Node]]:
+    """How often a `while` runs, and what replaces its results: those of one that counts."""
+    cond, body = node.params["cond"], node.params["body"]
+    n_consts = node.params["n_cond_consts"] + node.params["n_body_consts"]
+    initial = node.inputs[n_consts:]
+    results = items(node)
+    for start, inner, outer, result in zip(initial, body.inputs[-len(initial) :], body.outputs, results, strict=True):
+        if uniform_value(start) == 0 and outer is _next(inner):
+            return result, {}
+    before = new_input(_INDEX, "turns")
+    params = {
+        **node.params,
+        "cond": Graph((*cond.inputs, new_input(_INDEX, "turns")), cond.outputs, cond.name),
+        "body": Graph((*body.inputs, before), (*body.outputs, _next(before)), body.name),
+    }
+    made = bind(WHILE, (*node.inputs, constant(np.int64(0))), params)
+    made.location = node.location
+    counting = items(made)
+    return counting[-1], dict(zip(results, counting[:-1], strict=True))
+
+
+def _next(count: Node) -> Node:
+    return apply("add", count, constant(np.int64(1)))  # type: ignore[no-any-return]
