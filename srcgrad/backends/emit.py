@@ -205,8 +205,8 @@ class Emitter(Reductions):
         b, b_strides = self.address(right.value, right.index, (depth, cols))
         c, (c_row, c_col) = self.address(statement.target, statement.index, (rows, cols))
         assert c_col == 1
-        function = f"gemm_{statement.target.dtype.name}"
-        self.expressions.functions[statement.target.dtype.name, "product"] = function
+        dtype, kind = statement.target.dtype.name, "split_product" if statement.parallel else "product"
+        function = self.expressions.functions[dtype, kind] = f"gemm{'_split' * statement.parallel}_{dtype}"
         accumulate = bool(statement.reduced_classes - statement.product_classes)
         numbers = [rows.extent, cols.extent, depth.extent, a, *a_strides, b, *b_strides, c, c_row, accumulate]
         self.out.line(f"{function}({', '.join(map(str, numbers))})", self.comment(statement.location))

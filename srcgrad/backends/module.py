@@ -119,8 +119,8 @@ def _imports(out: Writer, emitter: Emitter) -> None:
     for (function, dtype), name in emitter.expressions.functions.items():
         if function.startswith("cast "):
             casts.add(name)
-        elif dtype == "product":
-            products.append((name, function))
+        elif dtype in ("product", "split_product"):
+            products.append((name, f'{dtype}("{function}")'))
         elif dtype == "library":
             libraries.append((name, function))
         elif function in INSTRUCTIONS:
@@ -145,15 +145,16 @@ def _imports(out: Writer, emitter: Emitter) -> None:
     if any(place.kind == "slices" for place in emitter.places.values()):
         out.line("from srcgrad.backends.stacks import stack_of")
     if products:
-        out.line("from srcgrad.backends.gemm.native import product")
+        makers = sorted({maker.partition("(")[0] for _, maker in products})
+        out.line(f"from srcgrad.backends.gemm.native import {', '.join(makers)}")
     if libraries:
         out.line("from srcgrad.backends.library.native import library")
     out.line("from srcgrad.backends.runtime import kernel")
     for module, found in sorted(imported.items()):
         out.line(f"from {module} import {', '.join(sorted(found))}")
     out.line("")
-    for name, dtype in products:
-        out.line(f'{name} = product("{dtype}")')
+    for name, maker in products:
+        out.line(f"{name} = {maker}")
     for name, arguments in libraries:
         out.line(f"{name} = library({arguments})")
     for (dtype, text), name in emitter.expressions.constants.items():

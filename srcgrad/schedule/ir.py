@@ -290,6 +290,8 @@ class Statement:
     key_value: Value | None = None
     #: of a matrix product: its rows, columns and depth, which are no loops of the tree
     product: tuple[Axis, Axis, Axis] | None = None
+    #: of a matrix product: its tiles are split among the threads
+    parallel: bool = False
     #: the classes of the axes that are loops of the tree, once they are final
     classes: frozenset[Axis] = frozenset()
 

@@ -1,4 +1,4 @@
-"""Threads: which loops are split, one fork and join for a whole fused loop.
+"""Threads: which loops and products are split, one fork and join for a whole fused loop.
 
 The outermost loop of a tree may be split when every turn writes elements of its own, or adds to accumulators
 (each part gets accumulators of its own, combined in order after the join, so that results depend on the number
@@ -26,14 +26,24 @@ from srcgrad.schedule.ir import (
 
 
 def mark_parallel(program: Program) -> None:
-    """Mark the loops to split, in a program's tree and in those of the programs inside its regions."""
+    """Mark what to split, in a program's tree and in those of the programs inside its regions: the outermost loops,
+    and products that no split loop holds.
+    """
     assert program.tree is not None
     for entry in program.tree.items:
         if isinstance(entry, Loop) and not entry.axis.unrolled and entry.axis.extent > 1 and can_split(entry):
             entry.parallel = estimate(entry, frozenset()) >= settings.parallel_cycles
+        if not (isinstance(entry, Loop) and entry.parallel):
+            _mark_products(entry)
     for statement in program.statements:
         for inner in inner_programs(statement):
             mark_parallel(inner)
+
+
+def _mark_products(entry: object) -> None:
+    for inner, _ in walk(entry.body) if isinstance(entry, Loop) else [(entry, ())]:
+        if isinstance(inner, Statement) and inner.product is not None:
+            inner.parallel = leaf_cost(inner, None, frozenset()) >= settings.parallel_cycles
 
 
 def can_split(loop: Loop) -> bool:

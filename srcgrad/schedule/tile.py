@@ -107,12 +107,14 @@ def _is_large_along(statement: Statement, axis: Axis) -> bool:
 
 def _block_length(program: Program, axis: Axis, threads: int, products: list[Statement], *, alone: bool) -> int | None:
     """The block with the least traffic: its intermediates should stay in L2, what all blocks read should not be
-    read too often.
+    read too often. None where totals over the axis do not fit in L2 and cost more than the blocks save.
     """
     if alone and threads == 1:
         return None
     row = _row_bytes(program, axis)
     weights = sum(_weight_bytes(statement, axis) for statement in products)
+    totals = _total_bytes(program, axis)
+    spilled = totals if totals > settings.block_bytes else 0
     best: tuple[float, int] | None = None
     for block in range(SMALLEST, axis.extent // max(threads, 2) + 1):
         if axis.extent % block:
@@ -121,11 +123,14 @@ def _block_length(program: Program, axis: Axis, threads: int, products: list[Sta
         traffic = count * (BLOCK_OVERHEAD + (weights if weights > settings.block_bytes else 0))
         if block * row > settings.block_bytes:
             traffic += 2 * axis.extent * row
+        traffic += 2 * count * spilled + 3 * (threads - 1) * spilled
         if alone:
             traffic = count
         if best is None or traffic <= best[0]:
             best = (traffic, block)
-    return best[1] if best else None
+    if best is None or (spilled and best[0] > 2 * axis.extent * row):
+        return None
+    return best[1]
 
 
 def _row_bytes(program: Program, axis: Axis) -> int:
@@ -135,6 +140,15 @@ def _row_bytes(program: Program, axis: Axis) -> int:
         if any(a is not None and a.find() is axis for a in value.axes):
             total += math.prod(value.shape) * value.dtype.itemsize // axis.extent
     return total
+
+
+def _total_bytes(program: Program, axis: Axis) -> int:
+    """Bytes of what is summed over the axis: read and written by every block, and once more for every thread."""
+    return sum(
+        math.prod(statement.target.shape) * statement.target.dtype.itemsize
+        for statement in program.statements
+        if isinstance(statement, Statement) and axis in statement.reduced_classes
+    )
 
 
 def _weight_bytes(statement: Statement, axis: Axis) -> int:

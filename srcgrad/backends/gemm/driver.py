@@ -18,6 +18,7 @@ from numba import njit, types
 from numba.extending import intrinsic
 
 from srcgrad.backends.gemm.micro import TILES, part, whole
+from srcgrad.backends.gemm.transpose import transpose_block
 
 DEPTH = 256
 BLOCK_ROWS = 192
@@ -28,7 +29,7 @@ NEAR = 262144
 
 
 @intrinsic
-def _shifted(typingctx: Any, pointer: Any, offset: Any) -> Any:
+def shifted(typingctx: Any, pointer: Any, offset: Any) -> Any:
     """``pointer + offset``, in elements."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -70,26 +71,32 @@ def _of_tile(name: str, number: Any) -> Any:
     return intrinsic(of_tile)
 
 
-_rows = _of_tile("_rows", lambda tile: tile.rows)
-_cols = _of_tile("_cols", lambda tile: tile.cols)
+rows_of = _of_tile("rows_of", lambda tile: tile.rows)
+cols_of = _of_tile("cols_of", lambda tile: tile.cols)
+lanes_of = _of_tile("lanes_of", lambda tile: tile.lanes)
 _itemsize = _of_tile("_itemsize", lambda tile: tile.itemsize)
 
 
 @njit(error_model="numpy")
 def _pack_b(b: Any, b_row: int, b_col: int, k: int, n: int, out: Any) -> None:
     """Panels of COLS columns, each k x COLS, filled up with zeros."""
-    cols = _cols(b)
+    cols = cols_of(b)
     for j in range(0, n, cols):
         width = min(cols, n - j)
-        panel = _shifted(out, j * k)
-        source = _shifted(b, j * b_col)
+        panel = shifted(out, j * k)
+        source = shifted(b, j * b_col)
         if width == cols and b_col == 1:
             for p in range(k):
                 for q in range(cols):
                     panel[p * cols + q] = source[p * b_row + q]
         elif width == cols and b_row == 1:
-            for q in range(cols):
-                for p in range(k):
+            lanes = lanes_of(b)
+            whole_rows = k - k % lanes
+            for q in range(0, cols, lanes):
+                for p in range(0, whole_rows, lanes):
+                    transpose_block(shifted(source, p + q * b_col), b_col, shifted(panel, p * cols + q), cols)
+            for p in range(whole_rows, k):
+                for q in range(cols):
                     panel[p * cols + q] = source[p + q * b_col]
         else:
             for p in range(k):
@@ -100,17 +107,17 @@ def _pack_b(b: Any, b_row: int, b_col: int, k: int, n: int, out: Any) -> None:
 @njit(error_model="numpy")
 def _pack_a(a: Any, a_row: int, a_col: int, m: int, k: int, out: Any) -> None:
     """Panels of ROWS rows, each k x ROWS; rows that are missing are never read."""
-    rows = _rows(a)
+    rows = rows_of(a)
     for i in range(0, m, rows):
         height = min(rows, m - i)
-        panel = _shifted(out, i * k)
+        panel = shifted(out, i * k)
         if a_row == 1 and height == rows:
             for p in range(k):
                 for r in range(rows):
                     panel[p * rows + r] = a[p * a_col + i + r]
             continue
         for r in range(height):
-            source = _shifted(a, (i + r) * a_row)
+            source = shifted(a, (i + r) * a_row)
             for p in range(k):
                 panel[p * rows + r] = source[p * a_col]
 
@@ -132,14 +139,14 @@ def _tiles(
     accumulate: bool,
 ) -> None:
     """All tiles of one block; ``a_tile`` and ``b_tile`` step from one panel to the next."""
-    rows, cols = _rows(a), _cols(a)
+    rows, cols = rows_of(a), cols_of(a)
     for j in range(0, n, cols):
         width = min(cols, n - j)
-        panel = _shifted(b, (j // cols) * b_tile)
+        panel = shifted(b, (j // cols) * b_tile)
         for i in range(0, m, rows):
             height = min(rows, m - i)
-            own = _shifted(a, (i // rows) * a_tile)
-            target = _shifted(c, i * c_row + j)
+            own = shifted(a, (i // rows) * a_tile)
+            target = shifted(c, i * c_row + j)
             if height == rows and width == cols:
                 whole(own, a_row, a_col, panel, b_row, target, c_row, k, height, width, accumulate)
             else:
@@ -168,7 +175,7 @@ def gemm(
         for i in range(m):
             for j in range(n):
                 c[i * c_row + j] = 0
-    rows, cols, itemsize = _rows(a), _cols(a), _itemsize(a)
+    rows, cols, itemsize = rows_of(a), cols_of(a), _itemsize(a)
     direct_b = b_col == 1 and (b_row * itemsize <= FAR or m <= 2 * rows)
     direct_a = m * k * itemsize <= NEAR or n <= 4 * cols
     wide = (n + cols - 1) // cols * cols
@@ -181,19 +188,19 @@ def gemm(
     for p in range(0, k, DEPTH):
         depth = min(DEPTH, k - p)
         add = accumulate or p > 0
-        b_part, b_step, b_tile = _shifted(b, p * b_row), b_row, cols
+        b_part, b_step, b_tile = shifted(b, p * b_row), b_row, cols
         if not direct_b:
             _pack_b(b_part, b_row, b_col, depth, n, packed_b)
             b_part, b_step, b_tile = packed_b, cols, cols * depth
-        a_part = _shifted(a, p * a_col)
+        a_part = shifted(a, p * a_col)
         for i in range(0, m, block):
             height = min(block, m - i)
-            own = _shifted(a_part, i * a_row)
+            own = shifted(a_part, i * a_row)
             a_rows, a_cols, a_tile = a_row, a_col, rows * a_row
             if not direct_a:
                 _pack_a(own, a_row, a_col, height, depth, packed_a)
                 own = packed_a
                 a_rows, a_cols, a_tile = 1, rows, rows * depth
-            target = _shifted(c, i * c_row)
+            target = shifted(c, i * c_row)
             _tiles(height, n, depth, own, a_rows, a_cols, a_tile, b_part, b_step, b_tile, target, c_row, add)
     _alive(room_a, room_b)

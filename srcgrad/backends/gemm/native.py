@@ -14,6 +14,7 @@ from llvmlite import binding
 from numba import types
 
 from srcgrad.backends.machine_code import compiled_symbol
+from srcgrad.backends.threads import provide
 
 _ELEMENTS = {"float32": types.float32, "float64": types.float64}
 
@@ -31,11 +32,23 @@ def product(dtype: str) -> Any:
     """
     from srcgrad.backends.gemm.driver import gemm
 
-    native = compiled_symbol(gemm.py_func, signature(_ELEMENTS[dtype]))
-    name = f"srcgrad_gemm_{dtype}"
+    return _external(f"srcgrad_gemm_{dtype}", gemm.py_func, _ELEMENTS[dtype])
+
+
+@functools.cache
+def split_product(dtype: str) -> Any:
+    """The same on all threads; not to be called in a part of a split loop."""
+    from srcgrad.backends.gemm.shared import split_over_threads
+
+    provide()
+    return _external(f"srcgrad_gemm_split_{dtype}", split_over_threads(product(dtype)).py_func, _ELEMENTS[dtype])
+
+
+def _external(name: str, function: Any, element: Any) -> Any:
+    native = compiled_symbol(function, signature(element))
     binding.add_symbol(name, native.address)
     _kept.append(native)
-    return types.ExternalFunction(name, signature(_ELEMENTS[dtype]))
+    return types.ExternalFunction(name, signature(element))
 
 
 _kept: list[Any] = []

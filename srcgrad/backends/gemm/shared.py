@@ -1,0 +1,80 @@
+"""The product on all threads: each gets whole tiles of columns or of rows.
+
+The serial product is called by its address, so this costs next to no compile time of its own.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from numba import njit
+
+from srcgrad.backends.gemm.driver import cols_of, rows_of, shifted
+from srcgrad.backends.threads import fork, thread_count
+
+#: multiplications that take as long as packing one element, which every thread does for the operand that is not split
+PACKING = 16
+
+
+@njit(error_model="numpy")
+def _bound(part: int, parts: int, extent: int, tile: int) -> int:
+    """Where a part of an axis begins, which is cut between tiles only."""
+    return min(part * ((extent + tile - 1) // tile) // parts * tile, extent)
+
+
+@functools.cache
+def split_over_threads(product: Any) -> Callable[..., None]:
+    """``product`` with the same arguments and the same sums, its columns or rows split among the threads."""
+
+    @njit(error_model="numpy")
+    def share(
+        part: int,
+        parts: int,
+        by_columns: bool,
+        m: int,
+        n: int,
+        k: int,
+        a: Any,
+        a_row: int,
+        a_col: int,
+        b: Any,
+        b_row: int,
+        b_col: int,
+        c: Any,
+        c_row: int,
+        accumulate: bool,
+    ) -> None:
+        if by_columns:
+            first, last = _bound(part, parts, n, cols_of(a)), _bound(part + 1, parts, n, cols_of(a))
+            own_b, own_c = shifted(b, first * b_col), shifted(c, first)
+            product(m, last - first, k, a, a_row, a_col, own_b, b_row, b_col, own_c, c_row, accumulate)
+        else:
+            first, last = _bound(part, parts, m, rows_of(a)), _bound(part + 1, parts, m, rows_of(a))
+            own_a, own_c = shifted(a, first * a_row), shifted(c, first * c_row)
+            product(last - first, n, k, own_a, a_row, a_col, b, b_row, b_col, own_c, c_row, accumulate)
+
+    @njit(error_model="numpy")
+    def gemm_split(
+        m: int,
+        n: int,
+        k: int,
+        a: Any,
+        a_row: int,
+        a_col: int,
+        b: Any,
+        b_row: int,
+        b_col: int,
+        c: Any,
+        c_row: int,
+        accumulate: bool,
+    ) -> None:
+        rows, cols = rows_of(a), cols_of(a)
+        tall, wide = (m + rows - 1) // rows, (n + cols - 1) // cols
+        parts = thread_count(max(tall, wide))
+        of_columns = ((wide + parts - 1) // parts * cols + PACKING) * m
+        of_rows = ((tall + parts - 1) // parts * rows + PACKING) * n
+        fork(share, parts, (of_columns <= of_rows, m, n, k, a, a_row, a_col, b, b_row, b_col, c, c_row, accumulate))
+
+    return gemm_split
