@@ -69,10 +69,15 @@ def grad(
     The result has the structure, shapes and dtypes of the argument. With ``has_aux`` the function returns
     ``(value, aux)`` and the gradient comes as ``(grads, aux)``. The result can be differentiated again.
 
+    Of a complex argument z = x + iy the gradient is ``df/dx + i df/dy``, the direction in which f grows fastest, as in
+    PyTorch: ``z - rate * grad(f)(z)`` descends. JAX gives its conjugate. The function must return a real number.
+
     >>> grad(lambda x: x * x * x)(2.0)
     np.float64(12.0)
     >>> grad(grad(lambda x: x * x * x))(2.0)
     np.float64(12.0)
+    >>> grad(lambda z: abs(z) ** 2)(3 + 4j)
+    np.complex128(6+8j)
     """
     options = Options(backend, fast_math, static_argnums, static_argnames)
     return _decorate(function, lambda f: Grad(f, argnums, has_aux, False, options))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from srcgrad.core.types import WIDER
 from srcgrad.graph.interpret import interpret
 from srcgrad.graph.node import Graph, Node
 from srcgrad.graph.structure import new_input
@@ -17,8 +18,9 @@ Evaluate = Callable[[Graph, Sequence[Any]], Sequence[Any]]
 
 
 def gradient_graph(graph: Graph) -> tuple[Graph, list[int]]:
-    """From the inputs and a cotangent per float output to the cotangents of the float inputs, and which these are.
+    """From the inputs and a cotangent per output to the cotangents of the inputs, and which inputs these are.
 
+    Integers and booleans have none.
     A cotangent that is known to be zero everywhere is not among them.
     """
     seeds = [new_input(node.array_type, "cotangent") if is_float(node) else None for node in graph.outputs]
@@ -32,7 +34,13 @@ def gradient_graph(graph: Graph) -> tuple[Graph, list[int]]:
 
 
 def is_float(node: Node) -> bool:
-    return node.dtype.kind == "f"
+    return node.dtype.kind in "fc"
+
+
+def random_like(node: Node, rng: np.random.Generator) -> Any:
+    """Normal numbers of a node's shape in double precision, complex where it is."""
+    found = np.asarray(rng.normal(size=node.shape))
+    return found + 1j * rng.normal(size=node.shape) if node.dtype.kind == "c" else found
 
 
 def check_derivatives(
@@ -45,6 +53,8 @@ def check_derivatives(
 ) -> None:
     """For random directions v of the inputs and u of the outputs, <J v, u> by central differences is <v, J^T u>.
 
+    The pairing of complex values is the real part of the sum of products, without a conjugate.
+
     Then the same for the graph that computed J^T u, in the inputs and in u, until ``order`` is reached.
     """
     rng = rng or np.random.default_rng(0)
@@ -53,21 +63,22 @@ def check_derivatives(
     outputs = [k for k, node in enumerate(graph.outputs) if is_float(node)]
     if not moved or not outputs:
         return
-    directions = {k: np.asarray(rng.normal(size=graph.inputs[k].shape)) for k in moved}
-    weights = [np.asarray(rng.normal(size=graph.outputs[k].shape)) for k in outputs]
-    single = any(node.dtype == np.float32 for node in (*graph.inputs, *graph.outputs))
+    directions = {k: random_like(graph.inputs[k], rng) for k in moved}
+    weights = [random_like(graph.outputs[k], rng) for k in outputs]
+    single = any(node.dtype in WIDER for node in (*graph.inputs, *graph.outputs))
     step, tolerance = (1e-2, 1e-3) if single else (1e-5, 1e-6)
 
     forward, backward = (_moved(evaluate, graph, args, directions, side * step) for side in (1, -1))
-    differences = [(np.asarray(forward[k], float) - backward[k]) / (2 * step) for k in outputs]
-    expected = sum(float(np.sum(d * w)) for d, w in zip(differences, weights, strict=True))
+    wide = [np.asarray(forward[k], WIDER.get(np.asarray(forward[k]).dtype)) for k in outputs]
+    differences = [(one - backward[k]) / (2 * step) for one, k in zip(wide, outputs, strict=True)]
+    expected = sum(float(np.sum(d * w).real) for d, w in zip(differences, weights, strict=True))
     scale = sum(float(np.sum(np.abs(d * w))) for d, w in zip(differences, weights, strict=True))
     seeds = [np.asarray(w, graph.outputs[k].dtype) for k, w in zip(outputs, weights, strict=True)]
     cotangents = evaluate(gradient, [*args, *seeds])
     for k, cotangent in zip(positions, cotangents, strict=True):
         assert cotangent.dtype == graph.inputs[k].dtype
         assert cotangent.shape == graph.inputs[k].shape
-    found = sum(float(np.sum(c * directions[k])) for k, c in zip(positions, cotangents, strict=True))
+    found = sum(float(np.sum(c * directions[k]).real) for k, c in zip(positions, cotangents, strict=True))
     assert abs(found - expected) <= tolerance * max(1.0, scale), (
         f"{graph.name}: {found} is not {expected}\n{graph}\n{gradient}"
     )

@@ -37,6 +37,7 @@ TITLES = {
     "ordering": "Order, quantiles, counts",
     "pieces": "Choices, running sums, polynomials",
     "numerics": "Numerics, statistics, comparison",
+    "complex_parts": "Complex numbers",
 }
 
 

@@ -49,7 +49,7 @@ class Elements:
         self.held: dict[tuple[Value, str], str] = {}
         #: element of an array that the loop at hand accumulates in a variable
         self.accumulators: dict[tuple[Value, str], str] = {}
-        #: of long float32 sums in variables, the totals in float64
+        #: of long sums in single precision in variables, the totals in double
         self.totals: dict[str, str] = {}
         #: the loop several turns of which are written side by side, the turn at hand, and the values that each turn has
         self.jammed: Loop | None = None

@@ -108,7 +108,7 @@ def emit_module(program: Program, storage: Storage, name: str, *, fast_math: boo
 
 
 def _imports(out: Writer, emitter: Emitter) -> None:
-    from srcgrad.backends import vecmath
+    from srcgrad.backends import complex_math, vecmath
     from srcgrad.backends.numeric import BY_KIND, NUMERIC
     from srcgrad.backends.scalars import INSTRUCTIONS
 
@@ -123,6 +123,8 @@ def _imports(out: Writer, emitter: Emitter) -> None:
             products.append((name, f'{dtype}("{function}")'))
         elif dtype == "library":
             libraries.append((name, function))
+        elif complex_math.has(function, np.dtype(dtype).kind):
+            _import(imported, "srcgrad.backends.complex_math", function, name)
         elif function in INSTRUCTIONS:
             _import(imported, "srcgrad.backends.scalars", function, name)
         elif function in BY_KIND:

@@ -1,6 +1,6 @@
 """Loops and accumulators: what a reduction starts from, where it is held, how a step is written.
 
-Long sums in float32 are cut: the sum of each stretch is kept apart and added to a total in float64, so that the
+Long sums in single precision are cut: the sum of each stretch is kept apart and added to a total in double, so that the
 error of ten million additions is that of some thousands (Higham, "The accuracy of floating point summation",
 1993, section 3: blocked summation).
 """
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from srcgrad.backends.elements import Elements
+from srcgrad.core.types import WIDER
 from srcgrad.schedule.ir import Axis, Block, Loop, Start, Statement, cost_of, walk
 from srcgrad.schedule.parallel import can_split
 
@@ -113,7 +114,7 @@ class Reductions(Elements):
         for _ in self.each_lane():
             for start in single:
                 self.nest(start.axes, lambda start=start: self.hold_accumulator(start))
-        long = [start for start in starts if inner.axis.extent >= LONG and self.is_float32_sum(start)]
+        long = [start for start in starts if inner.axis.extent >= LONG and self.is_single_sum(start)]
         for _ in self.each_lane():
             self.starts([start for start in starts if start not in long])
         if long:
@@ -126,25 +127,27 @@ class Reductions(Elements):
             self.out.line(f"{element} = {name}")
             self.held[value, element] = name
 
-    def is_float32_sum(self, start: Start) -> bool:
-        """Whether an accumulator is a float32 sum in local variables."""
+    def is_single_sum(self, start: Start) -> bool:
+        """Whether an accumulator is a sum in single precision in local variables."""
         value = start.statement.target
         variable = not value.shape or self.place(value).kind == "variable" or self.is_one_element(start)
-        return variable and start.statement.combine == "add" and value.dtype == np.float32
+        return variable and start.statement.combine == "add" and value.dtype in WIDER
 
     def long_sums(self, starts: list[Start], inner: Loop, bounds: Bounds) -> None:
-        """The loop in stretches, each with sums of its own, which join totals in float64."""
+        """The loop in stretches, each with sums of its own, which join totals in double precision."""
         totals: dict[str, str] = {}
+        dtypes: dict[str, np.dtype[Any]] = {}
 
         def note(start: Start) -> None:
             name = self.target(start.statement.target, start.statement.index)
             totals[name] = self.names.fresh(f"{name}_total")
+            dtypes[name] = start.statement.target.dtype
 
         for _ in self.each_lane():
             for start in starts:
                 self.nest(start.axes, lambda start=start: note(start))
-        for total in totals.values():
-            self.out.line(f"{total} = 0.0")
+        for name, total in totals.items():
+            self.out.line(f"{total} = {self.expressions.constant(0.0, WIDER[dtypes[name]])}")
         first, last = bounds
         block = self.names.fresh("first")
         with self.out.block(f"for {block} in range({first}, {last}, {STRETCH}):"):
@@ -155,7 +158,7 @@ class Reductions(Elements):
                 self.out.line(f"{total} += {name}")
         self.totals |= totals
         for name, total in totals.items():
-            self.out.line(f"{name} = {self.expressions.cast(total, np.dtype(np.float64), np.dtype(np.float32))}")
+            self.out.line(f"{name} = {self.expressions.cast(total, WIDER[dtypes[name]], dtypes[name])}")
 
     def is_one_element(self, start: Start) -> bool:
         rolled = any(not axis.unrolled for axis in start.axes)
@@ -207,7 +210,7 @@ class Reductions(Elements):
 
     def fold(self, target: str, text: str, combine: str, dtype: np.dtype[Any], comment: str = "") -> None:
         """One step of a reduction."""
-        plain = dtype in (np.float32, np.float64, np.int64)
+        plain = dtype.kind in "fc" or dtype == np.int64
         match combine:
             case "add" | "multiply":
                 sign = "+" if combine == "add" else "*"

@@ -16,6 +16,8 @@ Shape = tuple[int, ...]
 
 #: The dtypes that compiled code knows. float16 results of NumPy (``np.sin(np.int8(1))``) are float32 here.
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+#: In what totals of many single-precision numbers are kept.
+WIDER = {np.dtype(np.float32): np.dtype(np.float64), np.dtype(np.complex64): np.dtype(np.complex128)}
 PYTHON_SCALARS = (bool, int, float, complex)
 
 
@@ -96,6 +98,16 @@ def promote(types: Iterable[ArrayType]) -> tuple[np.dtype[Any], bool]:
     if not strong:
         return np.result_type(*map(type, weak)), True
     return np.result_type(*strong, *weak), False
+
+
+def real_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype of the real part: float32 for complex64, float64 for complex128, any other itself."""
+    return np.dtype(f"f{dtype.itemsize // 2}") if dtype.kind == "c" else dtype
+
+
+def complex_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The complex dtype whose parts have the precision that NumPy gives to this one: complex64 for float32."""
+    return np.result_type(inexact(dtype), np.complex64)
 
 
 def inexact(dtype: np.dtype[Any]) -> np.dtype[Any]:

@@ -16,6 +16,7 @@ from srcgrad.graph.node import Graph, Node, as_node
 from srcgrad.graph.structure import free_inputs, items
 from srcgrad.graph.trace import Tracer, is_tracing, trace
 from srcgrad.transform.calls import CallPullback, Recompute, Rule, call, inlined
+from srcgrad.transform.convention import conjugated
 from srcgrad.transform.rewrite import strong, zeros
 
 _RECOMPUTE = Recompute()
@@ -103,7 +104,7 @@ class _UsersRule:
         operands = node.inputs[first:]
         values, residuals, structure = self._run_forward(operands, node)
         given = [
-            zeros(strong(value.array_type)) if cotangent is None else cotangent
+            zeros(strong(value.array_type)) if cotangent is None else conjugated(cotangent)
             for value, cotangent in zip(values, cotangents, strict=True)
         ]
         found = self._run_backward(residuals, given, structure, node)
@@ -166,7 +167,7 @@ class _UsersRule:
             return None
         if cotangent.shape != type_.shape:
             raise TraceError(f"{_place(node)}backward returns a cotangent of type {cotangent.type} for {type_}")
-        return converted(cotangent, strong(type_))
+        return conjugated(converted(cotangent, strong(type_)))  # type: ignore[no-any-return]
 
 
 def _traced(

@@ -19,6 +19,7 @@ from srcgrad.graph.node import Graph, Node, as_node, substitute
 from srcgrad.graph.structure import new_input
 from srcgrad.graph.trace import Tracer, is_tracing
 from srcgrad.transform.adjoint import adjoint
+from srcgrad.transform.convention import conjugated
 from srcgrad.transform.rewrite import zeros
 from srcgrad.transform.simplify import simplify
 
@@ -29,6 +30,9 @@ class Vjp(Jit):
 
 def vjp(function: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     """The function's value, and its pullback: from a cotangent of the value to a tuple with one for each primal.
+
+    A complex value takes a complex cotangent c, and the pullback is the gradient of ``(conj(c) * value).real.sum()``:
+    see `srcgrad.grad` for what that is for complex primals.
 
     With ``has_aux`` the function returns ``(value, aux)`` and ``aux`` comes third.
 
@@ -82,7 +86,9 @@ def _traced_vjp(
     outputs, cotangents = adjoint(graph, wrt, [*seeds, *silent])
     given = dict(zip(graph.inputs, map(as_node, arguments.values), strict=True))
     results = [handle(node) for node in substitute(outputs, given)]
-    found = [zeros(graph.inputs[k].array_type) if c is None else c for k, c in zip(wrt, cotangents, strict=True)]
+    found = [
+        zeros(graph.inputs[k].array_type) if c is None else conjugated(c) for k, c in zip(wrt, cotangents, strict=True)
+    ]
     structure = tree.flatten(primals)[1]
 
     def pullback(cotangent: Any) -> Any:
@@ -111,5 +117,6 @@ def _seeded(
             raise ArgumentError(
                 f"the pullback was given cotangent{path} of type {type_}, the result there is {output.type}"
             )
-        given[seed] = as_node(leaf) if type_.dtype == seed.dtype else apply("astype", as_node(leaf), dtype=seed.dtype)
+        node = as_node(leaf)
+        given[seed] = conjugated(node if type_.dtype == seed.dtype else apply("astype", node, dtype=seed.dtype))
     return given

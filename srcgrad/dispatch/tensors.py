@@ -66,7 +66,7 @@ class CompiledCall(autograd.Function):
     @staticmethod
     def backward(ctx: Any, *cotangents: Any) -> Any:
         values = [other if kept is None else kept for kept, other in zip(ctx.saved_tensors, ctx.others, strict=True)]
-        found = ctx.pullback([part for part in cotangents if part.is_floating_point()], values)
+        found = ctx.pullback([part for part in cotangents if type_of(part).is_differentiable], values)
         gradients: list[Any] = [None] * ctx.count
         for position, gradient in zip(ctx.wanted, found, strict=True):
             gradients[position] = gradient
@@ -74,8 +74,9 @@ class CompiledCall(autograd.Function):
 
 
 def _pullback(twin: Function, arguments: Arguments, wanted: tuple[int, ...]) -> Any:
-    """The compiled pullback: from the cotangents of the float results and the values to the gradients of those
-    wanted.
+    """The compiled pullback: from the cotangents of the results and the values to the gradients of those wanted.
+
+    Results without a derivative have no cotangent.
     """
     key = (arguments.structure, tuple(arguments.statics.items()), wanted)
     known = twin.pullbacks.get(key)
@@ -88,7 +89,7 @@ def _pullback(twin: Function, arguments: Arguments, wanted: tuple[int, ...]) -> 
             for position, value in zip(wanted, chosen, strict=True):
                 moved[position] = value
             args, kwargs = arguments.fill(moved)
-            return [leaf for leaf in tree.leaves(twin(*args, **kwargs)) if type_of(leaf).is_float]
+            return [leaf for leaf in tree.leaves(twin(*args, **kwargs)) if type_of(leaf).is_differentiable]
 
         return vjp(results, *[values[position] for position in wanted])[1](list(cotangents))
 

@@ -14,6 +14,7 @@ from srcgrad.dispatch.function import Function, Options, Recorded
 from srcgrad.graph.node import Graph, Node
 from srcgrad.graph.trace import Tracer
 from srcgrad.transform.adjoint import adjoint
+from srcgrad.transform.convention import conjugated
 from srcgrad.transform.rewrite import filled, zeros
 from srcgrad.transform.simplify import simplify
 
@@ -52,7 +53,7 @@ class Grad(Function):
         graph = simplify(Graph(traced.graph.inputs, tuple(results), traced.graph.name))
         outputs, cotangents = adjoint(graph, inputs, seeds)
         grads = [
-            zeros(graph.inputs[k].array_type) if cotangent is None else cotangent
+            zeros(graph.inputs[k].array_type) if cotangent is None else conjugated(cotangent)
             for k, cotangent in zip(inputs, cotangents, strict=True)
         ]
         structure = self._grad_structure(arguments)
@@ -87,7 +88,7 @@ def _pair(first: tree.Structure, second: tree.Structure) -> tree.Structure:
 
 
 def differentiated_leaves(function: Function, arguments: Arguments, argnums: Argnums) -> list[list[int]]:
-    """For each of ``argnums`` the leaves of that argument: all must be arrays of floats."""
+    """For each of ``argnums`` the leaves of that argument: all must be arrays of floats or complex numbers."""
     positional = arguments.structure.children[0].children
     starts = np.cumsum([0, *(child.num_leaves for child in positional)]).tolist()
     found = []
@@ -113,15 +114,9 @@ def _check_differentiable(function: Function, arguments: Arguments, position: in
             "choose other argnums, or pass it as an argument of its own"
         )
     type_ = arguments.types[arguments.dynamic.index(position)]
-    if type_.dtype.kind == "f":
+    if type_.is_differentiable:
         return
-    cure = (
-        "differentiate with respect to its real and imaginary parts"
-        if type_.dtype.kind == "c"
-        else "pass a float (1.0 instead of 1)"
-        if type_.shape == ()
-        else "convert it with .astype(float)"
-    )
+    cure = "pass a float (1.0 instead of 1)" if type_.shape == () else "convert it with .astype(float)"
     raise ArgumentError(
         f"{_name(function)}: argument {path} has dtype {type_.dtype}, the derivative needs floats; {cure}"
     )
@@ -138,6 +133,11 @@ def _check_scalar(function: Function, structure: tree.Structure, results: Sequen
         raise ArgumentValueError(
             f"{_name(function)} needs a function that returns a scalar, this one returns shape {type_.shape}; "
             "reduce it (.sum(), .mean()), or use sg.vjp for any other shape"
+        )
+    if type_.dtype.kind == "c":
+        raise ArgumentError(
+            f"{_name(function)} needs a function that returns a real number, this one returns {type_.dtype}; "
+            "return its .real, .imag or abs(), or use sg.vjp with a complex cotangent"
         )
     if not type_.is_float:
         raise ArgumentError(

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as _numpy
 
 from srcgrad.numpy import (
+    complex_parts,
     contraction,
     creation,
     elementwise,
@@ -33,6 +34,7 @@ from srcgrad.numpy.views import dynamic_slice, dynamic_update
 
 #: Importing a room enters its functions.
 _ROOMS = (
+    complex_parts,
     contraction,
     creation,
     elementwise,

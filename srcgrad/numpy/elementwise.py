@@ -15,7 +15,7 @@ from srcgrad.core.types import inexact, type_of
 from srcgrad.numpy.assignment import cast_in_place
 from srcgrad.numpy.messages import error
 from srcgrad.numpy.protocols import FUNCTIONS, involves_face, is_face, namespace, plain_function, unsupported
-from srcgrad.ops.families import convert
+from srcgrad.ops.families import convert, nonzero
 
 #: SciPy's names, and NumPy's second names, of rows that the table has under another.
 _ALIASES = {"psi": "digamma", "loggamma": "gammaln", "bitwise_not": "invert"}
@@ -171,7 +171,8 @@ def _arity(row: Op) -> int:
 
 def ufunc_names() -> Iterator[str]:
     """The names of all ufuncs, those of the table first."""
-    yield from (row.name for row in TABLE if isinstance(row.lowering, Pointwise) and row.name not in FUNCTIONS)
+    elsewhere = {*FUNCTIONS, *_COMPOSITES}
+    yield from (row.name for row in TABLE if isinstance(row.lowering, Pointwise) and row.name not in elsewhere)
     yield from _COMPOSITES
 
 
@@ -204,13 +205,25 @@ def _ldexp(x: Any, exponent: Any) -> Any:
     return x * apply("exp2", convert(exponent, _as_float(x).dtype))
 
 
-def _real_only(x: Any) -> Any:
+def _positive(x: Any) -> Any:
     return apply("astype", x, dtype=type_of(x).dtype)
 
 
+def _conjugate(x: Any) -> Any:
+    return apply("conjugate", x) if type_of(x).dtype.kind == "c" else _positive(x)
+
+
+def _sign(x: Any) -> Any:
+    """Of a complex number, that of length 1 in its direction; 0 of 0."""
+    if type_of(x).dtype.kind != "c":
+        return apply("sign", x)
+    return x / nonzero(apply("absolute", x))
+
+
 _COMPOSITES: dict[str, tuple[Callable[..., Any], int]] = {
-    "positive": (_real_only, 1),
-    "conjugate": (_real_only, 1),
+    "positive": (_positive, 1),
+    "conjugate": (_conjugate, 1),
+    "sign": (_sign, 1),
     "divmod": (_divmod, 2),
     "modf": (_modf, 1),
     "fabs": (_fabs, 1),

@@ -11,7 +11,7 @@ import numpy as np
 from srcgrad.core.errors import TraceShapeError
 from srcgrad.core.op import apply
 from srcgrad.core.types import type_of
-from srcgrad.numpy.creation import array, face_for, shape_sizes
+from srcgrad.numpy.creation import array, shape_sizes
 from srcgrad.numpy.geometry import Span, reshaped
 from srcgrad.numpy.indexing import diagonal, take, where
 from srcgrad.numpy.joining import concatenate, pad
@@ -21,7 +21,7 @@ from srcgrad.numpy.products import contracted, operands
 from srcgrad.numpy.protocols import implements, implements_as, is_face
 from srcgrad.numpy.reductions import all, any, argsort, max, mean, min, prod, std, sum, var
 from srcgrad.numpy.rounding import clip, nan_to_num
-from srcgrad.numpy.shaping import as_array, broadcast_arrays, moveaxis, one_axis, squeeze
+from srcgrad.numpy.shaping import as_array, broadcast_arrays, one_axis, squeeze
 from srcgrad.numpy.views import part, with_shape
 from srcgrad.ops.families import BOOL, convert
 
@@ -164,9 +164,8 @@ def _windows(a: Any, v: Any, mode: str) -> Any:
         raise error(TraceShapeError, "a and v cannot be empty")
     before, after = {"full": (size - 1, size - 1), "same": (size // 2, (size - 1) // 2), "valid": (0, 0)}[mode]
     padded = pad(a, (before, after)) if size > 1 and mode != "valid" else a
-    count = padded.shape[0] - size + 1
-    rows = np.arange(count)[:, None] + np.arange(size)
-    return contracted(take(padded, rows), "ij", v, "j", "i")
+    rows = apply("windows", padded, axes=(0,), sizes=(size,), steps=(1,), dilations=(1,))
+    return contracted(rows, "ij", v, "j", "i")
 
 
 @implements
@@ -233,13 +232,17 @@ def sliding_window_view(x: Any, window_shape: Any, axis: Any = None, **_: Any) -
     rank = len(x.shape)
     sizes = shape_sizes(window_shape)
     axes = range(rank) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    for one, size in zip([one_axis(k, rank) for k in axes], sizes, strict=True):
-        count = x.shape[one] - size + 1
-        if count < 1:
-            raise error(TraceShapeError, "window shape cannot be larger than input array shape")
-        place = np.arange(count)[:, None] + np.arange(size)
-        x = moveaxis(take(x, place, axis=one), one + 1, -1)
-    return x
+    axes = tuple(one_axis(k, rank) for k in axes)
+    if len(axes) != len(sizes):
+        raise error(TraceShapeError, f"{len(sizes)} window sizes for {len(axes)} axes")
+    if len(set(axes)) < len(axes):  # one after the other
+        for one, size in zip(axes, sizes, strict=True):
+            x = sliding_window_view(x, size, one)
+        return x
+    if builtins.any(x.shape[one] < size for one, size in zip(axes, sizes, strict=True)):
+        raise error(TraceShapeError, "window shape cannot be larger than input array shape")
+    ones = (1,) * len(axes)
+    return apply("windows", x, axes=axes, sizes=tuple(sizes), steps=ones, dilations=ones)
 
 
 # statistics of several variables
@@ -338,26 +341,6 @@ def isposinf(x: Any, out: Any = None) -> Any:
 def isneginf(x: Any, out: Any = None) -> Any:
     """As `numpy.isneginf`."""
     return apply("equal", as_array(x), -np.inf)
-
-
-@implements
-def isreal(x: Any) -> Any:
-    """As `numpy.isreal` of real arrays."""
-    return face_for(x).__sg_lift__(np.ones(type_of(x).shape, bool))
-
-
-@implements
-def iscomplex(x: Any) -> Any:
-    """As `numpy.iscomplex` of real arrays."""
-    return face_for(x).__sg_lift__(np.zeros(type_of(x).shape, bool))
-
-
-@implements
-def angle(z: Any, deg: bool = False) -> Any:
-    """As `numpy.angle` of real arrays: 0 or pi."""
-    z = as_array(z)
-    found = apply("arctan2", np.zeros((), z.dtype), z)
-    return found * (180 / np.pi) if deg else found
 
 
 # without NaN

@@ -283,41 +283,9 @@ def rot90(m: Any, k: int = 1, axes: Sequence[int] = (0, 1)) -> Any:
 
 
 @implements
-def real(val: Any) -> Any:
-    """As `numpy.real`: a real array itself."""
-    return _real(as_array(val))
-
-
-@implements
-def imag(val: Any) -> Any:
-    """As `numpy.imag`: zeros of a real array."""
-    from srcgrad.numpy.creation import zeros_like
-
-    return zeros_like(_real(as_array(val)))
-
-
-@implements
 def result_type(*arrays_and_dtypes: Any) -> Any:
     """As `numpy.result_type`."""
     types = [type_of(one) for one in arrays_and_dtypes if is_face(one)]
     weak = [type_.dtype.type(0).item() for type_ in types if type_.weak]
     strong = [type_.dtype for type_ in types if not type_.weak]
     return np.result_type(*weak, *strong, *[one for one in arrays_and_dtypes if not is_face(one)])
-
-
-@implements
-def iscomplexobj(x: Any) -> bool:
-    """As `numpy.iscomplexobj`."""
-    return bool(as_array(x).dtype.kind == "c")
-
-
-@implements
-def isrealobj(x: Any) -> bool:
-    """As `numpy.isrealobj`."""
-    return bool(as_array(x).dtype.kind != "c")
-
-
-def _real(a: Any) -> Any:
-    if a.dtype.kind == "c":
-        raise error(UnsupportedError, "real and imaginary parts of traced complex arrays are not supported")
-    return a

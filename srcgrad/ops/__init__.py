@@ -2,6 +2,7 @@
 
 from srcgrad.ops import (
     arithmetic,
+    complex,
     contract,
     creation,
     exponential,
@@ -16,10 +17,12 @@ from srcgrad.ops import (
     solving,
     special,
     trigonometric,
+    windows,
 )
 
 __all__ = [
     "arithmetic",
+    "complex",
     "contract",
     "creation",
     "exponential",
@@ -34,4 +37,5 @@ __all__ = [
     "solving",
     "special",
     "trigonometric",
+    "windows",
 ]

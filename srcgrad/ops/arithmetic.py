@@ -10,8 +10,8 @@ import numpy as np
 from srcgrad.core.lowering import Cast
 from srcgrad.core.op import TABLE, Op, apply
 from srcgrad.core.sample import Arg, Sample
-from srcgrad.core.types import ArrayType, promote
-from srcgrad.ops.families import BOOL, Where, arithmetic_dtypes, division_dtypes, number_dtypes, pointwise
+from srcgrad.core.types import ArrayType, promote, real_dtype
+from srcgrad.ops.families import BOOL, Where, arithmetic_dtypes, division_dtypes, nonzero, number_dtypes, pointwise
 from srcgrad.ops.logic import greater, greater_equal, isnan, less, less_equal
 
 # Sums, products, quotients
@@ -44,7 +44,7 @@ divide = pointwise(
     "divide",
     lambda out, x, y: 1 / y,
     lambda out, x, y: -out / y,
-    formula="{0} / {1}",
+    formula={"f": "{0} / {1}", "c": "divide({0}, {1})"},
     dtypes=division_dtypes,
     kinds="fc",
     cost=4.0,
@@ -98,12 +98,22 @@ fmod = pointwise(
 # Signs. The derivative of |x| at 0 is 0.
 
 sign = pointwise("sign", None, dtypes=arithmetic_dtypes, kinds="iuf")
+
+
+def _absolute_slope(out: Any, x: Any) -> Any:
+    """Of a complex number ``conj(x) / |x|``: |x| changes by its product with dx, of which the real part counts."""
+    if x.dtype.kind != "c":
+        return sign(x)
+    return Where(apply("not_equal", out, 0), apply("conjugate", x) * (1 / nonzero(out)))
+
+
 absolute = pointwise(
     "absolute",
-    lambda out, x: sign(x),
+    _absolute_slope,
     formula={"f": "absolute({0})", "i": "absolute({0})", "u": "{0}", "b": "{0}"},
     dtypes=arithmetic_dtypes,
-    kinds="biuf",
+    result=real_dtype,
+    kinds="biufc",
 )
 copysign = pointwise("copysign", lambda out, x, y: sign(x) * apply("copysign", 1, y), None)
 
@@ -176,7 +186,8 @@ def _infer_astype(type_: ArrayType, *, dtype: Any, weak: bool = False) -> ArrayT
 
 
 def _reference_astype(x: Any, *, dtype: Any, weak: bool = False) -> Any:
-    return np.asarray(x).astype(dtype)
+    x, dtype = np.asarray(x), np.dtype(dtype)
+    return (x.real if x.dtype.kind == "c" and dtype.kind not in "bc" else x).astype(dtype)
 
 
 def _adjoint_astype(cotangent: Any, out: Any, x: Any, **params: Any) -> tuple[Any]:
@@ -192,8 +203,9 @@ astype = TABLE.add(
         adjoint=_adjoint_astype,
         samples=tuple(
             Sample((Arg((2, 3), 0, 3, kind),), {"dtype": np.dtype(to)})
-            for kind in "fiub"
-            for to in ("f4", "f8", "i8", "u4", "?")
+            for kind in "fciub"
+            for to in ("f4", "f8", "c8", "c16", "i8", "u4", "?")
         ),
+        doc="A complex number that becomes real loses its imaginary part: NumPy's warning is the face's business.",
     )
 )

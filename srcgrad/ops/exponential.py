@@ -25,7 +25,8 @@ def _power_by_exponent(out: Any, x: Any, y: Any) -> Where:
     At ``x == 0`` it is the limit for positive y. A negative base has a power for whole exponents only, so that no
     derivative exists: then zero leaves the other cotangents usable.
     """
-    return Where(not_equal(x, 0), out * log(where(greater(x, 0), x, 1)))
+    has_logarithm = not_equal(x, 0) if x.dtype.kind == "c" else greater(x, 0)
+    return Where(not_equal(x, 0), out * log(where(has_logarithm, x, 1)))
 
 
 power = pointwise(
@@ -34,7 +35,7 @@ power = pointwise(
     _power_by_exponent,
     formula={"f": "power({0}, {1})", "i": "integer_power({0}, {1})", "u": "integer_power({0}, {1})"},
     dtypes=number_dtypes,
-    kinds="iuf",
+    kinds="iufc",
     cost=25.0,
     domain=[(0.5, 2.0), (-2.0, 2.0)],
     doc="Integers to negative powers are an error in NumPy; compiled code, which has no errors in elements, gives 0.",
@@ -45,18 +46,19 @@ float_power = pointwise(
     _power_by_exponent,
     formula="power({0}, {1})",
     dtypes=float64_dtypes,
+    kinds="fc",
     cost=25.0,
     domain=[(0.5, 2.0), (-2.0, 2.0)],
 )
 
-sqrt = pointwise("sqrt", lambda out, x: 0.5 / out, cost=4.0, domain=(0.5, 2.0))
+sqrt = pointwise("sqrt", lambda out, x: 0.5 / out, cost=4.0, domain=(0.5, 2.0), kinds="fc")
 cbrt = pointwise("cbrt", lambda out, x: 1 / (3 * (out * out)), cost=15.0, domain=(0.5, 2.0))
 
-exp = pointwise("exp", lambda out, x: out, cost=8.0)
-exp2 = pointwise("exp2", lambda out, x: out * LN2, cost=8.0)
-expm1 = pointwise("expm1", lambda out, x: out + 1, cost=10.0)
+exp = pointwise("exp", lambda out, x: out, cost=8.0, kinds="fc")
+exp2 = pointwise("exp2", lambda out, x: out * LN2, cost=8.0, kinds="fc")
+expm1 = pointwise("expm1", lambda out, x: out + 1, cost=10.0, kinds="fc")
 
-log = pointwise("log", lambda out, x: 1 / x, cost=8.0, domain=(0.5, 2.0))
-log2 = pointwise("log2", lambda out, x: (1 / LN2) / x, cost=8.0, domain=(0.5, 2.0))
-log10 = pointwise("log10", lambda out, x: (1 / LN10) / x, cost=8.0, domain=(0.5, 2.0))
-log1p = pointwise("log1p", lambda out, x: 1 / (1 + x), cost=10.0, domain=(-0.5, 2.0))
+log = pointwise("log", lambda out, x: 1 / x, cost=8.0, domain=(0.5, 2.0), kinds="fc")
+log2 = pointwise("log2", lambda out, x: (1 / LN2) / x, cost=8.0, domain=(0.5, 2.0), kinds="fc")
+log10 = pointwise("log10", lambda out, x: (1 / LN10) / x, cost=8.0, domain=(0.5, 2.0), kinds="fc")
+log1p = pointwise("log1p", lambda out, x: 1 / (1 + x), cost=10.0, domain=(-0.5, 2.0), kinds="fc")

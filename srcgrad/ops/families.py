@@ -28,15 +28,19 @@ DtypeRule = Callable[[Sequence[ArrayType]], Sequence[np.dtype[Any]]]
 #: them, with the meaning of the name in NumPy or SciPy. ``where`` takes operands of any kind behind its condition.
 FORMULA_FUNCTIONS: dict[str, str] = {
     **dict.fromkeys(("floor_divide", "remainder", "fmod", "sign", "maximum", "minimum"), "iuf"),
-    **dict.fromkeys(("fmax", "fmin", "isnan", "isinf", "isfinite", "signbit", "floor", "ceil", "rint", "trunc"), "f"),
-    **dict.fromkeys(("reciprocal", "power", "sqrt", "cbrt", "hypot", "copysign"), "f"),
-    **dict.fromkeys(("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "logaddexp", "logaddexp2"), "f"),
-    **dict.fromkeys(("sin", "cos", "tan", "arcsin", "arccos", "arctan", "arctan2", "sinc"), "f"),
-    **dict.fromkeys(("sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh"), "f"),
+    **dict.fromkeys(("fmax", "fmin", "signbit", "floor", "ceil", "rint", "trunc"), "f"),
+    **dict.fromkeys(("isnan", "isinf", "isfinite"), "fc"),
+    **dict.fromkeys(("cbrt", "hypot", "copysign", "logaddexp", "logaddexp2", "arctan2", "sinc"), "f"),
+    **dict.fromkeys(("reciprocal", "power", "sqrt"), "fc"),
+    **dict.fromkeys(("exp", "exp2", "expm1", "log", "log2", "log10", "log1p"), "fc"),
+    **dict.fromkeys(("sin", "cos", "tan", "arcsin", "arccos", "arctan"), "fc"),
+    **dict.fromkeys(("sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh"), "fc"),
+    **dict.fromkeys(("divide", "conjugate", "angle", "real", "imag"), "c"),
     **dict.fromkeys(("erf", "erfc", "erfinv", "expit", "log_expit", "logit"), "f"),
     **dict.fromkeys(("gammaln", "digamma", "polygamma1", "polygamma"), "f"),
     **dict.fromkeys(("integer_power", "left_shift", "right_shift"), "iu"),
-    "absolute": "if",
+    "absolute": "ifc",
+    "compose": "f",
     "threefry": "u",
     "threefry_second": "u",
     "where": "biufc",
@@ -94,8 +98,8 @@ def division_dtypes(types: Sequence[ArrayType]) -> list[np.dtype[Any]]:
 
 
 def float64_dtypes(types: Sequence[ArrayType]) -> list[np.dtype[Any]]:
-    """Everything becomes float64."""
-    return [FLOAT64] * len(types)
+    """Everything becomes float64, complex values complex128."""
+    return [np.result_type(promote(types)[0], FLOAT64)] * len(types)
 
 
 def logical_dtypes(types: Sequence[ArrayType]) -> list[np.dtype[Any]]:
@@ -103,7 +107,9 @@ def logical_dtypes(types: Sequence[ArrayType]) -> list[np.dtype[Any]]:
     return [BOOL] * len(types)
 
 
-def _prepare(name: str, dtype_rule: DtypeRule) -> Callable[[Sequence[Any], dict[str, Any]], Sequence[Any]]:
+def preparation(name: str, dtype_rule: DtypeRule) -> Callable[[Sequence[Any], dict[str, Any]], Sequence[Any]]:
+    """Promotion and broadcasting of the operands of a pointwise row, as operations of their own before it."""
+
     def prepare(args: Sequence[Any], params: dict[str, Any]) -> list[Any]:
         face = face_of(args)
         types = [type_of(arg) for arg in args]
@@ -128,7 +134,7 @@ def pointwise(
     formula: str | dict[str, str] | None = None,
     reference: Callable[..., Any] | None = None,
     dtypes: DtypeRule = inexact_dtypes,
-    result: np.dtype[Any] | None = None,
+    result: np.dtype[Any] | Callable[[np.dtype[Any]], np.dtype[Any]] | None = None,
     kinds: str = "f",
     cost: float = 1.0,
     domain: Domain | Sequence[Domain] = (-2.0, 2.0),
@@ -145,10 +151,10 @@ def pointwise(
             compared with: any other would not have the dtype of the operands.
         reference: by default the function of that name in NumPy or ``scipy.special``.
         dtypes: to what the operands are converted first.
-        result: the dtype of the result, where it is not that of the last operand.
+        result: the dtype of the result, where it is not that of the last operand, or a function of the latter.
         kinds: the dtype kinds that the converted operands may have.
         cost: in multiplications.
-        domain: where samples are drawn from, for all operands or for each.
+        domain: where samples are drawn from, for all operands or for each; of complex ones both parts.
         sample_kinds: the dtype kinds of samples, for all operands or for each; see `Arg`.
         doc: what NumPy's documentation does not say.
     """
@@ -160,7 +166,10 @@ def pointwise(
         last = types[-1]
         if last.dtype.kind not in kinds:
             raise TraceError(f"{name} is not defined for {last.dtype}")
-        return ArrayType(last.shape, result or last.dtype, result is None and all(t.weak for t in types))
+        weak = all(t.weak for t in types)
+        if isinstance(result, np.dtype):
+            return ArrayType(last.shape, result)
+        return ArrayType(last.shape, result(last.dtype) if result else last.dtype, weak)
 
     return TABLE.add(
         Op(
@@ -169,8 +178,8 @@ def pointwise(
             reference or numpy_function(name),
             Pointwise(formula, cost),
             partials=partials,
-            prepare=_prepare(name, dtypes),
-            samples=_pointwise_samples(arity, domain, sample_kinds),
+            prepare=preparation(name, dtypes),
+            samples=_pointwise_samples(arity, domain, sample_kinds, kinds),
             doc=doc,
         )
     )
@@ -208,14 +217,19 @@ _SAMPLE_SHAPES: tuple[tuple[Shape, ...], ...] = (
 )
 
 
-def _pointwise_samples(arity: int, domain: Domain | Sequence[Domain], sample_kinds: str) -> tuple[Sample, ...]:
+def _pointwise_samples(
+    arity: int, domain: Domain | Sequence[Domain], sample_kinds: str, kinds: str
+) -> tuple[Sample, ...]:
     domains = [domain] * arity if isinstance(domain[0], int | float) else list(domain)
-    kinds = sample_kinds * arity if len(sample_kinds) == 1 else sample_kinds
+    own = sample_kinds * arity if len(sample_kinds) == 1 else sample_kinds
 
-    def arguments(shapes: tuple[Shape, ...]) -> tuple[Arg, ...]:
-        return tuple(Arg(shape, *d, kind=kind) for shape, d, kind in zip(shapes, domains, kinds, strict=False))  # type: ignore[misc]
+    def sample(shapes: tuple[Shape, ...], of: str) -> Sample:
+        return Sample(tuple(Arg(shape, *d, kind=kind) for shape, d, kind in zip(shapes, domains, of, strict=False)))  # type: ignore[misc]
 
-    return tuple(Sample(arguments(shapes)) for shapes in _SAMPLE_SHAPES)
+    found = [sample(shapes, own) for shapes in _SAMPLE_SHAPES]
+    if "c" in kinds and "f" in own:
+        found.append(sample(_SAMPLE_SHAPES[0], own.replace("f", "c")))
+    return tuple(found)
 
 
 # What derivative rules share

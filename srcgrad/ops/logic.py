@@ -1,4 +1,4 @@
-"""Comparisons, logic, bits, and questions about single floats. Nothing here has a derivative."""
+"""Comparisons, logic, bits, and questions about single numbers. Nothing here has a derivative."""
 
 from __future__ import annotations
 
@@ -60,13 +60,13 @@ left_shift = _shift("left_shift")
 right_shift = _shift("right_shift")
 
 
-def _question(name: str, answer: str, for_signed: str = "") -> Op:
+def _question(name: str, answer: str, for_signed: str = "", kinds: str = "biufc") -> Op:
     """A question to floats whose answer for integers is always the same, but for signed ones perhaps."""
     formula = {"f": name + "({0})", "i": for_signed or answer, "u": answer, "b": answer}
-    return pointwise(name, None, formula=formula, dtypes=arithmetic_dtypes, result=BOOL, kinds="biuf")
+    return pointwise(name, None, formula=formula, dtypes=arithmetic_dtypes, result=BOOL, kinds=kinds)
 
 
 isnan = _question("isnan", "{0} != {0}")
 isinf = _question("isinf", "{0} != {0}")
 isfinite = _question("isfinite", "{0} == {0}")
-signbit = _question("signbit", "{0} != {0}", "{0} < 0")
+signbit = _question("signbit", "{0} != {0}", "{0} < 0", kinds="biuf")

@@ -11,21 +11,22 @@ from srcgrad.ops.exponential import sqrt
 from srcgrad.ops.families import Where, division_dtypes, nonzero, pointwise
 from srcgrad.ops.logic import less, not_equal
 
-sin = pointwise("sin", lambda out, x: apply("cos", x), cost=10.0)
-cos = pointwise("cos", lambda out, x: -sin(x), cost=10.0)
-tan = pointwise("tan", lambda out, x: 1 + out * out, cost=15.0, domain=(-1.0, 1.0))
+sin = pointwise("sin", lambda out, x: apply("cos", x), cost=10.0, kinds="fc")
+cos = pointwise("cos", lambda out, x: -sin(x), cost=10.0, kinds="fc")
+tan = pointwise("tan", lambda out, x: 1 + out * out, cost=15.0, domain=(-1.0, 1.0), kinds="fc")
 
 # Products of differences instead of differences of squares: 1 - x * x would lose half of the digits near |x| = 1.
-arcsin = pointwise("arcsin", lambda out, x: 1 / sqrt((1 - x) * (1 + x)), cost=15.0, domain=(-0.9, 0.9))
-arccos = pointwise("arccos", lambda out, x: -1 / sqrt((1 - x) * (1 + x)), cost=15.0, domain=(-0.9, 0.9))
-arctan = pointwise("arctan", lambda out, x: 1 / (1 + x * x), cost=15.0)
+arcsin = pointwise("arcsin", lambda out, x: 1 / sqrt((1 - x) * (1 + x)), cost=15.0, domain=(-0.9, 0.9), kinds="fc")
+arccos = pointwise("arccos", lambda out, x: -1 / sqrt((1 - x) * (1 + x)), cost=15.0, domain=(-0.9, 0.9), kinds="fc")
+arctan = pointwise("arctan", lambda out, x: 1 / (1 + x * x), cost=15.0, kinds="fc")
 
-sinh = pointwise("sinh", lambda out, x: apply("cosh", x), cost=15.0)
-cosh = pointwise("cosh", lambda out, x: sinh(x), cost=10.0)
-tanh = pointwise("tanh", lambda out, x: 1 - out * out, cost=10.0)
-arcsinh = pointwise("arcsinh", lambda out, x: 1 / sqrt(x * x + 1), cost=15.0)
-arccosh = pointwise("arccosh", lambda out, x: 1 / sqrt((x - 1) * (x + 1)), cost=15.0, domain=(1.2, 3.0))
-arctanh = pointwise("arctanh", lambda out, x: 1 / ((1 - x) * (1 + x)), cost=15.0, domain=(-0.9, 0.9))
+sinh = pointwise("sinh", lambda out, x: apply("cosh", x), cost=15.0, kinds="fc")
+cosh = pointwise("cosh", lambda out, x: sinh(x), cost=10.0, kinds="fc")
+tanh = pointwise("tanh", lambda out, x: 1 - out * out, cost=10.0, kinds="fc")
+arcsinh = pointwise("arcsinh", lambda out, x: 1 / sqrt(x * x + 1), cost=15.0, kinds="fc")
+# Roots of factors, not of the product, whose principal root has the other sign left of the imaginary axis.
+arccosh = pointwise("arccosh", lambda out, x: 1 / (sqrt(x - 1) * sqrt(x + 1)), cost=15.0, domain=(1.2, 3.0), kinds="fc")
+arctanh = pointwise("arctanh", lambda out, x: 1 / ((1 - x) * (1 + x)), cost=15.0, domain=(-0.9, 0.9), kinds="fc")
 
 # Length and angle of a vector. Their derivatives at the origin do not exist; they are zero here, as that of |x|.
 

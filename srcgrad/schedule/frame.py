@@ -128,7 +128,8 @@ def convert(expr: Expr, dtype: np.dtype[Any]) -> Expr:
     if expr.dtype == dtype:
         return expr
     if isinstance(expr, Const):
-        return Const(dtype.type(expr.value), dtype)
+        lost = expr.dtype.kind == "c" and dtype.kind not in "bc"
+        return Const(dtype.type(np.real(expr.value) if lost else expr.value), dtype)
     return IndexValue(expr.index, dtype) if isinstance(expr, IndexValue) else Convert(expr, dtype)
 
 

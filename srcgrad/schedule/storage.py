@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from srcgrad.core.settings import settings
+from srcgrad.core.types import WIDER
 from srcgrad.schedule.axes import inner_programs
 from srcgrad.schedule.frame import MAX_VARIABLES
 from srcgrad.schedule.ir import (
@@ -132,8 +133,8 @@ def _place_partials(loop: Loop, storage: Storage, lifetimes: Lifetimes) -> None:
             place = storage.places[entry.target]
             copies = storage.threads if place.kind == "variable" else storage.threads - 1
             shape = (copies, *place.shape)
-            wide = place.kind == "variable" and entry.combine == "add" and entry.target.dtype == np.float32
-            dtype = np.dtype(np.float64) if wide else entry.target.dtype
+            wide = place.kind == "variable" and entry.combine == "add"
+            dtype = WIDER.get(entry.target.dtype, entry.target.dtype) if wide else entry.target.dtype
             partial = Place("workspace", place.kept, shape, dtype=dtype)
             number = lifetimes.loops[id(loop)]
             lifetime = Lifetime(number, number + 1)  # combined after the loop, before the next item
