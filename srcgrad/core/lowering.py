@@ -6,7 +6,7 @@ one of these kinds. A kind says how the elements of the result follow from the e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,6 +105,14 @@ class Piece:
 
     starts: tuple[int, ...]
     steps: tuple[int, ...]
+
+
+def frame(shape: Sequence[int], block: Sequence[range]) -> Iterator[tuple[range, ...]]:
+    """The slabs that cover what a block of unit steps leaves of an array of this shape, without overlap."""
+    for axis, part in enumerate(block):
+        for side in (range(part.start), range(part.stop, shape[axis])):
+            if side:
+                yield (*block[:axis], side, *map(range, shape[axis + 1 :]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ def _meet(
 ) -> None:
     """Note that a statement touches, at an index, what others touched before."""
     for other, other_index in others:
-        if other is not statement and not _are_apart(other_index, index):
+        if other is not statement and not are_apart(other_index, index):
             aligned = _aligned(other_index, index)
             before[other] = before[other] & aligned if other in before else aligned
 
@@ -66,7 +66,7 @@ def _common_axis(x: Index, y: Index) -> Axis | None:
     return axis if axis is y.terms[0][0].find() else None
 
 
-def _are_apart(a: tuple[Index, ...] | None, b: tuple[Index, ...] | None) -> bool:
+def are_apart(a: tuple[Index, ...] | None, b: tuple[Index, ...] | None) -> bool:
     """Whether two indices never name the same element, because their ranges in some dimension do not meet."""
     if a is None or b is None:
         return False

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,9 @@ from srcgrad.schedule.ir import (
 )
 from srcgrad.schedule.lower_regions import Regions
 from srcgrad.schedule.product import choose_product
+
+#: an array of fewer elements is filled with zeros before a part of it is written, a larger one around the part
+_FILLED_WHOLE = 1024
 
 
 def lower(graph: Graph) -> Program:
@@ -230,13 +233,13 @@ class Lowering(Regions):
         pieces = kind.pieces(dict(node.params), tuple(operand.array_type for operand in node.inputs))
         same = self.overwritten(node.inputs[0], node.inputs[1:], node.dtype) if writes_over(node) else None
         target = same or self.value(node.array_type, node)
-        covered = sum(operand.size for operand in node.inputs)
-        if covered < math.prod(target.shape):
-            self.statements.append(
-                Statement(
-                    target, identity(target.axes), axes_of(target.axes), Const(0, node.dtype), location=node.location
-                )
-            )
+        if sum(operand.size for operand in node.inputs) < math.prod(target.shape):
+            for block in _left_over(target.shape, node.inputs, pieces):
+                dims = target.axes if block is None else fresh_axes(tuple(map(len, block)))
+                starts = [0] * len(dims) if block is None else [part.start for part in block]
+                index = tuple(Affine.of(axis).scaled(1, start) for axis, start in zip(dims, starts, strict=True))
+                zero = Const(0, node.dtype)
+                self.statements.append(Statement(target, index, axes_of(dims), zero, location=node.location))
         for operand, piece in zip(node.inputs, pieces, strict=True):
             if operand.size == 0 or (same is not None and operand is node.inputs[0]):
                 continue
@@ -319,6 +322,19 @@ def _scatter_axes(
     digits = tuple(digit(Affine.of(flat), extents, k) for k in range(count))
     before, after = axes[:position], axes[position + count :]
     return (*axes_of(before), flat, *axes_of(after)), (*identity(before), *digits, *identity(after))
+
+
+def _left_over(
+    shape: tuple[int, ...], operands: Sequence[Node], pieces: Sequence[kinds.Piece]
+) -> Iterator[tuple[range, ...] | None]:
+    """Blocks with all elements that no piece covers: slabs around a single large piece, else everything (None)."""
+    if len(pieces) > 1 or 2 * operands[0].size < math.prod(shape) or math.prod(shape) < _FILLED_WHOLE:
+        return iter((None,))
+    (piece,) = pieces
+    if any(step != 1 for step in piece.steps):
+        return iter((None,))
+    starts_and_extents = zip(piece.starts, operands[0].shape, strict=True)
+    return kinds.frame(shape, [range(start, start + extent) for start, extent in starts_and_extents])
 
 
 def _axis_of(index: Index) -> Axis:

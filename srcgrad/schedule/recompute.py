@@ -5,6 +5,8 @@
 
 A value may be recomputed from inputs, from constants, and from values that are stored anyway; or from one that
 is not yet stored, where storing that one makes two or more others unnecessary.
+
+A value that its loop also stores as a part of another (with zeros around it, say) is read there.
 """
 
 from __future__ import annotations
@@ -12,7 +14,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from srcgrad.schedule.axes import inner_programs
+from srcgrad.schedule.dependence import are_apart
 from srcgrad.schedule.ir import (
+    Affine,
     AnyStatement,
     Apply,
     Convert,
@@ -71,9 +75,36 @@ class _Pass:
         if not chosen:
             chosen = self.through_one_more(candidates, kept)
         changed = False
+        for value in stored:
+            copy = self.copy_of(value)
+            if copy is not None and value not in chosen:
+                changed |= self.inline(value, *copy)
         for value in chosen:
-            changed |= self.inline(value)
+            (writer,) = self.writers[value]
+            assert isinstance(writer, Statement)
+            changed |= self.inline(value, writer.index, writer.expr)
         return changed
+
+    def copy_of(self, value: Value) -> tuple[tuple[Index, ...], Expr] | None:
+        """Where else the loop that writes a value stores all of it: an index into the value, and what is there."""
+        (writer,) = self.writers[value]
+        for reader in self.readers.get(value, ()):
+            if (
+                isinstance(writer, Statement)
+                and isinstance(reader, Statement)
+                and isinstance(reader.expr, Load)
+                and reader.expr.value is value
+                and _is_same(reader.expr.index, writer.index)
+                and self.paths[reader] == self.paths[writer]
+                and not (writer.combine or reader.combine)
+                and all(isinstance(index, Affine) for index in reader.index)
+                and all(self.is_apart(other, reader) for other in self.writers[reader.target] if other is not reader)
+            ):
+                return writer.index, Load(reader.target, reader.index)
+        return None
+
+    def is_apart(self, other: AnyStatement, writer: Statement) -> bool:
+        return isinstance(other, Statement) and are_apart(other.index, writer.index)
 
     def through_one_more(self, candidates: list[Value], stored: set[Value]) -> list[Value]:
         """Values that storing one more value would make recomputable, where that saves bytes."""
@@ -123,38 +154,45 @@ class _Pass:
         assert isinstance(writer, Statement)
         return {load.value for load in loads(writer.expr) if load.value.role == "temporary"}
 
-    def inline(self, value: Value) -> bool:
-        """Put the value's expression where readers outside its loop load it."""
+    def inline(self, value: Value, index: tuple[Index, ...], expr: Expr) -> bool:
+        """Put an expression where readers outside the value's loop load it: what the value has at an index."""
         (writer,) = self.writers[value]
-        assert isinstance(writer, Statement)
         changed = False
         for reader in self.readers[value]:
             if isinstance(reader, Statement) and reader.product is None and self.is_outside(reader, writer):
-                expr = _replace_loads(reader.expr, value, writer)
-                if expr is not None and expr is not reader.expr:
-                    reader.expr = expr
+                new = _replace_loads(reader.expr, value, index, expr)
+                if new is not None and new is not reader.expr:
+                    reader.expr = new
                     changed = True
         return changed
 
 
-def _replace_loads(expr: Expr, value: Value, writer: Statement) -> Expr | None:
-    """The expression with loads of a value replaced by what was written; None where an index has no form."""
+def _is_same(a: tuple[Index, ...], b: tuple[Index, ...]) -> bool:
+    """Whether two indices are the same axes."""
+    return all(
+        isinstance(x, Affine) and isinstance(y, Affine) and x.axis is y.axis and len(x.terms) == len(y.terms) < 2
+        for x, y in zip(a, b, strict=True)
+    )
+
+
+def _replace_loads(expr: Expr, value: Value, index: tuple[Index, ...], new: Expr) -> Expr | None:
+    """The expression with loads of a value replaced by what it has at an index; None where an index has no form."""
     if isinstance(expr, Load):
         if expr.value is not value:
             return expr
         axes: dict[object, Index] = {}
-        for written, read in zip(writer.index, expr.index, strict=True):
+        for written, read in zip(index, expr.index, strict=True):
             axis = getattr(written, "axis", None)
             if axis is not None:
                 axes[axis] = read
-        return substitute_expr(writer.expr, axes)  # type: ignore[arg-type]
+        return substitute_expr(new, axes)  # type: ignore[arg-type]
     if isinstance(expr, Apply):
-        args = [_replace_loads(arg, value, writer) for arg in expr.args]
+        args = [_replace_loads(arg, value, index, new) for arg in expr.args]
         if any(arg is None for arg in args):
             return None
-        same = all(new is old for new, old in zip(args, expr.args, strict=True))
+        same = all(a is b for a, b in zip(args, expr.args, strict=True))
         return expr if same else replace(expr, args=tuple(args))  # type: ignore[arg-type]
     if isinstance(expr, Convert):
-        arg = _replace_loads(expr.arg, value, writer)
+        arg = _replace_loads(expr.arg, value, index, new)
         return None if arg is None else expr if arg is expr.arg else replace(expr, arg=arg)
     return expr

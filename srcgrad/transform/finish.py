@@ -1,7 +1,7 @@
 """The last step before a graph is scheduled: what only tracing and differentiation needed goes away.
 
 Weak types become plain ones (promotion is done). All derivatives are taken: ``stop_gradient`` becomes its argument, a
-call its graph. Then the graph is simplified.
+call its graph. Then the graph is simplified, and what differentiation wrote piece by piece is put together (`shifts`).
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from srcgrad.graph.node import Graph, Node, make_node
 from srcgrad.graph.structure import ITEM
 from srcgrad.transform.calls import CALL, inlined
 from srcgrad.transform.rewrite import strong
+from srcgrad.transform.shifts import gather_shifts
 from srcgrad.transform.simplify import simplify
 from srcgrad.transform.stop import stop_gradient
 
 
 def finish(graph: Graph) -> Graph:
     """A simple graph of plain types without marks for differentiation; its inputs are new where they were weak."""
-    return simplify(_plain(graph))
+    return simplify(gather_shifts(simplify(_plain(graph))))
 
 
 def _plain(graph: Graph) -> Graph:
