@@ -9,6 +9,7 @@ in registers (`local`), or parts of one workspace (`part_of`). They are passed t
 from __future__ import annotations
 
 import operator
+from collections.abc import Iterable
 from typing import Any
 
 from llvmlite import ir
@@ -87,18 +88,29 @@ class _SetItem(AbstractTemplate):
         return None
 
 
+def address(builder: Any, pointer: Any, terms: Iterable[tuple[Any, int]], known: int) -> Any:
+    """The address ``pointer + sum(index * stride) + known``; ``terms`` are int64 indices and their strides."""
+    offset = None
+    for index, stride in terms:
+        term = builder.mul(index, ir.Constant(ir.IntType(64), stride), flags=["nsw"]) if stride != 1 else index
+        offset = term if offset is None else builder.add(offset, term, flags=["nsw"])
+    if offset is None:
+        offset = ir.Constant(ir.IntType(64), known)
+    elif known:
+        offset = builder.add(offset, ir.Constant(ir.IntType(64), known), flags=["nsw"])
+    return builder.gep(pointer, [offset], inbounds=True)
+
+
 def _address(context: Any, builder: Any, buffer_type: Buffer, pointer: Any, index_type: types.Type, index: Any) -> Any:
     parts = _index_types(index_type)
     values = cgutils.unpack_tuple(builder, index, len(parts)) if isinstance(index_type, types.BaseTuple) else [index]
-    offset = None
+    terms, known = [], 0
     for part, value, stride in zip(parts, values, buffer_type.strides, strict=True):
         if isinstance(part, types.IntegerLiteral):
-            term = ir.Constant(ir.IntType(64), part.literal_value * stride)
+            known += part.literal_value * stride
         else:
-            wide = context.cast(builder, value, part, types.intp)
-            term = builder.mul(wide, ir.Constant(ir.IntType(64), stride), flags=["nsw"]) if stride != 1 else wide
-        offset = term if offset is None else builder.add(offset, term, flags=["nsw"])
-    return pointer if offset is None else builder.gep(pointer, [offset], inbounds=True)
+            terms.append((context.cast(builder, value, part, types.intp), stride))
+    return address(builder, pointer, terms, known)
 
 
 @lower_builtin(operator.getitem, Buffer, types.Any)

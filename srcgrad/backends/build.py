@@ -42,7 +42,7 @@ def build(module: Module) -> Any:
         dispatcher._cache = MachineCode(path)
     signature = _signature(module)
     dispatcher.compile(signature)
-    return _with_outputs(module, dispatcher.overloads[signature].entry_point)
+    return _with_outputs(module, dispatcher.overloads[signature.args].entry_point)
 
 
 def _with_outputs(module: Module, native: Callable[..., Any]) -> Callable[..., Any]:
@@ -91,8 +91,8 @@ def _with_outputs(module: Module, native: Callable[..., Any]) -> Callable[..., A
     return names["call"]  # type: ignore[no-any-return]
 
 
-def _signature(module: Module) -> tuple[Any, ...]:
-    """Numba's types of the arguments."""
+def _signature(module: Module) -> Any:
+    """Numba's types of the arguments and of what comes back."""
     from numba.core import types as numba_types
     from numba.np.numpy_support import from_dtype
 
@@ -101,9 +101,15 @@ def _signature(module: Module) -> tuple[Any, ...]:
     if module.workspace_bytes:
         arguments.append(((module.workspace_bytes,), np.dtype(np.uint8)))
     arguments += [output for output in module.outputs if output[0]]
-    return tuple(
-        numba_types.Array(from_dtype(dtype), len(shape), "C") if shape else from_dtype(dtype)
-        for shape, dtype in arguments
+    scalars = [from_dtype(dtype) for shape, dtype in module.outputs if not shape]
+    result = (
+        numba_types.none if not scalars else scalars[0] if len(scalars) == 1 else numba_types.Tuple.from_types(scalars)
+    )
+    return result(
+        *(
+            numba_types.Array(from_dtype(dtype), len(shape), "C") if shape else from_dtype(dtype)
+            for shape, dtype in arguments
+        )
     )
 
 

@@ -7,12 +7,14 @@ from typing import Any
 
 from numba import njit
 
+from srcgrad.backends.native.compiler import KernelCompiler
+
 #: contraction, reassociation of sums, no signed zeros, reciprocals; never the no-NaN or no-infinity assumptions
 FAST_MATH = frozenset({"contract", "reassoc", "nsz", "arcp"})
 
 
-def _noalias(flags: Any) -> Any:
-    flags.noalias = True
+def _lean(flags: Any) -> Any:
+    flags.noalias = flags.no_cfunc_wrapper = True
     return flags
 
 
@@ -20,8 +22,9 @@ def kernel(fast_math: bool = True) -> Callable[[Callable[..., Any]], Any]:
     """Compile a function whose buffer arguments never overlap."""
 
     def decorate(function: Callable[..., Any]) -> Any:
-        dispatcher = njit(fastmath=set(FAST_MATH) if fast_math else False, error_model="numpy", nogil=True)(function)
-        dispatcher._compiler._customize_flags = _noalias
+        options = {"error_model": "numpy", "nogil": True, "pipeline_class": KernelCompiler}
+        dispatcher = njit(fastmath=set(FAST_MATH) if fast_math else False, **options)(function)
+        dispatcher._compiler._customize_flags = _lean
         return dispatcher
 
     return decorate

@@ -142,15 +142,20 @@ def fork(typingctx: Any, phase: Any, parts: Any, captured: Any) -> Any:
             """A phase raises nothing: what could is never split."""
             context.call_internal_no_propagate(inside, compiled.fndesc, phase_signature, values)
 
-        serial = builder.icmp_signed("<=", parts_value, ir.Constant(I64, 1))
-        with builder.if_else(serial) as (alone, together):
-            with alone:
-                call(builder, (ir.Constant(I64, 0), ir.Constant(I64, 1), *arguments))
-            with together:
-                _parallel(builder, call, parts_value, arguments)
+        run_parts(builder, call, parts_value, arguments)
         return context.get_dummy_value()
 
     return types.void(phase, types.int64, captured), codegen
+
+
+def run_parts(builder: Any, call: Any, parts: Any, arguments: list[Any]) -> None:
+    """Write the calls of all parts, and the wait for them; ``call(builder, (part, parts, *arguments))`` writes one."""
+    serial = builder.icmp_signed("<=", parts, ir.Constant(I64, 1))
+    with builder.if_else(serial) as (alone, together):
+        with alone:
+            call(builder, (ir.Constant(I64, 0), ir.Constant(I64, 1), *arguments))
+        with together:
+            _parallel(builder, call, parts, arguments)
 
 
 def _parallel(builder: Any, call: Any, parts: Any, arguments: list[Any]) -> None:

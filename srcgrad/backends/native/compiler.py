@@ -1,0 +1,90 @@
+"""Numba's compiler with our front end before its own, and with one run of LLVM's passes.
+
+Numba optimises each function by itself, then the module cheaply, so that reference counts meet, then in full; a kernel
+has no reference counts that could meet.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numba.core import lowering, types
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler, DefaultPassBuilder, _LowerResult
+from numba.core.compiler_machinery import LoweringPass, PassManager, register_pass
+from numba.core.typed_passes import NoPythonBackend
+
+from srcgrad.backends.native.expressions import Unknown
+from srcgrad.backends.native.statements import define, describe
+
+
+class Library(JITCodeLibrary):
+    """Functions that are optimised once, together."""
+
+    def _optimize_functions(self, ll_module: Any) -> None:
+        ll_module.data_layout = self._codegen._data_layout
+
+    def _optimize_final_module(self) -> None:
+        passes, builder = self._codegen._module_pass_manager()
+        passes.run(self._final_module, builder)
+
+
+@register_pass(mutates_CFG=False, analysis_only=False)
+class TextLowering(LoweringPass):
+    """The function's text to LLVM instructions."""
+
+    _name = "text_lowering"
+
+    def __init__(self) -> None:
+        LoweringPass.__init__(self)
+
+    def run_pass(self, state: Any) -> bool:
+        function, flags, context = state.func_id.func, state.flags, state.targetctx
+        return_type = state.return_type or types.none
+        descriptor = describe(context, function, state.args, return_type, flags)
+        environment = lowering.Environment.from_fndesc(descriptor)
+        own = context.subtarget(environment=environment, fndesc=descriptor)
+        library = Library(context.codegen(), state.func_id.func_qualname)
+        library.enable_object_caching()
+        with context.push_code_library(library):
+            module = library.create_ir_module(descriptor.unique_name)
+            own.declare_env_global(module, own.get_env_name(descriptor))
+            helper = define((state.typingctx, own), module, function, descriptor, flags)
+            own.post_lowering(module, library)
+            library.add_ir_module(module)
+            if not flags.no_cpython_wrapper:
+                own.create_cpython_wrapper(library, descriptor, environment, helper, release_gil=flags.release_gil)
+            if not flags.no_cfunc_wrapper:
+                own.create_cfunc_wrapper(library, descriptor, environment, helper)
+            callable_ = context.get_executable(library, descriptor, environment)
+        context.insert_user_function(callable_, descriptor, [library])
+        state.library, state.return_type = library, return_type
+        state["cr"] = _LowerResult(descriptor, helper, cfunc=callable_, env=environment)
+        return True
+
+
+class KernelCompiler(Compiler):
+    """Our front end; where it does not know something, Numba's.
+
+    A function with this compiler that is called by another is defined within that one's module (`Lowering.call_own`).
+    """
+
+    reads_text = True
+
+    _knows = True
+
+    def define_pipelines(self) -> list[Any]:
+        if not self._knows:
+            return [DefaultPassBuilder.define_nopython_pipeline(self.state)]
+        ours = PassManager("text")
+        ours.add_pass(TextLowering, "text to LLVM")
+        ours.add_pass(NoPythonBackend, "nopython mode backend")
+        ours.finalize()
+        return [ours]
+
+    def _compile_core(self) -> Any:
+        try:
+            return super()._compile_core()
+        except Unknown:
+            self._knows, self.state.status.fail_reason = False, None
+            return super()._compile_core()

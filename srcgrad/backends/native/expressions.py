@@ -1,0 +1,425 @@
+"""Expressions of emitted text to LLVM instructions.
+
+What operations mean is Numba's business: operators on anything but floats and int64, functions, casts and the calling
+convention are asked from its contexts. What is known at compile time is a Python object, all else an `Operand`.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.core.dispatcher import Dispatcher
+from numba.core.errors import NumbaError
+from numba.core.extending import _Intrinsic
+from numba.core.funcdesc import ExternalFunctionDescriptor
+from numba.np.numpy_support import from_dtype
+
+from srcgrad.backends import buffer
+from srcgrad.backends.native.names import in_memory
+from srcgrad.backends.threads import fork
+
+I1, I64 = ir.IntType(1), ir.IntType(64)
+
+
+class Unknown(NumbaError):
+    """Something in the text that this front end does not know."""
+
+
+@dataclass(slots=True)
+class Operand:
+    """A value at run time; what is known now is a Python object instead."""
+
+    type: types.Type
+    value: Any
+
+
+OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.Pow: operator.pow,
+    ast.LShift: operator.lshift,
+    ast.RShift: operator.rshift,
+    ast.BitAnd: operator.and_,
+    ast.BitOr: operator.or_,
+    ast.BitXor: operator.xor,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.USub: operator.neg,
+    ast.UAdd: operator.pos,
+    ast.Invert: operator.invert,
+    ast.Not: operator.not_,
+}
+_FOLDED = {operator.add, operator.sub, operator.mul, operator.neg}
+_COMPARISONS = {
+    operator.eq: "==",
+    operator.ne: "!=",
+    operator.lt: "<",
+    operator.le: "<=",
+    operator.gt: ">",
+    operator.ge: ">=",
+}
+_FLOATS = {operator.add: "fadd", operator.sub: "fsub", operator.mul: "fmul", operator.truediv: "fdiv"}
+_INTEGERS = {operator.add: "add", operator.sub: "sub", operator.mul: "mul"}
+
+
+class Expressions:
+    """Lowers expressions at the place where the builder stands.
+
+    Args:
+        contexts: Numba's typing and target contexts.
+        function: the Python function, of whose module the text uses names.
+        tree: its syntax.
+    """
+
+    def __init__(
+        self, contexts: tuple[Any, Any], builder: Any, function: Callable[..., Any], tree: ast.FunctionDef
+    ) -> None:
+        self.typing_context, self.context = contexts
+        self.builder = builder
+        self.globals = function.__globals__
+        self.in_memory = in_memory(tree)
+        self.names: dict[str, Any] = {}
+        self.slots: dict[str, Operand] = {}
+
+    # names
+
+    def bind(self, name: str, value: Any) -> None:
+        if name not in self.in_memory:
+            self.names[name] = value
+            return
+        value = self.operand(value)
+        slot = self.slots.get(name)
+        if slot is None:
+            kind = self.context.get_value_type(value.type)
+            slot = self.slots[name] = Operand(value.type, cgutils.alloca_once(self.builder, kind, name=name))
+        if slot.type != value.type:
+            raise Unknown(f"{name} is {slot.type} and {value.type}")
+        self.builder.store(value.value, slot.value)
+
+    def load(self, name: str) -> Any:
+        if name in self.in_memory:
+            if name not in self.slots:
+                raise Unknown(f"{name} before its assignment")
+            slot = self.slots[name]
+            return Operand(slot.type, self.builder.load(slot.value))
+        if name in self.names:
+            return self.names[name]
+        if name in self.globals:
+            return self.globals[name]
+        builtin = self.globals["__builtins__"]
+        found = builtin.get(name) if isinstance(builtin, dict) else getattr(builtin, name, None)
+        if found is None:
+            raise Unknown(f"name {name}")
+        return found
+
+    def blocks(self, *names: str) -> list[Any]:
+        return [self.builder.append_basic_block(name) for name in names]
+
+    # expressions
+
+    def expression(self, node: ast.expr) -> Any:
+        match node:
+            case ast.Name(id=name):
+                return self.load(name)
+            case ast.Constant(value=value):
+                return value
+            case ast.BinOp(left=left, op=op, right=right):
+                return self.apply(OPERATORS[type(op)], self.expression(left), self.expression(right))
+            case ast.Subscript(value=base, slice=index):
+                return self.get_item(self.expression(base), self.expression(index))
+            case ast.Call(func=function, args=args, keywords=[]):
+                return self.call(self.expression(function), [self.expression(arg) for arg in args])
+            case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in OPERATORS:
+                return self.apply(OPERATORS[type(op)], self.expression(left), self.expression(right))
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                return Operand(types.boolean, self.builder.not_(self.truth(self.expression(operand))))
+            case ast.UnaryOp(op=op, operand=operand):
+                return self.apply(OPERATORS[type(op)], self.expression(operand))
+            case ast.Tuple(elts=parts):
+                return tuple(self.expression(part) for part in parts)
+            case ast.BoolOp(op=op, values=values):
+                return self.logic(isinstance(op, ast.And), values)
+            case ast.IfExp(test=test, body=body, orelse=orelse):
+                return self.choice(test, body, orelse)
+            case ast.Attribute(value=value, attr=name):
+                base = self.expression(value)
+                if isinstance(base, ModuleType):
+                    return getattr(base, name)
+        raise Unknown(f"expression {ast.unparse(node)}")
+
+    def logic(self, conjunction: bool, values: list[ast.expr]) -> Operand:
+        """`and`, `or`: what follows is computed only where it matters."""
+        first = self.operand(self.expression(values[0]))
+        if first.type != types.boolean:
+            raise Unknown("`and` and `or` of numbers")
+        if len(values) == 1:
+            return first
+        builder = self.builder
+        before = builder.block
+        more, after = self.blocks("more", "after")
+        builder.cbranch(first.value, *((more, after) if conjunction else (after, more)))
+        builder.position_at_end(more)
+        rest = self.logic(conjunction, values[1:])
+        end = builder.block
+        builder.branch(after)
+        builder.position_at_end(after)
+        result = builder.phi(I1)
+        result.add_incoming(ir.Constant(I1, 0 if conjunction else 1), before)
+        result.add_incoming(rest.value, end)
+        return Operand(types.boolean, result)
+
+    def choice(self, test: ast.expr, body: ast.expr, orelse: ast.expr) -> Operand:
+        builder = self.builder
+        condition = self.truth(self.expression(test))
+        then, other, after = self.blocks("then", "else", "after")
+        builder.cbranch(condition, then, other)
+        builder.position_at_end(then)
+        first = self.operand(self.expression(body))
+        then = builder.block
+        builder.position_at_end(other)
+        second = self.operand(self.expression(orelse))
+        kind = _common(first.type, second.type)
+        second_value = self.cast(second, kind)
+        other = builder.block
+        builder.branch(after)
+        builder.position_at_end(then)
+        first_value = self.cast(first, kind)
+        builder.branch(after)
+        builder.position_at_end(after)
+        result = builder.phi(first_value.type)
+        result.add_incoming(first_value, then)
+        result.add_incoming(second_value, other)
+        return Operand(kind, result)
+
+    def apply(self, function: Callable[..., Any], *args: Any) -> Any:
+        """An operator."""
+        if function in _FOLDED and all(type(arg) in (int, float) for arg in args):
+            return function(*args)
+        operands = [self.operand(arg) for arg in args]
+        kinds = [operand.type for operand in operands]
+        if all(kind in (types.float64, types.float32, types.int64) for kind in kinds):
+            found = self.arithmetic(function, operands)
+            if found is not None:
+                return found
+        signature = self.typing_context.resolve_function_type(function, tuple(kinds), {})
+        if signature is None:
+            raise Unknown(f"{function.__name__} of {kinds}")
+        return self.lowered(self.context.get_function(function, signature), signature, operands)
+
+    def arithmetic(self, function: Callable[..., Any], operands: list[Operand]) -> Operand | None:
+        """The operators on floats and int64 that are one instruction."""
+        builder = self.builder
+        kind = operands[0].type if len(operands) == 1 else _common(*(operand.type for operand in operands))
+        if function is operator.truediv and kind == types.int64:
+            kind = types.float64
+        values = [self.cast(operand, kind) for operand in operands]
+        if function in _COMPARISONS:
+            sign = _COMPARISONS[function]
+            if kind == types.int64:
+                return Operand(types.boolean, builder.icmp_signed(sign, *values))
+            compare = builder.fcmp_unordered if sign == "!=" else builder.fcmp_ordered
+            return Operand(types.boolean, compare(sign, *values))
+        if kind == types.int64:
+            if function is operator.neg:
+                return Operand(kind, builder.neg(*values))
+            if function in _INTEGERS:
+                return Operand(kind, getattr(builder, _INTEGERS[function])(*values, flags=["nsw"]))
+            if function in (operator.floordiv, operator.mod):
+                return self.divide(function, *values)
+            return None
+        if function is operator.neg:
+            return Operand(kind, builder.fneg(*values))
+        if function in _FLOATS:
+            return Operand(kind, getattr(builder, _FLOATS[function])(*values))
+        return None
+
+    def divide(self, function: Callable[..., Any], value: Any, by: Any) -> Operand | None:
+        """Rounded down, by a positive constant."""
+        if not isinstance(by, ir.Constant) or by.constant <= 0:
+            return None
+        builder, zero = self.builder, ir.Constant(I64, 0)
+        rest = builder.srem(value, by)
+        below = builder.icmp_signed("<", rest, zero)
+        if function is operator.mod:
+            return Operand(types.int64, builder.select(below, builder.add(rest, by), rest))
+        quotient = builder.sdiv(value, by)
+        return Operand(types.int64, builder.sub(quotient, builder.zext(below, I64)))
+
+    def truth(self, value: Any) -> Any:
+        operand = self.operand(value)
+        if operand.type != types.boolean:
+            operand = Operand(types.boolean, self.context.is_true(self.builder, operand.type, operand.value))
+        return operand.value
+
+    def integer(self, value: Any) -> Any:
+        operand = self.operand(value)
+        if not isinstance(operand.type, types.Integer):
+            raise Unknown(f"{operand.type} as an integer")
+        return self.cast(operand, types.int64)
+
+    def operand(self, value: Any) -> Operand:
+        """A value that is known now, as one at run time."""
+        if isinstance(value, Operand):
+            return value
+        if isinstance(value, bool):
+            return Operand(types.boolean, ir.Constant(I1, int(value)))
+        if isinstance(value, int) and -(2**63) <= value < 2**63:
+            return Operand(types.int64, ir.Constant(I64, value))
+        if isinstance(value, tuple):
+            parts = [self.operand(part) for part in value]
+            kind = types.Tuple.from_types([part.type for part in parts])
+            return Operand(kind, self.context.make_tuple(self.builder, kind, [part.value for part in parts]))
+        if isinstance(value, float | np.generic):
+            kind = types.float64 if type(value) is float else from_dtype(value.dtype)  # type: ignore[union-attr]
+            return Operand(kind, self.context.get_constant_generic(self.builder, kind, value))
+        if isinstance(value, types.Type):
+            return Operand(types.NumberClass(value), self.context.get_dummy_value())
+        if isinstance(value, Dispatcher):
+            return Operand(types.Dispatcher(value), self.context.get_dummy_value())
+        raise Unknown(f"{value!r} as a value")
+
+    def cast(self, operand: Operand, kind: types.Type) -> Any:
+        if operand.type == kind:
+            return operand.value
+        if isinstance(operand.value, ir.Constant) and operand.type == types.int64 and isinstance(kind, types.Float):
+            return self.context.get_constant(kind, operand.value.constant)
+        return self.context.cast(self.builder, operand.value, operand.type, kind)
+
+    # elements
+
+    def get_item(self, base: Any, index: Any) -> Any:
+        if isinstance(base, tuple) and type(index) is int:
+            return base[index]
+        if isinstance(base, Operand) and isinstance(base.type, types.CPointer):
+            address = self.builder.gep(base.value, [self.integer(index)])
+            return Operand(base.type.dtype, self.context.unpack_value(self.builder, base.type.dtype, address))
+        address = self.address(base, index)
+        return Operand(base.type.dtype, self.context.unpack_value(self.builder, base.type.dtype, address))
+
+    def set_item(self, base: Any, index: Any, value: Any) -> None:
+        if isinstance(base, Operand) and isinstance(base.type, types.CPointer):
+            address = self.builder.gep(base.value, [self.integer(index)])
+        else:
+            address = self.address(base, index)
+        self.context.pack_value(self.builder, base.type.dtype, self.cast(self.operand(value), base.type.dtype), address)
+
+    def address(self, base: Any, index: Any) -> Any:
+        if not isinstance(base, Operand) or not isinstance(base.type, buffer.Buffer):
+            raise Unknown("an element of what is no buffer")
+        parts = index if isinstance(index, tuple) else (index,)
+        if len(parts) != len(base.type.shape):
+            raise Unknown("an index of another rank")
+        known = 0
+        terms = []
+        for part, stride in zip(parts, base.type.strides, strict=True):
+            if type(part) is int:
+                known += part * stride
+            else:
+                terms.append((self.integer(part), stride))
+        return buffer.address(self.builder, base.value, terms, known)
+
+    # calls
+
+    def call(self, function: Any, args: list[Any]) -> Any:
+        if function is fork and _reads_text(args[0]):
+            return self.call_fork(args[0], self.operand(args[1]), [self.operand(arg) for arg in args[2]])
+        if isinstance(function, _Intrinsic):
+            return self.call_intrinsic(function, args)
+        if function is min and len(args) == 2 and not any(isinstance(arg, tuple) for arg in args):
+            first, second = (self.integer(arg) for arg in args)
+            return Operand(
+                types.int64, self.builder.select(self.builder.icmp_signed("<", second, first), second, first)
+            )
+        if isinstance(function, type) and issubclass(function, np.generic):
+            function = from_dtype(np.dtype(function))
+        if isinstance(function, types.Number | types.Boolean):
+            (arg,) = args
+            return Operand(function, self.cast(self.operand(arg), function))
+        operands = [self.operand(arg) for arg in args]
+        kinds = tuple(operand.type for operand in operands)
+        if isinstance(function, types.ExternalFunction):
+            return self.call_external(function, operands)
+        if not isinstance(function, Dispatcher):
+            raise Unknown(f"call of {function!r}")
+        if _reads_text(function):
+            return self.call_own(function, operands)
+        kind = types.Dispatcher(function)
+        signature = self.typing_context.resolve_function_type(kind, kinds, {})
+        if signature is None:
+            raise Unknown(f"{function!r} of {kinds}")
+        return self.lowered(self.context.get_function(kind, signature), signature, operands)
+
+    def call_own(self, function: Any, operands: list[Operand]) -> Any:
+        """A function of our own, which returns nothing."""
+        raise NotImplementedError
+
+    def call_fork(self, function: Any, parts: Operand, captured: list[Operand]) -> Any:
+        """`fork` of a function of our own."""
+        raise NotImplementedError
+
+    def lowered(self, implementation: Any, signature: Any, operands: list[Operand]) -> Operand:
+        """What Numba makes of a call or an operator."""
+        values = [self.cast(operand, kind) for operand, kind in zip(operands, signature.args, strict=True)]
+        result = implementation(self.builder, values)
+        self.context.add_linking_libs(getattr(implementation, "libs", ()))
+        return Operand(types.unliteral(signature.return_type), result)
+
+    def call_intrinsic(self, function: Any, args: list[Any]) -> Operand:
+        operands = [self.operand(arg) for arg in args]
+        kinds = [
+            _literal(arg) or operand.type if function._prefer_literal else operand.type
+            for arg, operand in zip(args, operands, strict=True)
+        ]
+        found = function._defn(self.typing_context, *kinds)
+        if found is None:
+            raise Unknown(f"{function} of {kinds}")
+        signature, codegen = found
+        values = [
+            operand.value if isinstance(kind, types.Literal | types.BaseTuple) else self.cast(operand, kind)
+            for operand, kind in zip(operands, signature.args, strict=True)
+        ]
+        result = codegen(self.context, self.builder, signature, values)
+        return Operand(types.unliteral(signature.return_type), result)
+
+    def call_external(self, function: Any, operands: list[Operand]) -> Operand:
+        signature = function.sig
+        descriptor = ExternalFunctionDescriptor(function.symbol, signature.return_type, signature.args)
+        declared = self.context.declare_external_function(self.builder.module, descriptor)
+        values = [self.cast(operand, kind) for operand, kind in zip(operands, signature.args, strict=True)]
+        result = self.context.call_external_function(self.builder, declared, descriptor.argtypes, values)
+        return Operand(signature.return_type, result)
+
+
+def _reads_text(function: Any) -> bool:
+    """Whether a function is compiled by this front end."""
+    return getattr(function._compiler.pipeline_class, "reads_text", False)
+
+
+def _common(first: types.Type, second: types.Type) -> types.Type:
+    """What an operator on floats and int64 computes in, as Numba has it."""
+    return first if first == second else types.float64
+
+
+def _literal(value: Any) -> types.Type | None:
+    """The literal type of an integer, or a tuple of them, that is known now."""
+    if type(value) is int:
+        return types.literal(value)
+    if isinstance(value, tuple) and all(type(part) is int for part in value):
+        return types.Tuple([types.literal(part) for part in value])
+    return None
