@@ -172,6 +172,7 @@ _FRAME: dict[str, Any] = {
 }
 
 
+    "stack_of": lambda workspace, offset, count, dtype, shape: Buffer(poison(dtype.dtype, (count, *shape[1:]))),
 def _stand_in(name: str) -> Any:
     """NumPy's or SciPy's function for one of ours."""
     if name in _FRAME:

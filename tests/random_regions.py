@@ -66,7 +66,7 @@ class Maker(Operations):
                 new[0], new[1] = new[1], new[0]
             return tuple(new)
 
-        if not self.differentiable and self.chance(40):
+        if self.chance(40):
             integer = self.pick(lambda v: v.kind == "i" and v.shape == ())
             count = count if integer is None else integer.array % 4
         result = sg.fori_loop(0, count, body, tuple(v.array for v in init))
@@ -104,9 +104,9 @@ class Maker(Operations):
         self.keep(sg.cond(predicate.array, make, make, x.array), exact=False, bound=max(4.0, x.bound))
 
     def repetition(self) -> None:
-        """A while loop; it has no reverse pass."""
+        """A while loop."""
         x = self.some()
-        if x is None or self.differentiable:
+        if x is None:
             return
         turns = self.integer(0, 4)
 

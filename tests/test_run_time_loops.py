@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import srcgrad as sg
-from srcgrad.graph.structure import LOOP, RUN_TIME, WHILE
+from srcgrad.graph.structure import COND, LOOP, RUN_TIME, WHILE
 from tests.interpreted import interpreter
 from tests.numpy_programs import iterations
 
@@ -106,9 +106,9 @@ def regions_of(graph: Any) -> list[Any]:
     return found
 
 
-def stacks(graph: Any) -> list[tuple[int, ...]]:
+def stacks(graph: Any) -> list[tuple[str, tuple[int, ...]]]:
     return [
-        element.shape[1:]
+        (str(element.dtype), element.shape[1:])
         for node in regions_of(graph)
         for element in node.type.elements
         if element.shape[:1] == (RUN_TIME,)
@@ -134,7 +134,7 @@ def test_an_element_is_saved_and_not_the_array() -> None:
         return x.sum()
 
     gradient = sg.grad(recurrence)
-    assert stacks(graph_of(gradient, np.ones(40), 30)) == [(), ()]
+    assert stacks(graph_of(gradient, np.ones(40), 30)) == [("float64", ()), ("float64", ())]
     x = rng.uniform(0.9, 1.1, 40)
     direction = rng.normal(size=40)
     numeric = (recurrence(x + 1e-6 * direction, 30) - recurrence(x - 1e-6 * direction, 30)) / 2e-6
@@ -149,7 +149,7 @@ def test_a_while_in_a_loop_is_repeated_on_the_way_back() -> None:
     forward = next(node for node in outer if not node.params["reverse"])
     saved = forward.type.elements[forward.params["n_carries"] :]
     assert [str(element) for element in saved] == [f"int64[{len(values)}]"]
-    assert stacks(graph) == [()]
+    assert stacks(graph) == [("float64", ())]
 
 
 def test_an_error_in_the_loop_leaves_the_next_call_intact() -> None:
@@ -184,3 +184,59 @@ def test_compile_time_does_not_depend_on_the_trip_count() -> None:
 
     few, many = (count(graph_of(sg.grad(simulate(steps)), np.ones(3) + 1)) for steps in (20, 20_000))
     assert few == many
+
+
+def test_an_index_is_not_saved() -> None:
+    def by_hand(x: Any, tolerance: Any) -> Any:
+        k, total = 0, 1.0
+        while k < 20 and total > tolerance:
+            total = total * x[k]
+            k += 1
+        return total
+
+    def by_break(x: Any, tolerance: Any) -> Any:
+        total = 1.0
+        for v in x:
+            if total <= tolerance:
+                break
+            total = total * v
+        return total
+
+    x = rng.uniform(0.5, 0.9, 20)
+    for function in (by_hand, by_break):
+        assert {dtype for dtype, _ in stacks(graph_of(sg.grad(function), x, 0.1))} == {"float64"}
+        values = sg.grad(function)(x, 0.1)
+        turns = np.count_nonzero(values)
+        assert 1 < turns < 20
+        np.testing.assert_allclose(values[:turns], np.prod(x[:turns]) / x[:turns])
+        assert not values[turns:].any()
+
+
+def test_a_loop_that_is_left_early_saves_only_the_turns_that_were_run() -> None:
+    def iterate(x: Any) -> Any:
+        for _ in range(10**9):
+            new = np.cos(x)
+            if np.max(np.abs(new - x)) < 1e-13:
+                break
+            x = new
+        return x.sum()
+
+    np.testing.assert_allclose(sg.grad(iterate)(np.ones(3)), 0, atol=1e-10)
+
+
+def test_a_branch_in_a_loop_adds_one_element_to_a_cotangent() -> None:
+    """No array of zeros per iteration: the branch goes on from the cotangent so far."""
+
+    def some(x: Any) -> Any:
+        total = 0.0
+        for i in range(len(x)):
+            if x[i] > 0.5:
+                total = total + np.sin(x[i]) * x[len(x) - 1 - i]
+        return total
+
+    x = rng.uniform(size=200)
+    graph = graph_of(sg.grad(some), x)
+    (back,) = [node for node in regions_of(graph) if node.params["reverse"]]
+    inside = [part for node in back.params["body"].nodes() if node.op is COND for part in node.params["then"].nodes()]
+    assert inside
+    assert not [node for node in inside if node.op.name == "broadcast_to" and node.shape == x.shape]

@@ -381,3 +381,25 @@ def test_an_element_is_written_without_copying_the_array():
         source = sg.source(transformed, x)
         inner = source[source.index("range(20") :]
         assert "range(100)" not in inner.split("\n\n")[0].split("t = 0.0")[0]
+
+
+def else_that_jumps(x):
+    for i in range(30):
+        if x[i % 24] * i > 1e7:
+            break
+    else:
+        return i + x[1]
+    return i * x[0]
+
+
+def target_after_break(x):
+    for i, v in enumerate(x):
+        if v > 0.8:
+            break
+    return i * v
+
+
+@pytest.mark.parametrize("function", [else_that_jumps, target_after_break])
+def test_what_is_left_when_a_loop_ends(function):
+    same_as_python(function, X)
+    gradient_is_right(function, X)

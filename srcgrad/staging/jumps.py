@@ -100,7 +100,7 @@ class _Jumps:
                 return [*made, *self.jump(statement, loop)]
             ways = _leaves_by(statement)
             if isinstance(statement, ast.For | ast.While):
-                made += self.loop(statement)
+                made += self.loop(statement, loop)
             elif not ways:
                 made.append(statement)
             elif isinstance(statement, ast.If) and (_always_leaves(statement.body) or _always_leaves(statement.orelse)):
@@ -139,13 +139,13 @@ class _Jumps:
             part.body = change(part.body)
         return statement
 
-    def loop(self, statement: ast.For | ast.While) -> Block:
+    def loop(self, statement: ast.For | ast.While, outer: _Loop | None) -> Block:
         own = _Loop(next(self.numbers))
         returns = any("return" in _leaves_by(child) for child in statement.body)
         body = self.block(statement.body, own)
         if "continue" in own.jumps:
             body = [_set(own.skipped, False, statement), *body]
-        orelse, statement.body, statement.orelse = statement.orelse, body, []
+        orelse, statement.body, statement.orelse = self.block(statement.orelse, outer), body, []
         flags = [own.broken] * ("break" in own.jumps) + [DONE] * returns
         statement.stop_flags = flags  # type: ignore[union-attr]
         made: Block = [_set(own.broken, False, statement)] if "break" in own.jumps else []

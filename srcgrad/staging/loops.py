@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.control.record import closed, error
+from srcgrad.control.record import Body, closed, converted, error
 from srcgrad.core.errors import SrcgradError, TraceError
 from srcgrad.core.op import apply
 from srcgrad.core.settings import settings
@@ -173,15 +173,17 @@ def _staged(
     index = new_input(_INDEX, "i")
     if space.bound is not None:
         declare(index, 0, max(space.bound - 1, 0))
-    has_target = target is not None and space.length is not None
+    has_target = target is not None and space.length is not None and stop is None
     carried = [name for name in carried if not (has_target and name == target)]
     after = [name for name in leaving if not (has_target and name == target)]
 
-    def turn() -> None:
+    def turn() -> Any:
+        going = True if stop is None else not_(stop())
         body(space.at(Array(index)))
+        return going
 
     recorder = Recorder(
-        _guarded(turn, stop, [*carried, *after], cells),
+        turn,
         cells,
         carried,
         after,
@@ -190,15 +192,29 @@ def _staged(
     )
     if recorder.is_plain and space.length is not None and space.length <= _PLAIN:
         return False
+    if known_truth(recorder.result) is False:
+        return True
     recorded = recorder.body
+    if isinstance(recorder.result, Tracer):
+        going = apply("logical_and", apply("less", index, space.count), truth(recorder.result))
+        recorded, initial = _counting(recorded, index), [*recorder.initial, constant(np.int64(0))]
+        results = _while_node(going, recorded, initial)
+        recorder.leave(results, results[-1])
+        return True
     consts, (graph,) = closed([replace(recorded, inputs=(index, *recorded.inputs))])
     slots, inputs = graph.inputs[: len(consts)], graph.inputs[len(consts) :]
     region = Graph((inputs[0], *slots, *inputs[1:]), graph.outputs, "loop")
     results = loop(space.count, consts, recorder.initial, (), body=region, length=space.bound)
     recorder.leave(results, space.count if space.length is None else space.length)
-    if has_target and stop is None and target in cells:
+    if has_target and target in cells:
         Variable(target or "", cells[target or ""]).set(_last_element(last or space))
     return True
+
+
+def _counting(body: Body, index: Node) -> Body:
+    """The body with the number of the turn among what it carries."""
+    following = converted(apply("add", index, constant(np.int64(1))), index.array_type)
+    return replace(body, inputs=(*body.inputs, index), outputs=(*body.outputs, following))
 
 
 def _last_element(space: Space) -> Any:
@@ -206,24 +222,6 @@ def _last_element(space: Space) -> Any:
     if isinstance(space.native, range):
         return space.native[-1]
     return space.at(space.length - 1)
-
-
-def _guarded(
-    turn: Callable[[], None], stop: Stop, names: Sequence[str], cells: dict[str, CellType]
-) -> Callable[[], None]:
-    """A turn that does nothing once the loop has been left."""
-    if stop is None:
-        return turn
-
-    def guarded() -> None:
-        stopped = stop()
-        known = known_truth(stopped)
-        if known is None:
-            branch(stopped, lambda: None, turn, places(cells, names), cells)
-        elif not known:
-            turn()
-
-    return guarded
 
 
 # while
@@ -298,20 +296,18 @@ def _staged_while(
         results = loop(constant(np.int64(turns)), consts, recorder.initial, (), body=region, length=turns)
         recorder.leave(results, turns)
     else:
-        results = _while_node(condition, recorder)
+        initial = recorder.initial
+        if recorder.cycles:  # where each array is depends on the number of turns
+            recorded = _counting(recorded, new_input(_INT64, "turns"))
+            initial.append(constant(np.int64(0)))
+        results = _while_node(condition, recorded, initial)
         recorder.leave(results, results[-1])
     going()
     return True
 
 
-def _while_node(condition: Node, recorder: Recorder) -> list[Node]:
-    """The results; where arrays change places, the number of turns is the last."""
-    recorded, initial = recorder.body, recorder.initial
-    if recorder.cycles:
-        count = new_input(_INT64, "turns")
-        more = apply("add", count, constant(np.int64(1)))
-        recorded = replace(recorded, inputs=(*recorded.inputs, count), outputs=(*recorded.outputs, more))
-        initial.append(constant(np.int64(0)))
+def _while_node(condition: Node, recorded: Body, initial: Sequence[Node]) -> list[Node]:
+    """The results of a `while`; condition and body are over the same carried values."""
     test = replace(recorded, outputs=(condition,))
     (cond_consts, (cond_graph,)), (body_consts, (body_graph,)) = closed([test]), closed([recorded])
     own = {node: new_input(node.array_type, "carry") for node in cond_graph.inputs[len(cond_consts) :]}

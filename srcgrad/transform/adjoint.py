@@ -36,7 +36,7 @@ bilinear. Loops and branches are in ``loops`` and ``branches``; ``docs/adjoint.m
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -191,8 +191,8 @@ class _Sweep:
         if node.op is ITEM:
             self._add_part(node.inputs[0], node.params["index"], cotangent)
             return []
-        if node.op is LOOP:
-            self._pull_back_loop(node, cotangent)
+        if node.op in _REGIONS:
+            self._pull_back_region(node, cotangent)
         else:
             wanted = [operand in self.varied for operand in node.inputs]
             for operand, contribution in zip(node.inputs, self._contributions(node, cotangent, wanted), strict=True):
@@ -200,18 +200,10 @@ class _Sweep:
         return [self.found.get(operand) for operand in node.inputs]
 
     def _contributions(self, node: Node, cotangent: Any, wanted: list[bool]) -> list[Any]:
-        if node.op is COND:
-            result = pullback_of_cond(node, cotangent, wanted, run_sweep)
-            self.replacements.update(result.replacements)
-            return result.cotangents
         if node.op is CALL:
             pulled = node.params["rule"](node, cotangent, wanted, run_sweep)
             self.replacements.update(pulled.replacements)
             return pulled.cotangents  # type: ignore[no-any-return]
-        if node.op is WHILE:
-            counted = pullback_of_while(node, cotangent, wanted, run_sweep)
-            self.replacements.update(counted.replacements)
-            return counted.cotangents
         if node.op.partials is not None and is_selected(cotangent):
             condition, chosen, zero = cotangent.inputs
             found = pullback_of_row(node.op, chosen, node, node.inputs, node.params, wanted)
@@ -220,13 +212,14 @@ class _Sweep:
             return pullback_of_row(node.op, cotangent, node, node.inputs, node.params, wanted)
         return pullback_of_row(node.op, tuple(cotangent), tuple(items(node)), node.inputs, node.params, wanted)
 
-    def _pull_back_loop(self, node: Node, cotangents: list[Any]) -> None:
-        """The sums over a loop's constants go on from what has been found so far, where that is not ambiguous."""
-        consts = range(1, 1 + node.params["n_consts"])
+    def _pull_back_region(self, node: Node, cotangents: list[Any]) -> None:
+        """The cotangents of what a region reads go on from what has been found so far, where that is not ambiguous."""
         counts = Counter(node.inputs)
         wanted = [operand in self.varied for operand in node.inputs]
-        so_far = [self.found.get(x) if k in consts and counts[x] == 1 else None for k, x in enumerate(node.inputs)]
-        result = pullback_of_loop(node, cotangents, wanted, so_far, run_sweep)
+        so_far = [
+            self.found.get(x) if counts[x] == 1 and _goes_on(node, k) else None for k, x in enumerate(node.inputs)
+        ]
+        result = _REGIONS[node.op](node, cotangents, wanted, so_far, run_sweep)
         self.replacements.update(result.replacements)
         for operand, contribution, old in zip(node.inputs, result.cotangents, so_far, strict=True):
             if contribution is not None and old is not None:
@@ -238,6 +231,18 @@ class _Sweep:
         assert isinstance(node.type, TupleType)
         parts = self.found.setdefault(node, [None] * len(node.type.elements))
         parts[index] = accumulate(parts[index], contribution)
+
+
+_REGIONS: dict[Op, Callable[..., Any]] = {LOOP: pullback_of_loop, WHILE: pullback_of_while, COND: pullback_of_cond}
+
+
+def _goes_on(node: Node, position: int) -> bool:
+    """Whether the cotangent of an operand of a region goes on from what has been found so far."""
+    params = node.params
+    if node.op is COND:
+        return position > 0 and bool(node.inputs[position].shape)
+    first, count = (1, "n_consts") if node.op is LOOP else (params["n_cond_consts"], "n_body_consts")
+    return position in range(first, first + params[count])
 
 
 def adjoint(graph: Graph, wrt: Sequence[int], seeds: Sequence[Node | None]) -> tuple[list[Node], list[Node | None]]:

@@ -8,7 +8,8 @@ the chosen function, so
 What a pullback reads of its own branch is passed on as an operand (r): the branch is replaced by one that also puts
 these residuals out, zeros for those of the other branch, which shares the places. What to save, what to take from the
 operands and what to compute again is decided as for a loop (`partition.residuals`): in a loop, an element that a branch
-reads of an array is saved, and not the array.
+reads of an array is saved, and not the array. An array's cotangent so far is handed in as well, and each pullback goes
+on from it: an element that a branch reads costs one element.
 """
 
 from __future__ import annotations
@@ -57,15 +58,22 @@ class _Side:
 
 
 def pullback_of_cond(
-    node: Node, cotangents: Sequence[Node | None], wanted: Sequence[bool], run_sweep: Callable[..., Any]
+    node: Node,
+    cotangents: Sequence[Node | None],
+    wanted: Sequence[bool],
+    so_far: Sequence[Node | None],
+    run_sweep: Callable[..., Any],
 ) -> CondPullback:
-    """The cotangents of the operands, given one, or None, per result."""
+    """The cotangents of the operands, given one, or None, per result; they include those ``so_far``."""
     assert isinstance(node.type, TupleType)
     given = {k: cotangent for k, cotangent in enumerate(cotangents) if cotangent is not None}
     seeds = [new_input(strong(node.type.elements[k]), f"ct{k}") for k in given]
     targets = [k for k, flag in enumerate(wanted[1:]) if flag]
-    sides = [_sweep_branch(node.params[name], list(given), seeds, targets, run_sweep) for name in _BRANCHES]
-    reached = [k for k in targets if any(k in side.cotangents for side in sides)]
+    before = {k: found for k, found in enumerate(so_far[1:]) if found is not None and k in targets}
+    sums = {k: new_input(strong(found.array_type), f"sum{k}") for k, found in before.items()}
+    sides = [_sweep_branch(node.params[name], list(given), seeds, targets, sums, run_sweep) for name in _BRANCHES]
+    reached = [k for k in targets if any(side.cotangents.get(k) is not sums.get(k) for side in sides)]
+    sums = {k: total for k, total in sums.items() if k in reached}
     if not reached:
         return CondPullback([None] * len(node.inputs), {})
     places = _shared_places(sides)
@@ -74,23 +82,31 @@ def pullback_of_cond(
     slots = [new_input(type_, f"saved{k}") for k, type_ in enumerate(places)]
     types = {k: strong(node.inputs[1 + k].array_type) for k in reached}
     pullbacks = {
-        name: _pullback_graph(side, places, slots, used, seeds, types)
+        name: _pullback_graph(side, places, slots, used, seeds, sums, types)
         for name, side in zip(_BRANCHES, sides, strict=True)
     }
-    operands = (node.inputs[0], *(node.inputs[1 + k] for k in used), *stored, *given.values())
+    read = [node.inputs[1 + k] for k in used]
+    operands = (node.inputs[0], *read, *stored, *given.values(), *(before[k] for k in sums))
     found = dict(zip(reached, items(bind(COND, operands, pullbacks)), strict=True))
     return CondPullback([None, *(found.get(k) for k in range(len(node.inputs) - 1))], replacements)
 
 
 def _sweep_branch(
-    branch: Graph, given: list[int], seeds: list[Node], targets: list[int], run_sweep: Callable[..., Any]
+    branch: Graph,
+    given: list[int],
+    seeds: list[Node],
+    targets: list[int],
+    sums: dict[int, Node],
+    run_sweep: Callable[..., Any],
 ) -> _Side:
-    swept = run_sweep([branch.outputs[k] for k in given], seeds, [branch.inputs[k] for k in targets])
+    start = {branch.inputs[k]: total for k, total in sums.items()}
+    swept = run_sweep([branch.outputs[k] for k in given], seeds, [branch.inputs[k] for k in targets], start)
     found = {k: c for k, c in zip(targets, swept.cotangents, strict=True) if c is not None}
     nodes = redirect([*branch.outputs, *found.values()], swept.replacements)
-    joint = list(simplify(Graph((*branch.inputs, *seeds), tuple(nodes), branch.name)).outputs)
+    inputs = (*branch.inputs, *seeds, *sums.values())
+    joint = list(simplify(Graph(inputs, tuple(nodes), branch.name)).outputs)
     outputs, roots = joint[: len(branch.outputs)], joint[len(branch.outputs) :]
-    saved = residuals(reads_of(roots, seeds), (), outputs, at_hand=branch.inputs)
+    saved = residuals(reads_of(roots, [*seeds, *sums.values()]), (), outputs, at_hand=branch.inputs)
     return _Side(branch, outputs, dict(zip(found, roots, strict=True)), saved)
 
 
@@ -136,9 +152,10 @@ def _pullback_graph(
     slots: list[Node],
     used: list[int],
     seeds: list[Node],
+    sums: dict[int, Node],
     types: dict[int, ArrayType],
 ) -> Graph:
     placed = {value: slot for value, slot in zip(_placed(side, places), slots, strict=True) if value is not None}
     roots = [side.cotangents[k] if k in side.cotangents else zeros(type_) for k, type_ in types.items()]
-    inputs = (*(side.branch.inputs[k] for k in used), *slots, *seeds)
+    inputs = (*(side.branch.inputs[k] for k in used), *slots, *seeds, *sums.values())
     return Graph(inputs, tuple(substitute(roots, placed)), f"{side.branch.name}_adjoint")

@@ -17,7 +17,7 @@ import numpy as np
 
 from srcgrad.core.op import apply
 from srcgrad.core.types import ArrayType
-from srcgrad.graph.node import Graph, Node, bind
+from srcgrad.graph.node import Graph, Node, bind, substitute
 from srcgrad.graph.structure import LOOP, WHILE, constant, items, new_input
 from srcgrad.transform.loops import LoopPullback, pullback_of_loop
 from srcgrad.transform.rewrite import uniform_value
@@ -26,18 +26,27 @@ _INDEX = ArrayType((), np.dtype(np.int64))
 
 
 def pullback_of_while(
-    node: Node, cotangents: Sequence[Node | None], wanted: Sequence[bool], run_sweep: Callable[..., Any]
+    node: Node,
+    cotangents: Sequence[Node | None],
+    wanted: Sequence[bool],
+    so_far: Sequence[Node | None],
+    run_sweep: Callable[..., Any],
 ) -> LoopPullback:
-    """The cotangents of a `while`'s operands, given those of its results; it is replaced by one that counts."""
+    """The cotangents of a `while`'s operands, given those of its results; it is replaced by one that counts.
+
+    ``so_far`` is as for a loop.
+    """
     body: Graph = node.params["body"]
     n_cond, n_body = node.params["n_cond_consts"], node.params["n_body_consts"]
     turns, counted = _counted(node)
-    region = Graph((new_input(_INDEX, "t"), *body.inputs), body.outputs, body.name)
+    turn = new_input(_INDEX, "t")
+    known = _functions_of_the_turn(node, turn)
+    region = Graph((turn, *body.inputs), tuple(substitute(body.outputs, known)), body.name)
     params = {"body": region, "n_consts": n_body, "n_carries": len(body.outputs), "length": None, "reverse": False}
     as_loop = bind(LOOP, (turns, *node.inputs[n_cond:]), params)
     as_loop.location = node.location
-    flags = [False, *wanted[n_cond:]]
-    pulled = pullback_of_loop(as_loop, cotangents, flags, [None] * len(as_loop.inputs), run_sweep)
+    flags, sums = [False, *wanted[n_cond:]], [None, *so_far[n_cond:]]
+    pulled = pullback_of_loop(as_loop, cotangents, flags, sums, run_sweep)
     return LoopPullback([*([None] * n_cond), *pulled.cotangents[1:]], counted)
 
 
@@ -48,13 +57,13 @@ def _counted(node: Node) -> tuple[Node, dict[Node, Node]]:
     initial = node.inputs[n_consts:]
     results = items(node)
     for start, inner, outer, result in zip(initial, body.inputs[-len(initial) :], body.outputs, results, strict=True):
-        if uniform_value(start) == 0 and outer is _next(inner):
+        if uniform_value(start) == 0 and _step(inner, outer) == 1:
             return result, {}
     before = new_input(_INDEX, "turns")
     params = {
         **node.params,
         "cond": Graph((*cond.inputs, new_input(_INDEX, "turns")), cond.outputs, cond.name),
-        "body": Graph((*body.inputs, before), (*body.outputs, _next(before)), body.name),
+        "body": Graph((*body.inputs, before), (*body.outputs, before + 1), body.name),
     }
     made = bind(WHILE, (*node.inputs, constant(np.int64(0))), params)
     made.location = node.location
@@ -62,5 +71,32 @@ def _counted(node: Node) -> tuple[Node, dict[Node, Node]]:
     return counting[-1], dict(zip(results, counting[:-1], strict=True))
 
 
-def _next(count: Node) -> Node:
-    return apply("add", count, constant(np.int64(1)))  # type: ignore[no-any-return]
+def _functions_of_the_turn(node: Node, turn: Node) -> dict[Node, Node]:
+    """The whole numbers that begin as a constant and change by the same step in every turn: nothing has to be saved."""
+    body: Graph = node.params["body"]
+    initial = node.inputs[node.params["n_cond_consts"] + node.params["n_body_consts"] :]
+    found = {}
+    for start, inner, outer in zip(initial, body.inputs[-len(initial) :], body.outputs, strict=True):
+        first, step = uniform_value(start), _step(inner, outer)
+        if first is not None and step is not None:
+            value = turn * step + first
+            found[inner] = apply("astype", value, dtype=inner.dtype, weak=inner.array_type.weak)
+    return found
+
+
+def _step(before: Node, after: Node) -> int | None:
+    """By how much a whole number changes in a turn; None where that is not a constant."""
+    after = _unconverted(after)
+    if before.shape or before.dtype != _INDEX.dtype or after.op.name not in ("add", "subtract"):
+        return None
+    left, right = (_unconverted(operand) for operand in after.inputs)
+    if left is not before and after.op.name == "add":
+        left, right = right, left
+    step = uniform_value(right) if left is before else None
+    return None if step is None else step if after.op.name == "add" else -step
+
+
+def _unconverted(node: Node) -> Node:
+    while node.op.name == "astype" and node.dtype == node.inputs[0].dtype:
+        node = node.inputs[0]
+    return node
