@@ -118,6 +118,19 @@ def _checked_index(index: int, extent: int) -> int:
     return int(wrapped)
 
 
+def _noted_index(index: int, extent: int, outside: Any) -> int:
+    try:
+        return _checked_index(index, extent)
+    except IndexError:
+        outside[0] = 1
+        return 0
+
+
+def _raise_noted(outside: Any) -> None:
+    if outside[0]:
+        raise IndexError("index out of bounds")
+
+
 def _library(function: str, arguments: str) -> Callable[..., None]:
     """A library function: pointers to the result and to the operand, as arrays (before, length, after)."""
 
@@ -159,20 +172,23 @@ _FRAME: dict[str, Any] = {
     "view": _view,
     "local": lambda dtype, shape: Buffer(poison(dtype.dtype, shape)),
     "part_of": _part_of,
+    "stack_of": lambda workspace, offset, count, dtype, shape: Buffer(poison(dtype.dtype, (count, *shape[1:]))),
     "own_part": lambda target, others, part: target if part == 0 else _view(others.array[part - 1], target.array.shape),
     "thread_count": lambda most: min(most, THREADS),
     "fork": lambda function, parts, arguments: [function(part, parts, *arguments) for part in range(parts)],
     "reshaped": lambda buffer, shape: Buffer(buffer.array.reshape(shape)),
     "at": lambda buffer, offset: (buffer.array.reshape(-1), offset),
     "product": _product,
+    "split_product": _product,
     "checked_index": _checked_index,
+    "noted_index": _noted_index,
+    "raise_noted": _raise_noted,
     "where": lambda condition, x, y: x if condition else y,
     "library": _library,
     "integer_power": np.power,
 }
 
 
-    "stack_of": lambda workspace, offset, count, dtype, shape: Buffer(poison(dtype.dtype, (count, *shape[1:]))),
 def _stand_in(name: str) -> Any:
     """NumPy's or SciPy's function for one of ours."""
     if name in _FRAME:

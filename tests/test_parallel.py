@@ -146,6 +146,34 @@ class TestSplitLoops:
             select(floats(0), np.zeros(1000, np.int64))
 
 
+class TestProducts:
+    @pytest.mark.parametrize("shape", [(5, 40, 300), (300, 40, 9), (64, 8, 64), (9, 300, 33)])
+    @pytest.mark.parametrize("dtype", ["float32", "float64"])
+    def test_tiles_are_split_and_the_sums_stay(self, shape, dtype):
+        m, k, n = shape
+        left, right = floats(m, k, dtype=dtype), floats(k, n, seed=1, dtype=dtype)
+        for function, args in (
+            (lambda x, y: x @ y, (left, right)),
+            (lambda x, y: x.T @ y.T, (left.T.copy(), right.T.copy())),
+        ):
+            split = sg.jit(function)
+            ours = split(*args)
+            assert "split" in sg.source(split)
+            with override(parallel_cycles=SERIAL):
+                np.testing.assert_array_equal(ours, sg.jit(function)(*args))
+            np.testing.assert_allclose(ours, left @ right, rtol=1e-4 if dtype == "float32" else 1e-12, atol=1e-4)
+
+    def test_in_a_loop_of_steps(self):
+        x, w = floats(64, 40), floats(40, 40, seed=1) / 40
+
+        def train(w):
+            return sg.fori_loop(0, 3, lambda i, w: w - 0.1 * sg.grad(lambda w: np.mean(np.tanh(x @ w) ** 2))(w), w)
+
+        with override(parallel_cycles=SERIAL):
+            serial = sg.jit(train)(w)
+        agree(sg.jit(train)(w), serial, 1e-9)
+
+
 class TestNumberOfThreads:
     def test_same_bits_for_the_same_number(self):
         function, args = PROGRAMS["several accumulators"]

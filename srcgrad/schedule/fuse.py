@@ -84,11 +84,13 @@ class _Search:
             candidates = candidates[:2]
         choices = []
         for axis in candidates:
-            slots = self.slots(group, axis, fixed, distribute=False)
-            choices.append(self.arrange(group, slots, axis, fixed))
-            apart = self.slots(group, axis, fixed, distribute=True)
-            if apart != slots:
-                choices.append(self.arrange(group, apart, axis, fixed))
+            tried: list[dict[AnyStatement, int]] = []
+            for distribute in (False, True):
+                early = self.slots(group, axis, fixed, distribute=distribute)
+                for slots in (early, self.sunk(group, axis, early)):
+                    if slots not in tried:
+                        tried.append(slots)
+                        choices.append(self.arrange(group, slots, axis, fixed))
         return min(choices, key=lambda choice: choice.cost)
 
     def slots(self, group: Group, axis: Axis, fixed: Fixed, *, distribute: bool) -> dict[AnyStatement, int]:
@@ -113,6 +115,31 @@ class _Search:
         if distribute:  # those without further loops first; parity keeps its meaning
             return {s: 2 * slot + (slot % 2 and (1 if deeper[s] else -1)) for s, slot in found.items()}
         return found
+
+    def sunk(self, group: Group, axis: Axis, early: dict[AnyStatement, int]) -> dict[AnyStatement, int]:
+        """Slots where statements whose readers all share one later slot, turn by turn, have moved there: what they
+        compute need not be stored then. Those that sum over the axis stay.
+        """
+        slots = dict(early)
+        after: dict[AnyStatement, list[tuple[AnyStatement, frozenset[Axis]]]] = {}
+        for statement in group:
+            for other, aligned in self.before[statement]:
+                after.setdefault(other, []).append((statement, aligned))
+        stage = stages(group, axis, self.before)
+
+        def meets(statement: AnyStatement, reader: AnyStatement, aligned: frozenset[Axis]) -> bool:
+            if axis not in statement.classes:
+                return bool(aligned) and axis not in reader.classes
+            return axis in aligned and axis in reader.classes and stage.get(reader) == stage.get(statement)
+
+        for statement in reversed(group):
+            readers = after.get(statement, ())
+            if not isinstance(statement, Statement) or axis in statement.reduced_classes or not readers:
+                continue
+            targets = {slots[reader] for reader, _ in readers}
+            if len(targets) == 1 and all(meets(statement, reader, aligned) for reader, aligned in readers):
+                slots[statement] = targets.pop()
+        return slots
 
     def arrange(self, group: Group, slots: dict[AnyStatement, int], axis: Axis, fixed: Fixed) -> _Choice:
         """The tree for these slots."""
