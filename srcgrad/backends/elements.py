@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 
 from srcgrad.backends.expressions import Expressions
 from srcgrad.backends.writer import Names, Writer
 from srcgrad.core.location import Location
 from srcgrad.schedule.axes import inner_programs
+from srcgrad.schedule.element import digit_run
 from srcgrad.schedule.ir import (
     Affine,
     Axis,
@@ -110,7 +112,7 @@ class Elements:
         position = 0
         merged = False
         while position < len(kept):
-            run = 0 if place.kind == "slices" else _digit_run(kept[position:], place.shape[position:])
+            run = 0 if place.kind == "slices" else digit_run(kept[position:], place.shape[position:])
             if run > 1:
                 first = kept[position]
                 assert isinstance(first, Digit)
@@ -167,14 +169,16 @@ class Elements:
             self.aliases[key] = self.names.fresh(self.name(value) + "_as" + "x".join(map(str, shape)))
         return self.aliases[key]
 
-    def address(self, value: Value, index: tuple[Index, ...], axes: tuple[Axis, Axis]) -> tuple[str, tuple[int, int]]:
-        """Where a product's operand starts, and its strides along two axes."""
+    def address(self, value: Value, index: tuple[Index, ...], axes: Sequence[Axis]) -> tuple[str, list[int]]:
+        """Where a product's operand starts, and its strides along the axes."""
         place = self.place(value)
         stride = 1
         strides = dict.fromkeys(axes, 0)
         start = Affine()
         for dim, extent in zip(reversed(place.kept), reversed(place.shape), strict=True):
             part = index[dim]
+            if isinstance(part, Digit):  # of a flat index, whose stride is that of its last digit
+                part = part.flat if part.position == len(part.extents) - 1 else Affine()
             assert isinstance(part, Affine)
             fixed = []
             for axis, coefficient in part.terms:
@@ -189,7 +193,7 @@ class Elements:
         if lead:
             offset = f"part * {stride}" if offset == "0" else f"part * {stride} + {offset}"
         text = f"at({name}, {offset})"
-        return text, (strides[axes[0]], strides[axes[1]])
+        return text, [strides[axis] for axis in axes]
 
     def target(self, value: Value, index: tuple[Index, ...]) -> str:
         if self.place(value).kind == "variable" or not value.shape:
@@ -239,17 +243,3 @@ def count_uses(program: Program) -> tuple[Counter[Value], set[Value], set[Value]
 
     visit(program)
     return counts, written, added_onto
-
-
-def _digit_run(indices: list[Index], shape: tuple[int, ...]) -> int:
-    """How many leading indices are all the digits, in order, of one flat index over these stored extents."""
-    first = indices[0]
-    if not isinstance(first, Digit) or first.position:
-        return 0
-    count = len(first.extents)
-    run = indices[:count]
-    matches = len(run) == count and all(
-        isinstance(d, Digit) and d.flat == first.flat and d.extents == first.extents and d.position == k
-        for k, d in enumerate(run)
-    )
-    return count if matches and shape[:count] == first.extents else 0

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from functools import cached_property
 
 from srcgrad.backends.reductions import Bounds, Reductions
 from srcgrad.backends.split import split_loop
+from srcgrad.schedule.axes import inner_programs
 from srcgrad.schedule.ir import (
     Affine,
     AnyStatement,
     Apply,
+    Axis,
     Block,
     BranchRegion,
     Index,
@@ -193,23 +197,44 @@ class Emitter(Reductions):
 
     # calls and regions
 
+    @cached_property
+    def has_nests(self) -> bool:
+        """Whether a product may be nested: then all are called as such ones, so that only one has to be compiled."""
+        programs, found = [self.program], False
+        while programs and not found:
+            for statement in programs.pop().statements:
+                programs += inner_programs(statement)
+                if isinstance(statement, Statement) and statement.product is not None:
+                    found = found or any(len(group) > 1 for group in statement.product)
+        return found
+
     def product(self, statement: Statement) -> None:
         """A matrix product: addresses and strides for the micro-kernel."""
         assert statement.product is not None
         assert isinstance(statement.expr, Apply)
-        rows, cols, depth = (axis.find() for axis in statement.product)
+        rows, cols, depth = ([axis.find() for axis in group] for group in statement.product)
         left, right = statement.expr.args
         assert isinstance(left, Load)
         assert isinstance(right, Load)
-        a, a_strides = self.address(left.value, left.index, (rows, depth))
-        b, b_strides = self.address(right.value, right.index, (depth, cols))
-        c, (c_row, c_col) = self.address(statement.target, statement.index, (rows, cols))
-        assert c_col == 1
-        dtype, kind = statement.target.dtype.name, "split_product" if statement.parallel else "product"
-        function = self.expressions.functions[dtype, kind] = f"gemm{'_split' * statement.parallel}_{dtype}"
-        accumulate = bool(statement.reduced_classes - statement.product_classes)
-        numbers = [rows.extent, cols.extent, depth.extent, a, *a_strides, b, *b_strides, c, c_row, accumulate]
-        self.out.line(f"{function}({', '.join(map(str, numbers))})", self.comment(statement.location))
+        a, a_strides = self.address(left.value, left.index, (*rows, *depth))
+        b, b_strides = self.address(right.value, right.index, (*depth, *cols))
+        c, c_strides = self.address(statement.target, statement.index, (*rows, *cols))
+        row_nest = nest(rows, a_strides, c_strides)
+        col_nest = nest(cols, b_strides[len(depth) :], c_strides[len(rows) :])
+        depth_nest = nest(depth, a_strides[len(rows) :], b_strides)
+        assert col_nest[-1][2] == 1
+        accumulate = statement.onto or bool(statement.reduced_classes - statement.product_classes)
+        dtype = statement.target.dtype.name
+        is_flat = len(row_nest) == len(col_nest) == len(depth_nest) == 1
+        if is_flat and (statement.parallel or not self.has_nests):
+            kind, name = ("split_product", "gemm_split") if statement.parallel else ("product", "gemm")
+            ((m, a_row, c_row),), ((n, b_col, _),), ((k, a_col, b_row),) = row_nest, col_nest, depth_nest
+            arguments = [m, n, k, a, a_row, a_col, b, b_row, b_col, c, c_row, accumulate]
+        else:
+            kind, name = "nested_product", "gemm_nested"
+            arguments = [tuple(row_nest), tuple(col_nest), tuple(depth_nest), a, b, c, accumulate]
+        function = self.expressions.functions[dtype, kind] = f"{name}_{dtype}"
+        self.out.line(f"{function}({', '.join(map(str, arguments))})", self.comment(statement.location))
         self.forget(statement.target)
 
     def library(self, call: LibraryCall) -> None:
@@ -260,3 +285,17 @@ class Emitter(Reductions):
         self.held.clear()
         self.block(program.tree)
         self.held.clear()
+
+
+def nest(axes: Sequence[Axis], one: Sequence[int], other: Sequence[int]) -> list[tuple[int, int, int]]:
+    """The extents of some axes and their strides in two arrays, the outermost first; two axes that are as good as one
+    in both arrays become one.
+    """
+    found: list[tuple[int, int, int]] = []
+    order = sorted(zip(axes, one, other, strict=False), key=lambda axis: (-abs(axis[2]), -abs(axis[1])))
+    for axis, step, other_step in order:
+        if found and found[-1][1:] == (step * axis.extent, other_step * axis.extent):
+            found[-1] = (found[-1][0] * axis.extent, step, other_step)
+        else:
+            found.append((axis.extent, step, other_step))
+    return found

@@ -68,11 +68,15 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class DimMap:
-    """The index into one operand dimension: ``start + step * i[axis]``, or ``start`` alone where axis is None."""
+    """The index into one operand dimension: ``start + step * i[axis]``, or ``start`` alone where axis is None.
+
+    ``inside`` is a second axis and its step, where the index moves with two: in windows.
+    """
 
     axis: int | None
     start: int = 0
     step: int = 1
+    inside: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +120,17 @@ def frame(shape: Sequence[int], block: Sequence[range]) -> Iterator[tuple[range,
 
 
 @dataclass(frozen=True, slots=True)
+class Overlap:
+    """The result is zero, with each element of the operand added at its place; places coincide.
+
+    ``index_map(params, ndim)`` gives the place, a `DimMap` for each dimension of the result: what a view's gives for
+    its operand.
+    """
+
+    index_map: Callable[[Params, int], tuple[DimMap, ...]]
+
+
+@dataclass(frozen=True, slots=True)
 class Gather:
     """``out = in[indices]``. Operands: the source, then one integer array for each dimension in ``params["axes"]``,
     all of one shape.
@@ -150,12 +165,14 @@ class Library:
     """A call on whole arrays between loops: ``function`` is the name under which the back end knows it,
     ``module.name``.
 
-    It is handed the results, the operands, all C-ordered, and then ``numbers(params, operand types)``: the ints and
-    floats (extents, options) that it needs besides. No array is 0-dimensional.
+    It is handed the results, the operands, all C-ordered, then the constant arrays ``tables(params, operand types)``, if
+    there are any, and ``numbers(params, operand types)``: the ints and floats (extents, options) that it needs besides.
+    No array is 0-dimensional.
     """
 
     function: str
     numbers: Callable[[Params, Sequence[ArrayType]], Sequence[int | float]]
+    tables: Callable[[Params, Sequence[ArrayType]], Sequence[Any]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +196,7 @@ Lowering = (
     | Reshape
     | Contract
     | Assemble
+    | Overlap
     | Gather
     | Scatter
     | Generate

@@ -23,9 +23,12 @@ from srcgrad.schedule.ir import (
     Value,
     WhileRegion,
     cost_of,
+    index_axes,
 )
 
 Pair = tuple[Axis, Axis]
+#: turns of a loop that fill the widest vectors of float32
+VECTOR = 16
 
 
 def merge_axes(program: Program) -> None:
@@ -54,8 +57,7 @@ def _flow_pairs(statements: list[Statement], *, written: bool) -> Iterator[Pair]
     """Pairs (axis of a statement, axis of the value it touches), through values written here or through the others."""
     own = {value for statement in statements for value in statement.writes()}
     for statement in statements:
-        accesses = [(statement.target, statement.index), *((load.value, load.index) for load in statement.reads())]
-        for value, index in accesses:
+        for value, index in _accesses(statement):
             if (value in own) == written:
                 yield from _tied(value, index)
 
@@ -102,6 +104,7 @@ def choose_unrolled(program: Program) -> None:
     size = {id(s): 1.0 + 2.0 * cost_of(s.expr) for s in statements}
     total = sum(size.values())
     classes = {axis for s in statements for axis in s.classes}
+    classes -= _as_good_as_loops(classes, statements)
     for axis in sorted(classes, key=lambda a: (a.extent, a.serial)):
         if axis.extent > settings.unroll:
             break
@@ -115,6 +118,29 @@ def choose_unrolled(program: Program) -> None:
         axis.unrolled = True
         for s in users:
             size[id(s)] *= axis.extent
+
+
+def _as_good_as_loops(classes: set[Axis], statements: list[Statement]) -> set[Axis]:
+    """Axes for which nothing is gained by writing them out: around loops over whole vectors, and never at an index of
+    their own that the text could know, as the rows and columns of an image are around its channels.
+    """
+    kept = set(classes)
+    for statement in statements:
+        for axis in statement.classes:
+            if not any(other.extent >= VECTOR and other is not axis for other in statement.classes):
+                kept.discard(axis)
+        for value, index in _accesses(statement):
+            inner = [own.find() for own in value.axes if own is not None]
+            kept -= set(inner[-1:])
+            for own, part in zip(value.axes, index, strict=True):
+                if own is not None and statement.product is None and getattr(part, "axis", None) is not own.find():
+                    kept -= {own.find(), *(statement.reduced_classes & set(index_axes(part)))}
+    return kept
+
+
+def _accesses(statement: Statement) -> list[tuple[Value, tuple[Index, ...]]]:
+    """What a statement writes and reads, and where."""
+    return [(statement.target, statement.index), *((load.value, load.index) for load in statement.reads())]
 
 
 def _all_statements(program: Program) -> Iterator[Statement]:

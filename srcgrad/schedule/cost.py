@@ -27,7 +27,7 @@ def leaf_cost(statement: AnyStatement, innermost: Axis | None, fixed: frozenset[
     if not isinstance(statement, Statement):
         return 0.0
     if statement.product is not None:
-        rows, cols, depth = (axis.extent for axis in statement.product)
+        rows, cols, depth = statement.product_extents
         return product_cost(rows, cols, depth, statement.target.dtype.itemsize)
     copies = 1
     for axis in statement.classes:

@@ -74,15 +74,22 @@ def element_of(value: Value) -> Element:
 
 
 def through_view(source: Element, maps: tuple[DimMap, ...], shape: tuple[int, ...]) -> Element | None:
-    """The element of a view: index into dimension k of the source is ``start + step * i[axis]``."""
+    """The element of a view."""
     axes = fresh_axes(shape)
-    indices = []
-    for dim in maps:
-        moving = dim.axis is not None and axes[dim.axis] is not None
-        inner = Affine.of(axes[dim.axis]) if moving and dim.axis is not None else Affine()
-        indices.append(inner.scaled(dim.step, dim.start))
-    expr = source.at(tuple(indices))
+    expr = source.at(places(maps, axes))
     return None if expr is None else Element(shape, axes, expr)
+
+
+def places(maps: tuple[DimMap, ...], axes: tuple[Axis | None, ...]) -> tuple[Index, ...]:
+    """The index into each dimension of what a view is of: ``start + step * i[axis]``."""
+    found = []
+    for dim in maps:
+        index = Affine((), dim.start)
+        for axis, step in ((dim.axis, dim.step), dim.inside or (None, 0)):
+            if axis is not None:
+                index = index.plus(Affine.of(axes[axis]).scaled(step))
+        found.append(index)
+    return tuple(found)
 
 
 def through_reshape(source: Element, shape: tuple[int, ...]) -> Element | None:
@@ -155,3 +162,28 @@ def digit(flat: Affine, extents: tuple[int, ...], position: int) -> Index:
     if low_reach < stride and high_reach < extents[position] and all(c > 0 for _, c in high.terms):
         return high
     return Digit(flat, extents, position)
+
+
+def digit_run(indices: list[Index], shape: tuple[int, ...]) -> int:
+    """How many leading indices are all the digits, in order, of one flat index over these stored extents."""
+    first = indices[0]
+    if not isinstance(first, Digit) or first.position:
+        return 0
+    count = len(first.extents)
+    run = indices[:count]
+    matches = len(run) == count and all(
+        isinstance(d, Digit) and d.flat == first.flat and d.extents == first.extents and d.position == k
+        for k, d in enumerate(run)
+    )
+    return count if matches and shape[:count] == first.extents else 0
+
+
+def has_strides(load: Load) -> bool:
+    """Whether the elements that a load goes over lie at a constant stride along each axis."""
+    position = 0
+    while position < len(load.index):
+        run = digit_run(list(load.index[position:]), load.value.shape[position:])
+        if not run and not isinstance(load.index[position], Affine):
+            return False
+        position += run or 1
+    return True

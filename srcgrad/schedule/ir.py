@@ -15,6 +15,7 @@ and statements that share a class can share a loop.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -271,6 +272,8 @@ def substitute_expr(expr: Expr, axes: AxisMap) -> Expr | None:
 
 # statements
 
+ProductAxes = tuple[tuple[Axis, ...], tuple[Axis, ...], tuple[Axis, ...]]
+
 
 @dataclass(eq=False, slots=True)
 class Statement:
@@ -288,8 +291,8 @@ class Statement:
     #: for the index of an extremum: the value that is compared, and its companion accumulator
     key: Expr | None = None
     key_value: Value | None = None
-    #: of a matrix product: its rows, columns and depth, which are no loops of the tree
-    product: tuple[Axis, Axis, Axis] | None = None
+    #: of a matrix product: the axes of its rows, columns and depth, which are no loops of the tree
+    product: ProductAxes | None = None
     #: of a matrix product: its tiles are split among the threads
     parallel: bool = False
     #: the classes of the axes that are loops of the tree, once they are final
@@ -300,7 +303,12 @@ class Statement:
 
     @property
     def product_classes(self) -> frozenset[Axis]:
-        return frozenset(axis.find() for axis in self.product or ())
+        return frozenset(axis.find() for group in self.product or () for axis in group)
+
+    @property
+    def product_extents(self) -> tuple[int, ...]:
+        """The numbers of rows and columns and the depth of a matrix product."""
+        return tuple(math.prod(axis.extent for axis in group) for group in self.product or ())
 
     @property
     def reduced_classes(self) -> frozenset[Axis]:

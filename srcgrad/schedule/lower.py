@@ -18,7 +18,17 @@ from srcgrad.core.types import TupleType
 from srcgrad.graph.node import Graph, Node
 from srcgrad.graph.structure import CONSTANT, INPUT, ITEM
 from srcgrad.schedule.bounds import bounds_of
-from srcgrad.schedule.element import Element, digit, element_of, fresh_axes, identity, through_reshape, through_view
+from srcgrad.schedule.element import (
+    Element,
+    digit,
+    element_of,
+    fresh_axes,
+    has_strides,
+    identity,
+    places,
+    through_reshape,
+    through_view,
+)
 from srcgrad.schedule.frame import INT64, axes_of, convert
 from srcgrad.schedule.inplace import writes_over
 from srcgrad.schedule.ir import (
@@ -35,6 +45,7 @@ from srcgrad.schedule.ir import (
     Program,
     Statement,
     Value,
+    index_axes,
 )
 from srcgrad.schedule.lower_regions import Regions
 from srcgrad.schedule.product import choose_product
@@ -58,6 +69,12 @@ def lower(graph: Graph) -> Program:
 
 class Lowering(Regions):
     """A program being made from a graph: what each lowering kind comes to."""
+
+    summed: frozenset[Node] = frozenset()
+
+    def run(self, graph: Graph) -> list[tuple[Element, Node]]:
+        self.summed = _only_summed(graph)
+        return super().run(graph)
 
     # nodes, by kind
 
@@ -88,10 +105,12 @@ class Lowering(Regions):
                 return self.reduce(node, kind)
             case kinds.ArgReduce():
                 return self.arg_reduce(node, kind)
-            case kinds.Contract():
-                return self.contract(node)
+            case kinds.Contract():  # or with the sum of windows that is its only reader
+                return [] if node in self.summed else self.contract(node)
             case kinds.Assemble():
                 return self.assemble(node, kind)
+            case kinds.Overlap():
+                return self.overlap(node, kind)
             case kinds.Gather():
                 return self.gather(node)
             case kinds.Scatter():
@@ -184,11 +203,20 @@ class Lowering(Regions):
         return element_of(target)
 
     def contract(self, node: Node) -> Element:
-        operands, out = node.params["spec"].split("->")
         target = self.value(node.array_type, node)
-        index_of: dict[str, Index] = dict(zip(out, identity(target.axes), strict=True))
+        self.contraction(node, target, identity(target.axes), target.axes, onto=False)
+        return element_of(target)
+
+    def contraction(
+        self, node: Node, target: Value, index: tuple[Index, ...], axes: tuple[Axis | None, ...], *, onto: bool
+    ) -> None:
+        """The statement of a contraction over ``axes``, written at an index, or added to what is there."""
+        operands, out = node.params["spec"].split("->")
+        index_of: dict[str, Index] = dict(zip(out, identity(axes), strict=True))
         reduced = []
+        extents: dict[str, int] = {}
         for labels, operand in zip(operands.split(","), node.inputs, strict=True):
+            extents.update(zip(labels, operand.shape, strict=True))
             for label, extent in zip(labels, operand.shape, strict=True):
                 if label not in index_of:
                     axis = Axis(extent)
@@ -196,37 +224,37 @@ class Lowering(Regions):
                     if extent != 1:
                         reduced.append(axis)
         left, right = operands.split(",")
-        spec = (left, right)
-        extents = {
-            label: e
-            for labels, x in zip(spec, node.inputs, strict=True)
-            for label, e in zip(labels, x.shape, strict=True)
-        }
-        product = choose_product(left, right, out, extents, node.dtype)
-        if product is not None:
+        depth = sum(label not in out and label in right for label in left)
+        nested = onto or any(_is_windows(self.env[operand].expr, depth) for operand in node.inputs)
+        last = _adjacent_label(index, index_of, out, extents)
+        product = choose_product(left, right, out, extents, node.dtype, last=last, nested=nested)
+        if product and _meets_itself(index, [index_of[label] for label in product.labels[1]]):
+            product = None
+        if product:
             for operand in node.inputs:
                 self.make_addressable(operand)
         args = tuple(
             self.read(operand, tuple(index_of[label] for label in labels))
-            for labels, operand in zip(spec, node.inputs, strict=True)
+            for labels, operand in zip((left, right), node.inputs, strict=True)
         )
-        if product is not None and product.swapped:
+        if product and product.swapped:
             args = args[::-1]
         expr = Apply("{0} * {1}", args, node.dtype, 1.0)
-        if reduced:
-            statement = self.accumulate(target, expr, reduced, "add", node)
-            if product is not None:
-                statement.product = tuple(_axis_of(index_of[label]) for label in product.labels)  # type: ignore[assignment]
-        else:
-            self.statements.append(
-                Statement(target, identity(target.axes), axes_of(target.axes), expr, location=node.location)
+        combine = "add" if reduced or onto else None
+        statement = Statement(
+            target, index, (*axes_of(axes), *reduced), expr, tuple(reduced), combine, onto=onto, location=node.location
+        )
+        if product:
+            rows, cols, depth_axes = (
+                tuple(axis for label in group for axis in index_axes(index_of[label])) for group in product.labels
             )
-        return element_of(target)
+            statement.product = (rows, cols, depth_axes)
+        self.statements.append(statement)
 
     def make_addressable(self, operand: Node) -> None:
         """Store an operand of a product unless its elements lie at constant strides in a value."""
         expr = self.env[operand].expr
-        if not (isinstance(expr, Load) and all(isinstance(index, Affine) for index in expr.index)):
+        if not (isinstance(expr, Load) and has_strides(expr)):
             self.env[operand] = element_of(self.store(self.env[operand], operand))
 
     def assemble(self, node: Node, kind: kinds.Assemble) -> Element:
@@ -250,6 +278,23 @@ class Lowering(Regions):
             )
             expr = self.read(operand, identity(axes))
             self.statements.append(Statement(target, index, axes_of(axes), expr, location=node.location))
+        return element_of(target)
+
+    def overlap(self, node: Node, kind: kinds.Overlap) -> Element:
+        (operand,) = node.inputs
+        target = self.value(node.array_type, node)
+        index, axes = identity(target.axes), axes_of(target.axes)
+        self.statements.append(Statement(target, index, axes, Const(0, node.dtype), location=node.location))
+        if operand.size:
+            inner = fresh_axes(operand.shape)
+            index = places(kind.index_map(dict(node.params), node.ndim), inner)
+            if operand in self.summed:
+                self.contraction(operand, target, index, inner, onto=True)
+            else:
+                expr = self.read(operand, identity(inner))
+                self.statements.append(
+                    Statement(target, index, axes_of(inner), expr, combine="add", onto=True, location=node.location)
+                )
         return element_of(target)
 
     # data-dependent indices
@@ -300,10 +345,17 @@ class Lowering(Regions):
         operands = tuple(self.flat(self.env[operand], operand) for operand in node.inputs)
         types = node.type.elements if isinstance(node.type, TupleType) else (node.array_type,)
         targets = tuple(self.value(type_, node) for type_ in types)
-        numbers = tuple(kind.numbers(dict(node.params), [operand.array_type for operand in node.inputs]))
-        self.statements.append(LibraryCall(kind.function, targets, operands, numbers, node.location))
+        described = dict(node.params), [operand.array_type for operand in node.inputs]
+        tables = tuple(map(_table, kind.tables(*described))) if kind.tables else ()
+        numbers = tuple(kind.numbers(*described))
+        self.statements.append(LibraryCall(kind.function, targets, (*operands, *tables), numbers, node.location))
         elements = [element_of(target) for target in targets]
         return elements if isinstance(node.type, TupleType) else elements[0]
+
+
+def _table(array: Any) -> Value:
+    """A constant array that a library call reads."""
+    return Value(array.shape, array.dtype, fresh_axes(array.shape), "table", "constant", array)
 
 
 def _scatter_axes(
@@ -337,9 +389,53 @@ def _left_over(
     return kinds.frame(shape, [range(start, start + extent) for start, extent in starts_and_extents])
 
 
-def _axis_of(index: Index) -> Axis:
-    assert isinstance(index, Affine)
-    return index.terms[0][0]
+def _only_summed(graph: Graph) -> frozenset[Node]:
+    """Contractions that nobody reads but one sum of windows, into which they are added at once."""
+    users: dict[Node, list[Node | None]] = {output: [None] for output in graph.outputs}
+    for node in graph.nodes():
+        for operand in node.inputs:
+            users.setdefault(operand, []).append(node)
+    return frozenset(
+        node
+        for node, readers in users.items()
+        if isinstance(node.op.lowering, kinds.Contract)
+        and len(readers) == 1
+        and readers[0] is not None
+        and isinstance(readers[0].op.lowering, kinds.Overlap)
+    )
+
+
+def _is_windows(expr: Expr, depth: int) -> bool:
+    """Whether an element lies where two axes say: in windows that overlap, or that several labels sum over."""
+    if not isinstance(expr, Load):
+        return False
+    moving = [i for i in expr.index if isinstance(i, Affine) and len(i.terms) > 1]
+    return any(depth > 1 or not _are_digits(index) for index in moving)
+
+
+def _are_digits(index: Affine) -> bool:
+    """Whether different coordinates along the axes give different indices."""
+    reach = 0
+    for axis, coefficient in sorted(index.terms, key=lambda term: abs(term[1])):
+        if abs(coefficient) <= reach:
+            return False
+        reach += abs(coefficient) * (axis.extent - 1)
+    return True
+
+
+def _adjacent_label(index: tuple[Index, ...], index_of: dict[str, Index], out: str, extents: dict[str, int]) -> str:
+    """Of the labels of a result, the longest whose elements are adjacent in the target; none where there is none."""
+    last = index[-1] if index else Affine()
+    assert isinstance(last, Affine)
+    steps = {axis.find(): coefficient for axis, coefficient in last.terms}
+    found = [label for label in out if any(steps.get(axis) == 1 for axis in index_axes(index_of[label]))]
+    return max(found, key=extents.__getitem__, default="")
+
+
+def _meets_itself(index: tuple[Index, ...], columns: list[Index]) -> bool:
+    """Whether some elements of one row of the result are the same: windows of its columns that overlap."""
+    axes = {axis for column in columns for axis in index_axes(column)}
+    return any(len(axes & set(index_axes(part))) > 1 for part in index)
 
 
 def _constant(node: Node) -> Element:

@@ -62,7 +62,11 @@ def can_split(loop: Loop) -> bool:
 
 
 def _moves_with(index: Index, axis: Axis) -> bool:
-    return isinstance(index, Affine) and axis in set(index_axes(index))
+    """Whether an index is another one in each turn of an axis, whatever the other axes do: not so in windows."""
+    if not isinstance(index, Affine) or axis not in set(index_axes(index)):
+        return False
+    step = sum(coefficient for one, coefficient in index.terms if one.find() is axis)
+    return abs(step) > sum(abs(c) * (one.extent - 1) for one, c in index.terms if one.find() is not axis)
 
 
 def estimate(loop: Loop, fixed: frozenset[Axis]) -> float:

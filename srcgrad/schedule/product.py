@@ -3,12 +3,15 @@
     out[..., rows, ..., cols, ...] = sum over depth of left[rows, depth] * right[depth, cols]
 
 Of the labels of each kind (in the left operand and the result, in the right one and the result, in both
-operands only) the longest becomes rows, columns, depth; the others remain loops around the product. The columns
-must be adjacent in the result; where the rows are, the operands change places.
+operands only) the longest becomes rows, columns, depth; the others remain loops around the product. Where an operand
+is windows of an array, or the result is a sum of them, all labels become rows, columns and depth, over which the
+product is nested. The innermost columns must be adjacent in the result; where the rows are, the operands change
+places.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,9 +29,12 @@ class ProductLabels:
 
 
 def choose_product(
-    left: str, right: str, out: str, extents: dict[str, int], dtype: np.dtype[Any]
+    left: str, right: str, out: str, extents: dict[str, int], dtype: np.dtype[Any], *, last: str, nested: bool
 ) -> ProductLabels | None:
-    """The product in a contraction, None where plain loops are better or the shape does not fit."""
+    """The product in a contraction, None where plain loops are better or the shape does not fit.
+
+    ``last`` is the label whose elements are adjacent in the result, empty if there is none.
+    """
     if dtype.name not in ("float32", "float64") or len(set(left)) < len(left) or len(set(right)) < len(right):
         return None
     of_left = [label for label in out if label in left and label not in right]
@@ -37,15 +43,16 @@ def choose_product(
     alone = (set(left) ^ set(right)) - set(out)
     if alone or not (of_left and of_right and depth):
         return None
-    last = out[-1]
     if last not in of_left and last not in of_right:
         return None
     swapped = last in of_left
     rows_of, cols_of = (of_right, of_left) if swapped else (of_left, of_right)
     labels = (max(rows_of, key=extents.__getitem__), last, max(depth, key=extents.__getitem__))
-    assert last in cols_of
-    rows, cols, deep = (extents[label] for label in labels)
-    if rows < 4 or cols < 8 or deep < 8 or rows * cols * deep < settings.product_size:
+    if nested:
+        cols = "".join(label for label in cols_of if label != last) + last
+        labels = ("".join(rows_of), cols, "".join(depth))
+    m, n, k = (math.prod(extents[label] for label in group) for group in labels)
+    if m < 4 or n < 8 or k < 8 or m * n * k < settings.product_size:
         return None
     return ProductLabels(labels, swapped)
 

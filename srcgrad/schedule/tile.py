@@ -87,12 +87,13 @@ def choose_cut(program: Program, threads: int, outside: frozenset[Value]) -> tup
         for axis in statement.product_classes:
             shared.setdefault(axis, []).append(statement)
     for axis in sorted(shared, key=lambda a: (-len(shared[a]), -a.extent)):
-        if axis.extent < 4 * SMALLEST or not _is_cuttable(program, axis, outside):
+        smallest = _smallest_block(axis, shared[axis])
+        if axis.extent < 4 * smallest or not _is_cuttable(program, axis, outside):
             continue
         alone = len(shared[axis]) < 3
         if alone and not any(_is_large_along(statement, axis) for statement in shared[axis]):
             continue
-        block = _block_length(program, axis, threads, shared[axis], alone=alone)
+        block = _block_length(program, axis, threads, shared[axis], smallest, alone=alone)
         if block is not None:
             return axis, block
     return None
@@ -101,11 +102,20 @@ def choose_cut(program: Program, threads: int, outside: frozenset[Value]) -> tup
 def _is_large_along(statement: Statement, axis: Axis) -> bool:
     """Whether a product has many rows along the axis: enough to be worth threads of its own."""
     assert statement.product is not None
-    rows, cols, depth = statement.product
-    return rows.find() is axis and rows.extent * cols.extent * depth.extent >= LARGE
+    rows = statement.product[0]
+    return axis in {row.find() for row in rows} and math.prod(statement.product_extents) >= LARGE
 
 
-def _block_length(program: Program, axis: Axis, threads: int, products: list[Statement], *, alone: bool) -> int | None:
+def _smallest_block(axis: Axis, products: list[Statement]) -> int:
+    """The length of a block with as many rows as a product needs: an image has many."""
+    groups = [group for statement in products for group in statement.product or () if axis in {a.find() for a in group}]
+    rows = min(math.prod(a.extent for a in group) for group in groups) // axis.extent
+    return max(2, SMALLEST // rows)
+
+
+def _block_length(
+    program: Program, axis: Axis, threads: int, products: list[Statement], smallest: int, *, alone: bool
+) -> int | None:
     """The block with the least traffic: its intermediates should stay in L2, what all blocks read should not be
     read too often. None where totals over the axis do not fit in L2 and cost more than the blocks save.
     """
@@ -116,7 +126,7 @@ def _block_length(program: Program, axis: Axis, threads: int, products: list[Sta
     totals = _total_bytes(program, axis)
     spilled = totals if totals > settings.block_bytes else 0
     best: tuple[float, int] | None = None
-    for block in range(SMALLEST, axis.extent // max(threads, 2) + 1):
+    for block in range(smallest, axis.extent // max(threads, 2) + 1):
         if axis.extent % block:
             continue
         count = axis.extent // block
@@ -241,7 +251,9 @@ class _Cut:
         statement.axes = _replaced(statement.axes, self.axis, (self.outer, self.inner))
         statement.reduced = _replaced(statement.reduced, self.axis, (self.outer, self.inner))
         if statement.product is not None:
-            rows, cols, depth = (self.inner if a.find() is self.axis else a for a in statement.product)
+            rows, cols, depth = (
+                tuple(self.inner if a.find() is self.axis else a for a in group) for group in statement.product
+            )
             statement.product = (rows, cols, depth)
         statement.settle()
 

@@ -109,7 +109,7 @@ class Phase:
         if isinstance(last, LibraryCall):
             return last.function.rpartition(".")[2]
         if isinstance(last, Statement) and last.product is not None:
-            return "product " + " x ".join(str(axis.find().extent) for axis in last.product)
+            return "product " + " x ".join(map(str, last.product_extents))
         return "scalars"
 
     @property

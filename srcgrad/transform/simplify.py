@@ -1,8 +1,9 @@
 """Simplify: the same values with less work.
 
 One pass over the nodes, operands first. Each is rebuilt on its simplified operands and rewritten until no rule applies.
-Rules are looked up by the node's row: algebra is data (``rules``); shapes and contractions (``shape_rules``) and parts
-of arrays (``part_rules``) are small functions; loops and branches are simplified inside and out (``region_rules``).
+Rules are looked up by the node's row: algebra is data (``rules``); shapes and contractions (``shape_rules``), parts of
+arrays (``part_rules``) and windows (``window_rules``) are small functions; loops and branches are simplified inside and
+out (``region_rules``).
 Nodes are interned, so equal results are shared.
 """
 
@@ -27,6 +28,7 @@ from srcgrad.transform.region_rules import simplify_region
 from srcgrad.transform.rewrite import Relocator, filled, uniform_value
 from srcgrad.transform.rules import algebra
 from srcgrad.transform.shape_rules import SHAPE_RULES, scalar_work_once
+from srcgrad.transform.window_rules import WINDOW_RULES
 
 Rewrite = Callable[[Node], Node | None]
 
@@ -155,6 +157,6 @@ def _folded(node: Node, operands: Sequence[Any]) -> Node:
 
 @cache
 def _rules(op: Op) -> tuple[Rewrite, ...]:
-    shapes = (*SHAPE_RULES.get(op.name, ()), *PART_RULES.get(op.name, ()))
+    shapes = tuple(rule for rules in (SHAPE_RULES, PART_RULES, WINDOW_RULES) for rule in rules.get(op.name, ()))
     once = (scalar_work_once,) if isinstance(op.lowering, Pointwise | Cast) else ()
     return (*shapes, *algebra().get(op.name, ()), *once)

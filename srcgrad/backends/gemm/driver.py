@@ -17,7 +17,7 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-from srcgrad.backends.gemm.micro import TILES, part, whole
+from srcgrad.backends.gemm.micro import TILES, part, part_narrow, whole
 from srcgrad.backends.gemm.transpose import transpose_block
 
 DEPTH = 256
@@ -39,7 +39,7 @@ def shifted(typingctx: Any, pointer: Any, offset: Any) -> Any:
 
 
 @intrinsic
-def _like(typingctx: Any, pointer: Any, array: Any) -> Any:
+def like(typingctx: Any, pointer: Any, array: Any) -> Any:
     """The address of an array of bytes, as a pointer to elements."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -52,7 +52,7 @@ def _like(typingctx: Any, pointer: Any, array: Any) -> Any:
 
 
 @intrinsic
-def _alive(typingctx: Any, first: Any, second: Any) -> Any:
+def alive(typingctx: Any, first: Any, second: Any) -> Any:
     """Two arrays live until here: Numba frees one after its last mention, whatever addresses were taken of it."""
     return types.void(first, second), lambda context, builder, sig, args: context.get_dummy_value()
 
@@ -74,7 +74,7 @@ def _of_tile(name: str, number: Any) -> Any:
 rows_of = _of_tile("rows_of", lambda tile: tile.rows)
 cols_of = _of_tile("cols_of", lambda tile: tile.cols)
 lanes_of = _of_tile("lanes_of", lambda tile: tile.lanes)
-_itemsize = _of_tile("_itemsize", lambda tile: tile.itemsize)
+itemsize_of = _of_tile("itemsize_of", lambda tile: tile.itemsize)
 
 
 @njit(error_model="numpy")
@@ -149,8 +149,10 @@ def _tiles(
             target = shifted(c, i * c_row + j)
             if height == rows and width == cols:
                 whole(own, a_row, a_col, panel, b_row, target, c_row, k, height, width, accumulate)
-            else:
+            elif 2 * width > cols:
                 part(own, a_row, a_col, panel, b_row, target, c_row, k, height, width, accumulate)
+            else:
+                part_narrow(own, a_row, a_col, panel, b_row, target, c_row, k, height, width, accumulate)
 
 
 @njit(error_model="numpy")
@@ -175,7 +177,7 @@ def gemm(
         for i in range(m):
             for j in range(n):
                 c[i * c_row + j] = 0
-    rows, cols, itemsize = rows_of(a), cols_of(a), _itemsize(a)
+    rows, cols, itemsize = rows_of(a), cols_of(a), itemsize_of(a)
     direct_b = b_col == 1 and (b_row * itemsize <= FAR or m <= 2 * rows)
     direct_a = m * k * itemsize <= NEAR or n <= 4 * cols
     wide = (n + cols - 1) // cols * cols
@@ -184,7 +186,7 @@ def gemm(
     block = m if direct_a else BLOCK_ROWS
     room_b = np.empty(0 if direct_b else (wide * depth_max + 16) * itemsize, np.uint8)
     room_a = np.empty(0 if direct_a else (tall * depth_max + 16) * itemsize, np.uint8)
-    packed_b, packed_a = _like(b, room_b), _like(a, room_a)
+    packed_b, packed_a = like(b, room_b), like(a, room_a)
     for p in range(0, k, DEPTH):
         depth = min(DEPTH, k - p)
         add = accumulate or p > 0
@@ -203,4 +205,4 @@ def gemm(
                 a_rows, a_cols, a_tile = 1, rows, rows * depth
             target = shifted(c, i * c_row)
             _tiles(height, n, depth, own, a_rows, a_cols, a_tile, b_part, b_step, b_tile, target, c_row, add)
-    _alive(room_a, room_b)
+    alive(room_a, room_b)

@@ -11,11 +11,11 @@ de Geijn, "Anatomy of high-performance matrix multiplication", 2008, for the sch
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from llvmlite import binding, ir
-from numba.core import types
+from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 INDEX = ir.IntType(64)
@@ -60,11 +60,15 @@ def choose_tile(itemsize: int) -> Tile:
 TILES = {types.float32: choose_tile(4), types.float64: choose_tile(8)}
 
 
-def _make_micro(name: str, *, partial: bool) -> Any:
+def _make_micro(name: str, *, partial: bool, vectors: int | None = None) -> Any:
     """The intrinsic ``micro(a, a_row, a_col, b, b_row, c, c_row, depth, rows, cols, accumulate)`` on raw pointers.
 
     ``partial`` tiles read no column of B and write no element of C outside rows and cols; the others write a
-    whole tile.
+    whole tile. ``vectors`` is the width of a tile that is narrower than the usual one.
+
+    The rows of A and of C may be given by tables of offsets, which are pointers to integers, instead of strides. Then
+    ``depth`` is a pair: how many runs there are, and how long each is; ``a_col`` and ``b_row`` are pairs too: a table
+    of where the runs begin, and the stride inside.
     """
 
     def micro(
@@ -84,11 +88,23 @@ def _make_micro(name: str, *, partial: bool) -> Any:
         element = ir.FloatType() if a.dtype == types.float32 else ir.DoubleType()
 
         def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-            _Tile(builder, TILES[a.dtype], element, partial).emit(*args)
+            tile = TILES[a.dtype]
+            tile = tile if vectors is None else replace(tile, vectors=vectors)
+            pairs = [
+                cgutils.unpack_tuple(builder, arg) if isinstance(kind, types.BaseTuple) else arg
+                for kind, arg in zip(sig.args, args, strict=True)
+            ]
+            _Tile(builder, tile, element, partial).emit(*pairs)
             return context.get_dummy_value()
 
         index = types.int64
-        return types.void(a, index, index, b, index, c, index, index, index, index, types.boolean), codegen
+        steps = [
+            step if isinstance(step, types.CPointer | types.BaseTuple) else index
+            for step in (a_row, a_col, b_row, c_row, depth)
+        ]
+        return types.void(
+            a, steps[0], steps[1], b, steps[2], c, steps[3], steps[4], index, index, types.boolean
+        ), codegen
 
     micro.__name__ = micro.__qualname__ = name
     return intrinsic(micro)
@@ -124,46 +140,21 @@ class _Tile:
     ) -> None:
         builder, tile = self.builder, self.tile
         masks = [self.mask(cols, v) for v in range(tile.vectors)] if self.partial else []
-        offsets = []
+        rows_of_a = []
         for r in range(tile.rows):
             row = self.constant(r)
             if self.partial:
                 last = builder.sub(rows, self.constant(1))
                 row = builder.select(builder.icmp_signed("<", row, last), row, last)
-            offsets.append(builder.mul(row, a_row))
-        entry = builder.block
-        head = builder.append_basic_block("gemm.head")
-        body = builder.append_basic_block("gemm.body")
-        done = builder.append_basic_block("gemm.done")
-        builder.branch(head)
-        builder.position_at_end(head)
+            rows_of_a.append(builder.gep(a, [self.offset(row, a_row)]))
         zero = ir.Constant(self.vector, None)
-        p = builder.phi(INDEX)
-        p.add_incoming(self.constant(0), entry)
-        sums = []
-        for _ in range(tile.rows * tile.vectors):
-            phi = builder.phi(self.vector)
-            phi.add_incoming(zero, entry)
-            sums.append(phi)
-        builder.cbranch(builder.icmp_signed("<", p, depth), body, done)
-
-        builder.position_at_end(body)
-        row_of_b = builder.gep(b, [builder.mul(p, b_row)])
-        vectors = [self.load(row_of_b, v, masks) for v in range(tile.vectors)]
-        column_of_a = builder.mul(p, a_col)
-        new = []
-        for r in range(tile.rows):
-            scalar = builder.load(builder.gep(a, [builder.add(offsets[r], column_of_a)]))
-            splat = self.splat(scalar)
-            own = sums[r * tile.vectors : (r + 1) * tile.vectors]
-            new += [self.multiply_add(splat, vector, total) for vector, total in zip(vectors, own, strict=True)]
-        following = builder.add(p, self.constant(1))
-        builder.branch(head)
-        p.add_incoming(following, body)
-        for phi, value in zip(sums, new, strict=True):
-            phi.add_incoming(value, body)
-
-        builder.position_at_end(done)
+        sums = [zero] * (tile.rows * tile.vectors)
+        if isinstance(depth, list):
+            sums = self.loop(
+                depth[0], sums, lambda run, so_far: self.run(rows_of_a, a_col, b, b_row, depth[1], run, so_far, masks)
+            )
+        else:
+            sums = self.sum(rows_of_a, None, a_col, b, b_row, depth, sums, masks)
         for r in range(tile.rows):
             if self.partial:
                 with builder.if_then(builder.icmp_signed("<", self.constant(r), rows)):
@@ -171,9 +162,89 @@ class _Tile:
             else:
                 self.store_row(c, c_row, r, sums, masks, accumulate)
 
+    def offset(self, number: Any, step: Any) -> Any:
+        """Of a row or column, in elements: from a stride, or from a table."""
+        builder = self.builder
+        if isinstance(step.type, ir.PointerType):
+            return builder.load(builder.gep(step, [number]))
+        return builder.mul(number, step)
+
+    def loop(self, count: Any, start: list[Any], turn: Any) -> list[Any]:
+        """``count`` turns that take vectors to vectors."""
+        builder = self.builder
+        entry = builder.block
+        head = builder.append_basic_block("gemm.head")
+        body = builder.append_basic_block("gemm.body")
+        done = builder.append_basic_block("gemm.done")
+        builder.branch(head)
+        builder.position_at_end(head)
+        p = builder.phi(INDEX)
+        p.add_incoming(self.constant(0), entry)
+        so_far = []
+        for value in start:
+            phi = builder.phi(self.vector)
+            phi.add_incoming(value, entry)
+            so_far.append(phi)
+        builder.cbranch(builder.icmp_signed("<", p, count), body, done)
+        builder.position_at_end(body)
+        new = turn(p, so_far)
+        following = builder.add(p, self.constant(1))
+        last = builder.block
+        builder.branch(head)
+        p.add_incoming(following, last)
+        for phi, value in zip(so_far, new, strict=True):
+            phi.add_incoming(value, last)
+        builder.position_at_end(done)
+        return so_far
+
+    def run(
+        self,
+        rows_of_a: list[Any],
+        a_col: Any,
+        b: Any,
+        b_row: Any,
+        depth: Any,
+        run: Any,
+        sums: list[Any],
+        masks: list[Any],
+    ) -> list[Any]:
+        """One run of the depth."""
+        builder = self.builder
+        a_start = builder.load(builder.gep(a_col[0], [run]))
+        b_start = builder.load(builder.gep(b_row[0], [run]))
+        return self.sum(rows_of_a, a_start, a_col[1], builder.gep(b, [b_start]), b_row[1], depth, sums, masks)
+
+    def sum(
+        self,
+        rows_of_a: list[Any],
+        a_start: Any,
+        a_col: Any,
+        b: Any,
+        b_row: Any,
+        depth: Any,
+        sums: list[Any],
+        masks: list[Any],
+    ) -> list[Any]:
+        builder, tile = self.builder, self.tile
+
+        def turn(p: Any, so_far: list[Any]) -> list[Any]:
+            row_of_b = builder.gep(b, [builder.mul(p, b_row)])
+            vectors = [self.load(row_of_b, v, masks) for v in range(tile.vectors)]
+            column_of_a = builder.mul(p, a_col)
+            if a_start is not None:
+                column_of_a = builder.add(column_of_a, a_start)
+            new = []
+            for r in range(tile.rows):
+                splat = self.splat(builder.load(builder.gep(rows_of_a[r], [column_of_a])))
+                own = so_far[r * tile.vectors : (r + 1) * tile.vectors]
+                new += [self.multiply_add(splat, vector, total) for vector, total in zip(vectors, own, strict=True)]
+            return new
+
+        return self.loop(depth, sums, turn)
+
     def store_row(self, c: Any, c_row: Any, r: int, sums: list[Any], masks: list[Any], accumulate: Any) -> None:
         builder, tile = self.builder, self.tile
-        row = builder.gep(c, [builder.mul(self.constant(r), c_row)])
+        row = builder.gep(c, [self.offset(self.constant(r), c_row)])
         values = sums[r * tile.vectors : (r + 1) * tile.vectors]
         with builder.if_else(accumulate) as (add, overwrite):
             with add:
@@ -244,3 +315,4 @@ class _Tile:
 
 whole = _make_micro("whole", partial=False)
 part = _make_micro("part", partial=True)
+part_narrow = _make_micro("part_narrow", partial=True, vectors=1)

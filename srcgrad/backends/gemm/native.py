@@ -44,11 +44,27 @@ def split_product(dtype: str) -> Any:
     return _external(f"srcgrad_gemm_split_{dtype}", split_over_threads(product(dtype)).py_func, _ELEMENTS[dtype])
 
 
+@functools.cache
+def nested_product(dtype: str) -> Any:
+    """The product over nested axes: rows, columns and depth, each a tuple of axes; a, b, c; whether to accumulate."""
+    from srcgrad.backends.gemm.nested import call_of, gemm_nested
+
+    element = _ELEMENTS[dtype]
+    name = f"srcgrad_gemm_nested_{dtype}"
+    _known(name, gemm_nested.py_func, types.void(types.CPointer(types.int64), *[types.CPointer(element)] * 3))
+    return call_of(name)
+
+
 def _external(name: str, function: Any, element: Any) -> Any:
-    native = compiled_symbol(function, signature(element))
+    _known(name, function, signature(element))
+    return types.ExternalFunction(name, signature(element))
+
+
+def _known(name: str, function: Any, types_: Any) -> None:
+    """Make the linker know a function."""
+    native = compiled_symbol(function, types_)
     binding.add_symbol(name, native.address)
     _kept.append(native)
-    return types.ExternalFunction(name, signature(element))
 
 
 _kept: list[Any] = []
