@@ -168,7 +168,7 @@ def test_the_front_end_knows_all_that_the_benchmarks_need(case: Any) -> None:
     gradient = transform(case.gradient.loss(np), argnums=case.gradient.argnums)
     with override(cache_dir=""), compiled_passes() as passes:
         gradient(*inputs)
-    kernels = [name for name in passes if name.startswith("text_lowering") and "gemm" not in name]
-    again = {name.partition(" ")[2] for name in passes if name.startswith("nopython_type_inference")}
+    kernels = {name.partition(" ")[2] for name in passes if name.startswith("text_lowering")}
+    by_numba = {name.partition(" ")[2] for name in passes if name.startswith("nopython_type_inference")}
     assert kernels
-    assert not again & {name.partition(" ")[2] for name in kernels}
+    assert by_numba <= {"[quadrant_of_huge_f64]", "[ol_max.<locals>.impl]"}  # a table, which is read once in a blue moon

@@ -15,12 +15,13 @@ from llvmlite import ir
 from numba import njit, types, uint32
 from numba.extending import intrinsic
 
+from srcgrad.backends.native.compiler import KernelCompiler
 from srcgrad.backends.scalars import copysign, floor, where
 from srcgrad.backends.vecmath.gamma import digamma_f64
 
 
 def _scalar(function: Callable[..., Any]) -> Any:
-    return njit(error_model="numpy", fastmath=False)(function)
+    return njit(error_model="numpy", fastmath=False, pipeline_class=KernelCompiler)(function)
 
 
 def _constant_like(name: str, number: int) -> Any:

@@ -12,6 +12,8 @@ from numba import njit
 from numba.core import types
 from numba.extending import intrinsic
 
+from srcgrad.backends.native.compiler import KernelCompiler
+
 Builder = Any
 
 
@@ -133,7 +135,7 @@ def signbit(typingctx: Any, x: Any) -> Any:
     return types.boolean(kind), codegen
 
 
-@njit
+@njit(pipeline_class=KernelCompiler)
 def checked_index(index: int, extent: int) -> int:
     """An index from data as NumPy reads it: negative ones count from the end; raises IndexError outside."""
     wrapped = index + extent if index < 0 else index
@@ -142,7 +144,7 @@ def checked_index(index: int, extent: int) -> int:
     return wrapped
 
 
-@njit
+@njit(pipeline_class=KernelCompiler)
 def noted_index(index: int, extent: int, outside: Any) -> int:
     """`checked_index` where nothing may be raised, in a part of a split loop: sets ``outside[0]`` and reads at 0."""
     wrapped = index + extent if index < 0 else index
@@ -152,7 +154,7 @@ def noted_index(index: int, extent: int, outside: Any) -> int:
     return wrapped
 
 
-@njit
+@njit(pipeline_class=KernelCompiler)
 def raise_noted(outside: Any) -> None:
     """What `noted_index` left to raise, after the join."""
     if outside[0]:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba.core import lowering, types
+from numba.core import lowering
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler, DefaultPassBuilder, _LowerResult
 from numba.core.compiler_machinery import LoweringPass, PassManager, register_pass
 from numba.core.typed_passes import NoPythonBackend
 
 from srcgrad.backends.native.expressions import Unknown
-from srcgrad.backends.native.statements import define, describe
+from srcgrad.backends.native.functions import Unit, describe
 
 
 class Library(JITCodeLibrary):
@@ -40,33 +40,35 @@ class TextLowering(LoweringPass):
 
     def run_pass(self, state: Any) -> bool:
         function, flags, context = state.func_id.func, state.flags, state.targetctx
-        return_type = state.return_type or types.none
-        descriptor = describe(context, function, state.args, return_type, flags)
-        environment = lowering.Environment.from_fndesc(descriptor)
-        own = context.subtarget(environment=environment, fndesc=descriptor)
-        library = Library(context.codegen(), state.func_id.func_qualname)
+        library = state.library = Library(context.codegen(), state.func_id.func_qualname)
         library.enable_object_caching()
         with context.push_code_library(library):
-            module = library.create_ir_module(descriptor.unique_name)
+            unit = Unit(state.typingctx, context, library)
+            own, module = unit.module(flags)
+            return_type = state.return_type or unit.return_type(own, function, state.args, flags)
+            descriptor = describe(context, function, state.args, return_type, flags)
+            environment = lowering.Environment.from_fndesc(descriptor)
+            own = own.subtarget(environment=environment, fndesc=descriptor)
             own.declare_env_global(module, own.get_env_name(descriptor))
-            helper = define((state.typingctx, own), module, function, descriptor, flags)
-            own.post_lowering(module, library)
-            library.add_ir_module(module)
+            helper = unit.define(own, module, function, descriptor)
+            unit.finish()
             if not flags.no_cpython_wrapper:
                 own.create_cpython_wrapper(library, descriptor, environment, helper, release_gil=flags.release_gil)
             if not flags.no_cfunc_wrapper:
                 own.create_cfunc_wrapper(library, descriptor, environment, helper)
-            callable_ = context.get_executable(library, descriptor, environment)
-        context.insert_user_function(callable_, descriptor, [library])
-        state.library, state.return_type = library, return_type
-        state["cr"] = _LowerResult(descriptor, helper, cfunc=callable_, env=environment)
+        entry = None
+        if not flags.no_compile:
+            entry = context.get_executable(library, descriptor, environment)
+            context.insert_user_function(entry, descriptor, [library])
+        state.return_type = return_type
+        state["cr"] = _LowerResult(descriptor, helper, cfunc=entry, env=environment)
         return True
 
 
 class KernelCompiler(Compiler):
     """Our front end; where it does not know something, Numba's.
 
-    A function with this compiler that is called by another is defined within that one's module (`Lowering.call_own`).
+    A function with this compiler that is called by another is defined within that one's module (`Unit.own`).
     """
 
     reads_text = True
@@ -86,5 +88,5 @@ class KernelCompiler(Compiler):
         try:
             return super()._compile_core()
         except Unknown:
-            self._knows, self.state.status.fail_reason = False, None
+            self._knows, self.state.status.fail_reason, self.state.library = False, None, None
             return super()._compile_core()

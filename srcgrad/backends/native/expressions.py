@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -24,7 +24,7 @@ from numba.np.numpy_support import from_dtype
 
 from srcgrad.backends import buffer
 from srcgrad.backends.native.names import in_memory
-from srcgrad.backends.threads import fork
+from srcgrad.backends.threads import fork, run_parts
 
 I1, I64 = ir.IntType(1), ir.IntType(64)
 
@@ -82,17 +82,21 @@ class Expressions:
     """Lowers expressions at the place where the builder stands.
 
     Args:
-        contexts: Numba's typing and target contexts.
+        unit: the library, which knows the functions of our own.
+        context: Numba's target context.
         function: the Python function, of whose module the text uses names.
         tree: its syntax.
     """
 
     def __init__(
-        self, contexts: tuple[Any, Any], builder: Any, function: Callable[..., Any], tree: ast.FunctionDef
+        self, unit: Any, context: Any, builder: Any, function: Callable[..., Any], tree: ast.FunctionDef
     ) -> None:
-        self.typing_context, self.context = contexts
+        self.unit = unit
+        self.typing_context, self.context = unit.typing_context, context
         self.builder = builder
         self.globals = function.__globals__
+        cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+        self.closure = {name: cell.cell_contents for name, cell in cells}
         self.in_memory = in_memory(tree)
         self.names: dict[str, Any] = {}
         self.slots: dict[str, Operand] = {}
@@ -118,10 +122,9 @@ class Expressions:
                 raise Unknown(f"{name} before its assignment")
             slot = self.slots[name]
             return Operand(slot.type, self.builder.load(slot.value))
-        if name in self.names:
-            return self.names[name]
-        if name in self.globals:
-            return self.globals[name]
+        for known in (self.names, self.closure, self.globals):
+            if name in known:
+                return known[name]
         builtin = self.globals["__builtins__"]
         found = builtin.get(name) if isinstance(builtin, dict) else getattr(builtin, name, None)
         if found is None:
@@ -303,9 +306,20 @@ class Expressions:
 
     # elements
 
+    def unpacked(self, value: Any, count: int) -> Sequence[Any]:
+        """The parts of a tuple."""
+        if isinstance(value, Operand) and isinstance(value.type, types.BaseTuple):
+            parts = cgutils.unpack_tuple(self.builder, value.value, len(value.type))
+            value = tuple(Operand(kind, part) for kind, part in zip(value.type, parts, strict=True))
+        if not isinstance(value, tuple) or len(value) != count:
+            raise Unknown(f"{count} parts of {value}")
+        return value
+
     def get_item(self, base: Any, index: Any) -> Any:
-        if isinstance(base, tuple) and type(index) is int:
+        if type(index) is int and isinstance(base, tuple):
             return base[index]
+        if type(index) is int and isinstance(base, Operand) and isinstance(base.type, types.BaseTuple):
+            return self.unpacked(base, len(base.type))[index]
         if isinstance(base, Operand) and isinstance(base.type, types.CPointer):
             address = self.builder.gep(base.value, [self.integer(index)])
             return Operand(base.type.dtype, self.context.unpack_value(self.builder, base.type.dtype, address))
@@ -337,15 +351,21 @@ class Expressions:
     # calls
 
     def call(self, function: Any, args: list[Any]) -> Any:
-        if function is fork and _reads_text(args[0]):
-            return self.call_fork(args[0], self.operand(args[1]), [self.operand(arg) for arg in args[2]])
+        if function is fork and self.fork(*args):
+            return None
         if isinstance(function, _Intrinsic):
             return self.call_intrinsic(function, args)
-        if function is min and len(args) == 2 and not any(isinstance(arg, tuple) for arg in args):
+        if function is abs and len(args) == 1:
+            operand = self.operand(args[0])
+            if operand.type == types.int64:
+                negative = self.builder.icmp_signed("<", operand.value, ir.Constant(I64, 0))
+                return Operand(
+                    types.int64, self.builder.select(negative, self.builder.neg(operand.value), operand.value)
+                )
+        if function in (min, max) and len(args) == 2 and not any(isinstance(arg, tuple) for arg in args):
             first, second = (self.integer(arg) for arg in args)
-            return Operand(
-                types.int64, self.builder.select(self.builder.icmp_signed("<", second, first), second, first)
-            )
+            other = self.builder.icmp_signed("<" if function is min else ">", second, first)
+            return Operand(types.int64, self.builder.select(other, second, first))
         if isinstance(function, type) and issubclass(function, np.generic):
             function = from_dtype(np.dtype(function))
         if isinstance(function, types.Number | types.Boolean):
@@ -357,21 +377,34 @@ class Expressions:
             return self.call_external(function, operands)
         if not isinstance(function, Dispatcher):
             raise Unknown(f"call of {function!r}")
-        if _reads_text(function):
-            return self.call_own(function, operands)
+        own = self.unit.own(function, kinds) if _reads_text(function) else None
+        if own is not None:
+            return self.call_own(*own, operands)
         kind = types.Dispatcher(function)
         signature = self.typing_context.resolve_function_type(kind, kinds, {})
         if signature is None:
             raise Unknown(f"{function!r} of {kinds}")
         return self.lowered(self.context.get_function(kind, signature), signature, operands)
 
-    def call_own(self, function: Any, operands: list[Operand]) -> Any:
-        """A function of our own, which returns nothing."""
-        raise NotImplementedError
+    def call_own(self, descriptor: Any, signature: Any, operands: list[Operand]) -> Operand:
+        result = self.context.call_internal(
+            self.builder, descriptor, signature, [operand.value for operand in operands]
+        )
+        return Operand(signature.return_type, result)
 
-    def call_fork(self, function: Any, parts: Operand, captured: list[Operand]) -> Any:
-        """`fork` of a function of our own."""
-        raise NotImplementedError
+    def fork(self, function: Any, parts: Any, captured: Any) -> bool:
+        """The parts of a split loop, where their function can be read."""
+        operands = [self.operand(value) for value in captured]
+        kinds = [types.int64, types.int64, *(operand.type for operand in operands)]
+        own = self.unit.own(function, kinds) if _reads_text(function) else None
+        if own is None:
+            return False
+
+        def call(builder: Any, values: Sequence[Any]) -> None:
+            self.context.call_internal_no_propagate(builder, *own, values)
+
+        run_parts(self.builder, call, self.integer(parts), [operand.value for operand in operands])
+        return True
 
     def lowered(self, implementation: Any, signature: Any, operands: list[Operand]) -> Operand:
         """What Numba makes of a call or an operator."""

@@ -10,95 +10,41 @@ What is not known here raises `Unknown`; Numba's own pipeline then compiles the 
 from __future__ import annotations
 
 import ast
-import functools
-import linecache
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from llvmlite import ir
 from numba.core import types
-from numba.core.bytecode import FunctionIdentity
-from numba.core.funcdesc import PythonFunctionDescriptor
 
 from srcgrad.backends.native.expressions import I64, OPERATORS, Expressions, Operand, Unknown
-from srcgrad.backends.threads import run_parts
-
-
-def define(contexts: tuple[Any, Any], module: Any, function: Callable[..., Any], descriptor: Any, flags: Any) -> Any:
-    """Write a function into a module.
-
-    Args:
-        contexts: Numba's typing and target contexts.
-        module: the LLVM module.
-        function: the Python function.
-        descriptor: its name and types there.
-        flags: how it is compiled, it and those of our functions that it calls.
-    """
-    call_convention = contexts[1].call_conv
-    declared = contexts[1].declare_function(module, descriptor)
-    builder = ir.IRBuilder(declared.append_basic_block("entry"))
-    helper = call_convention.init_call_helper(builder)
-    values = call_convention.decode_arguments(builder, descriptor.argtypes, declared)
-    arguments = [Operand(kind, value) for kind, value in zip(descriptor.argtypes, values, strict=True)]
-    Lowering(contexts, builder, function, arguments, descriptor.restype, flags).run()
-    return helper
-
-
-def describe(context: Any, function: Callable[..., Any], kinds: Sequence[Any], return_type: Any, flags: Any) -> Any:
-    """What Numba has to know of a function to declare and call it."""
-    identity = FunctionIdentity.from_function(function)
-    return PythonFunctionDescriptor(
-        native=True,
-        modname=identity.modname,
-        qualname=identity.func_qualname,
-        unique_name=identity.unique_name,
-        doc="",
-        typemap=None,
-        restype=return_type,
-        calltypes=None,
-        args=list(identity.arg_names),
-        kws=(),
-        mangler=context.mangler,
-        argtypes=tuple(kinds),
-        inline=flags.forceinline,
-        noalias=flags.noalias,
-        abi_tags=[flags.get_mangle_string()],
-        uid=identity.unique_id,
-    )
-
-
-def syntax(function: Callable[..., Any]) -> ast.FunctionDef:
-    """The syntax tree of a function."""
-    code = function.__code__
-    text = "".join(linecache.getlines(code.co_filename, function.__globals__))
-    definitions = _definitions(text)
-    if function.__closure__ or code.co_name not in definitions:
-        raise Unknown(f"the text of {code.co_name}")
-    return definitions[code.co_name]
-
-
-@functools.lru_cache(maxsize=8)
-def _definitions(text: str) -> dict[str, ast.FunctionDef]:
-    return {node.name: node for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)}
 
 
 class Lowering(Expressions):
-    """Lowers the body of one function into the function that the builder stands in."""
+    """Lowers the body of one function into the function that the builder stands in.
+
+    Args:
+        unit: the library, which knows the functions of our own.
+        context: Numba's target context.
+        function: the Python function, of whose module the text uses names.
+        tree: its syntax.
+        arguments: a type and an LLVM value for each parameter.
+        return_type: what it returns; None where that is to be found out, and nothing is returned.
+    """
 
     def __init__(
         self,
-        contexts: tuple[Any, Any],
+        unit: Any,
+        context: Any,
         builder: Any,
         function: Callable[..., Any],
+        tree: ast.FunctionDef,
         arguments: Sequence[Operand],
-        return_type: types.Type,
-        flags: Any,
+        return_type: types.Type | None,
     ) -> None:
-        tree = syntax(function)
-        super().__init__(contexts, builder, function, tree)
+        super().__init__(unit, context, builder, function, tree)
         self.body = tree.body
         self.return_type = return_type
-        self.flags = flags
+        self.trial = return_type is None
         #: where `continue` and `break` go, for each loop around
         self.loops: list[tuple[Any, Any]] = []
         for parameter, argument in zip(tree.args.args, arguments, strict=True):
@@ -125,8 +71,10 @@ class Lowering(Expressions):
 
     def statement(self, statement: ast.stmt) -> None:
         match statement:
-            case ast.Assign(targets=[target], value=value):
-                self.assign(target, self.expression(value))
+            case ast.Assign(targets=targets, value=value):
+                result = self.expression(value)
+                for target in targets:
+                    self.assign(target, result)
             case ast.AugAssign(target=target, op=op, value=value):
                 before = self.load(target.id) if isinstance(target, ast.Name) else self.expression(target)
                 self.assign(target, self.apply(OPERATORS[type(op)], before, self.expression(value)))
@@ -142,6 +90,9 @@ class Lowering(Expressions):
                 self.branch(test, body, orelse)
             case ast.Return(value=value):
                 self.leave(None if value is None else self.expression(value))
+            case ast.Raise(exc=ast.Call(func=error, args=args, keywords=[]), cause=None):
+                reason = tuple(self.expression(arg) for arg in args)
+                self.context.call_conv.return_user_exc(self.builder, self.expression(error), reason)
             case ast.Break() if self.loops:
                 self.builder.branch(self.loops[-1][1])
             case ast.Continue() if self.loops:
@@ -155,8 +106,8 @@ class Lowering(Expressions):
                 self.bind(name, value)
             case ast.Subscript(value=base, slice=index):
                 self.set_item(self.expression(base), self.expression(index), value)
-            case ast.Tuple(elts=parts) if isinstance(value, tuple) and len(value) == len(parts):
-                for part, own in zip(parts, value, strict=True):
+            case ast.Tuple(elts=parts):
+                for part, own in zip(parts, self.unpacked(value, len(parts)), strict=True):
                     self.assign(part, own)
             case _:
                 raise Unknown(f"target {ast.unparse(target)}")
@@ -229,38 +180,15 @@ class Lowering(Expressions):
         builder.position_at_end(after)
 
     def leave(self, value: Any) -> None:
-        if value is None:
-            result = self.context.get_dummy_value()
-            if self.return_type != types.none:
-                raise Unknown("a function that returns something, or nothing")
-        else:
-            result = self.cast(self.operand(value), self.return_type)
+        operand = Operand(types.none, self.context.get_dummy_value()) if value is None else self.operand(value)
+        if self.trial:
+            if self.return_type not in (None, operand.type):
+                raise Unknown(f"returns {self.return_type} and {operand.type}")
+            self.return_type = operand.type
+            self.builder.unreachable()
+            return
+        if (operand.type == types.none) != (self.return_type == types.none):
+            raise Unknown("a function that returns something, or nothing")
+        result = self.cast(operand, self.return_type)
         result = self.context.get_return_value(self.builder, self.return_type, result)
         self.context.call_conv.return_value(self.builder, result)
-
-    # functions of our own
-
-    def call_own(self, function: Any, operands: list[Operand]) -> None:
-        descriptor, signature = self.own(function, [operand.type for operand in operands])
-        values = [operand.value for operand in operands]
-        self.context.call_internal(self.builder, descriptor, signature, values)
-
-    def call_fork(self, function: Any, parts: Operand, captured: list[Operand]) -> None:
-        kinds = [types.int64, types.int64, *(operand.type for operand in captured)]
-        descriptor, signature = self.own(function, kinds)
-
-        def call(builder: Any, values: Sequence[Any]) -> None:
-            self.context.call_internal_no_propagate(builder, descriptor, signature, values)
-
-        run_parts(self.builder, call, parts.value, [operand.value for operand in captured])
-
-    def own(self, function: Any, kinds: Sequence[types.Type]) -> tuple[Any, Any]:
-        """A function that returns nothing, in the same module, with the same flags."""
-        descriptor = describe(self.context, function.py_func, kinds, types.none, self.flags)
-        module = self.builder.module
-        if descriptor.mangled_name not in module.globals:
-            define((self.typing_context, self.context), module, function.py_func, descriptor, self.flags)
-            own = module.globals[descriptor.mangled_name]
-            own.linkage = "internal"
-            own.attributes.add("noinline")  # inlined, its arguments would not be known to be apart any more
-        return descriptor, types.none(*kinds)

@@ -22,6 +22,8 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from srcgrad.backends.native.compiler import KernelCompiler
+
 Real = Any  # a float64 or float32 in compiled code
 
 # `forceinline` has LLVM inline these into the calling loop; Numba does not, so the caller's flags stay outside.
@@ -43,9 +45,9 @@ def vector_function(function: Callable[..., Any]) -> Any:
     Numba compiles anew when the file of a function has changed; here also when another has that it may use.
     """
     try:
-        dispatcher = njit(cache=True, **OPTIONS)(function)
+        dispatcher = njit(cache=True, pipeline_class=KernelCompiler, **OPTIONS)(function)
     except RuntimeError:  # no directory for the cache that one may write to
-        return njit(**OPTIONS)(function)
+        return njit(pipeline_class=KernelCompiler, **OPTIONS)(function)
     file = dispatcher._cache._cache_file
     file._source_stamp = (file._source_stamp, _package_stamp())
     return dispatcher
