@@ -47,9 +47,9 @@ from srcgrad.schedule.ir import (
 )
 from srcgrad.schedule.lifetime import Lifetime, Lifetimes, Request, allocate
 
-
 #: what the workspace holds of a stack of slices: its address and the number of slices
 STACK_ENTRY_BYTES = 16
+
 
 @dataclass(slots=True)
 class Place:
@@ -249,10 +249,10 @@ def _place(
         index is not None and all(_static(index[dim]) for dim in kept) for index in uses
     ):
         return Place("variable", kept, shape, within=within, loops=path)
-    if any(index is None for index in uses):
     if value.stacked:
         always = Lifetime(0, max(lifetime.last for lifetime in lifetimes.of.values()))
         return storage.reserve(Place("slices", everything, value.shape), STACK_ENTRY_BYTES, always)
+    if any(index is None for index in uses):
         kept, shape = everything, value.shape
     size = math.prod(shape) * value.dtype.itemsize
     if size <= settings.stack_bytes and storage.stack_bytes + size <= settings.stack_budget:
