@@ -61,10 +61,10 @@ class Executable:
         graph: what was compiled.
         fast_math: whether sums may be reordered.
         source: the emitted module.
-        function: the native function. It takes the inputs (C-contiguous arrays; scalars for zero-dimensional ones),
-            then ``constants``, and returns a tuple of arrays, and of Python scalars for zero-dimensional outputs.
+        function: the native function. It takes the inputs (aligned C-contiguous arrays of exactly the right shape and
+            dtype; scalars for zero-dimensional ones), then ``constants``, and returns a tuple of arrays, and of NumPy
+            scalars for zero-dimensional outputs; NotImplemented for other arguments.
         constants: arrays that came with the graph.
-        scalar_types: for each output, the NumPy scalar type of a zero-dimensional one, None for an array.
     """
 
     def __init__(self, graph: Graph, *, fast_math: bool = True) -> None:
@@ -75,28 +75,30 @@ class Executable:
         self.source = module.source
         self.constants = module.constants
         self.input_types = tuple((node.shape, node.dtype) for node in graph.inputs)
-        self.scalar_types = tuple(None if node.shape else node.dtype.type for node in graph.outputs)
 
     @functools.cached_property
     def function(self) -> Callable[..., tuple[Any, ...]]:
         from srcgrad.backends.build import build
 
-        return build(self.module)  # type: ignore[no-any-return]
+        return build(self.module)
 
     def __call__(self, *arrays: Any) -> Sequence[Any]:
         """One array (or scalar) for each input, to one array (or NumPy scalar) for each output."""
-        native = self.native(arrays)
-        results = self.function(*native, *self.constants)
-        return [
-            result if kind is None else kind(result) for result, kind in zip(results, self.scalar_types, strict=True)
-        ]
+        results = self.function(*self.native(arrays), *self.constants)
+        assert results is not NotImplemented
+        return results
 
     def native(self, arrays: Sequence[Any]) -> list[Any]:
         """The inputs as the native function takes them."""
         return [
-            np.ascontiguousarray(array, dtype) if shape else dtype.type(array)
+            exact(array, dtype) if shape else dtype.type(array)
             for array, (shape, dtype) in zip(arrays, self.input_types, strict=True)
         ]
+
+
+def exact(array: Any, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    """An array as native functions take it: contiguous, aligned, with NumPy's own object for the dtype."""
+    return np.require(array, dtype, ["C", "A"]).view(np.ndarray).view(np.dtype(dtype.type))
 
 
 def compile_graph(graph: Graph, *, fast_math: bool = True) -> Executable:

@@ -8,6 +8,7 @@ but for the next process.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import linecache
 import sys
@@ -21,6 +22,7 @@ import numpy as np
 
 from srcgrad.backends.machine_code import MachineCode, write_atomically
 from srcgrad.backends.module import Module
+from srcgrad.backends.native import entry
 from srcgrad.backends.stacks import workspace_with_stacks
 from srcgrad.core.settings import settings
 
@@ -28,8 +30,10 @@ from srcgrad.core.settings import settings
 NAME = 60
 
 
-def build(module: Module) -> Any:
-    """The function of a module: inputs and constants, of exactly the types it was made for, to a tuple of outputs."""
+def build(module: Module) -> Callable[..., Any]:
+    """The function of a module: inputs and constants, of exactly the types it was made for, to a tuple of outputs
+    (arrays, and NumPy scalars for zero-dimensional ones); NotImplemented where an argument is not as it must be.
+    """
     path = _source_file(module)
     namespace = types.ModuleType(path.stem)
     namespace.__file__ = str(path)
@@ -38,57 +42,41 @@ def build(module: Module) -> Any:
     linecache.cache[str(path)] = (len(module.source), None, module.source.splitlines(keepends=True), str(path))
     exec(code, namespace.__dict__)
     dispatcher = getattr(namespace, module.name)
+    entry.provide()
+    setattr(dispatcher.py_func, entry.LAYOUT, _layout(module))
     if settings.cache_dir:
         dispatcher._cache = MachineCode(path)
     signature = _signature(module)
     dispatcher.compile(signature)
-    return _with_outputs(module, dispatcher.overloads[signature.args].entry_point)
+    native: Callable[..., Any] = dispatcher.overloads[signature.args].entry_point
+    return _with_workspace(module, native) if module.workspace_bytes else native
 
 
-def _with_outputs(module: Module, native: Callable[..., Any]) -> Callable[..., Any]:
-    """The native function with outputs made for every call, and a workspace for every call under way.
+def _with_workspace(module: Module, native: Callable[..., Any]) -> Callable[..., Any]:
+    """The native function with a workspace for every call under way: made once, used again, never by two calls."""
+    size = module.workspace_bytes
+    free: list[Any] = []
+    make: Callable[[], Any] = functools.partial(np.empty, size, np.uint8)
+    if module.stacks:
+        make = functools.partial(workspace_with_stacks, size, module.stacks)
 
-    ``native`` is what Numba's dispatcher would call after it has looked at the arguments; here the caller has
-    done that. A workspace is made once, used again, and never by two calls at a time. The text, for one array
-    and one scalar:
+    def call(*arguments: Any) -> Any:
+        try:
+            workspace = free.pop()
+        except IndexError:
+            workspace = make()
+        try:
+            return native(*arguments, workspace)
+        finally:
+            free.append(workspace)
 
-        def call(a0, a1):
-            try: workspace = free.pop()
-            except IndexError: workspace = empty(SIZE, BYTES)
-            o0 = empty(S0, D0)
-            try: o1 = native(a0, a1, workspace, o0)
-            finally: free.append(workspace)
-            return (o0, o1)
-    """
-    names: dict[str, Any] = {"native": native, "empty": np.empty, "free": [], "BYTES": np.uint8}
-    arguments = [f"a{k}" for k in range(len(module.inputs) + len(module.constants))]
-    lines = [f"def call({', '.join(arguments)}):"]
-    passed = list(arguments)
-    if module.workspace_bytes:
-        passed.append("workspace")
-        lines.append("    try: workspace = free.pop()")
-        if module.stacks:
-            names["SIZE"], names["STACKS"] = module.workspace_bytes, module.stacks
-            names["workspace_with_stacks"] = workspace_with_stacks
-            lines.append("    except IndexError: workspace = workspace_with_stacks(SIZE, STACKS)")
-        else:
-            lines.append(f"    except IndexError: workspace = empty({module.workspace_bytes}, BYTES)")
-    scalars = []
-    for k, (shape, dtype) in enumerate(module.outputs):
-        if not shape:
-            scalars.append(f"o{k}")
-            continue
-        names[f"S{k}"], names[f"D{k}"] = shape, dtype
-        lines.append(f"    o{k} = empty(S{k}, D{k})")
-        passed.append(f"o{k}")
-    run = f"{', '.join(scalars)} = " if scalars else ""
-    run += f"native({', '.join(passed)})"
-    lines.append(f"    try: {run}" if module.workspace_bytes else f"    {run}")
-    if module.workspace_bytes:
-        lines.append("    finally: free.append(workspace)")
-    lines.append(f"    return ({''.join(f'o{k}, ' for k in range(len(module.outputs)))})")
-    exec("\n".join(lines), names)
-    return names["call"]  # type: ignore[no-any-return]
+    return call
+
+
+def _layout(module: Module) -> entry.Layout:
+    arguments = [(value.shape, value.dtype) for value in module.inputs]
+    arguments += [(constant.shape, constant.dtype) for constant in module.constants]
+    return entry.Layout(tuple(arguments), module.workspace_bytes > 0, module.outputs, module.brief)
 
 
 def _signature(module: Module) -> Any:
@@ -117,7 +105,8 @@ def _source_file(module: Module) -> Path:
     """Where the source is kept: written unless it is there. Where it cannot be, only tracebacks miss it."""
     from srcgrad.backends import stamp
 
-    digest = hashlib.blake2b((stamp.digest() + module.source).encode(), digest_size=12).hexdigest()
+    content = f"{stamp.digest()}{module.source}{_layout(module)}"
+    digest = hashlib.blake2b(content.encode(), digest_size=12).hexdigest()
     path = Path(settings.cache_dir or tempfile.gettempdir()) / f"{module.name[:NAME]}_{digest}.py"
     if settings.cache_dir:
         source = module.source.encode()

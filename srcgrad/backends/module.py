@@ -11,6 +11,7 @@ import numpy as np
 from srcgrad.backends.emit import Emitter
 from srcgrad.backends.writer import Writer
 from srcgrad.schedule.ir import Program, Value
+from srcgrad.schedule.parallel import is_brief
 from srcgrad.schedule.storage import Storage
 
 _TYPES = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64")
@@ -56,6 +57,8 @@ class Module:
     workspace_bytes: int
     #: where the workspace holds the stacks of slices whose number is known only at run time
     stacks: tuple[int, ...] = ()
+    #: whether it takes no longer than letting another Python thread in would
+    brief: bool = False
 
 
 def emit_module(program: Program, storage: Storage, name: str, *, fast_math: bool = True) -> Module:
@@ -104,6 +107,7 @@ def emit_module(program: Program, storage: Storage, name: str, *, fast_math: boo
         tuple((shape, value.dtype) for value, shape in zip(program.outputs, program.output_shapes, strict=True)),
         storage.workspace_bytes,
         tuple(sorted(place.offset for place in storage.places.values() if place.kind == "slices")),
+        is_brief(program),
     )
 
 
@@ -142,10 +146,10 @@ def _imports(out: Writer, emitter: Emitter) -> None:
     if numba_types:
         out.line(f"from numba import {', '.join(numba_types)}")
     out.line("from srcgrad.backends.buffer import at, local, own_part, part_of, reshaped, view")
-    if emitter.parts:
-        out.line("from srcgrad.backends.threads import fork, thread_count")
     if any(place.kind == "slices" for place in emitter.places.values()):
         out.line("from srcgrad.backends.stacks import stack_of")
+    if emitter.parts:
+        out.line("from srcgrad.backends.threads import fork, thread_count")
     if products:
         makers = sorted({maker.partition("(")[0] for _, maker in products})
         out.line(f"from srcgrad.backends.gemm.native import {', '.join(makers)}")

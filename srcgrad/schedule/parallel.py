@@ -24,6 +24,9 @@ from srcgrad.schedule.ir import (
     walk,
 )
 
+#: cycles up to which a program is brief
+BRIEF = 20_000.0
+
 
 def mark_parallel(program: Program) -> None:
     """Mark what to split, in a program's tree and in those of the programs inside its regions: the outermost loops,
@@ -75,6 +78,13 @@ def estimate(loop: Loop, fixed: frozenset[Axis]) -> float:
     deeper = any(isinstance(entry, Loop) and not entry.axis.unrolled for entry in loop.body.items)
     innermost = None if deeper or loop.axis.unrolled else loop.axis
     return loop_overhead(loop.axis) + loop.axis.extent * _block_cost(loop.body, innermost, inside)
+
+
+def is_brief(program: Program) -> bool:
+    """Whether a program certainly takes no more than some microseconds."""
+    assert program.tree is not None
+    known = all(isinstance(entry, (Start, Statement)) for entry, _ in walk(program.tree))
+    return known and _block_cost(program.tree, None, frozenset()) < BRIEF
 
 
 def _block_cost(block: Block, innermost: Axis | None, fixed: frozenset[Axis]) -> float:

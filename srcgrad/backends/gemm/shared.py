@@ -6,7 +6,6 @@ The serial product is called by its address, so this costs next to no compile ti
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
 from numba import njit
@@ -25,7 +24,7 @@ def _bound(part: int, parts: int, extent: int, tile: int) -> int:
 
 
 @functools.cache
-def split_over_threads(product: Any) -> Callable[..., None]:
+def split_over_threads(product: Any) -> Any:
     """``product`` with the same arguments and the same sums, its columns or rows split among the threads."""
 
     @njit(error_model="numpy")

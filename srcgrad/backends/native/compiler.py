@@ -12,8 +12,9 @@ from numba.core import lowering
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler, DefaultPassBuilder, _LowerResult
 from numba.core.compiler_machinery import LoweringPass, PassManager, register_pass
-from numba.core.typed_passes import NoPythonBackend
+from numba.core.typed_passes import NativeLowering, NoPythonBackend
 
+from srcgrad.backends.native.entry import write_entry
 from srcgrad.backends.native.expressions import Unknown
 from srcgrad.backends.native.functions import Unit, describe
 
@@ -53,7 +54,7 @@ class TextLowering(LoweringPass):
             helper = unit.define(own, module, function, descriptor)
             unit.finish()
             if not flags.no_cpython_wrapper:
-                own.create_cpython_wrapper(library, descriptor, environment, helper, release_gil=flags.release_gil)
+                write_entry(function, own, library, descriptor, environment, helper, flags.release_gil)
             if not flags.no_cfunc_wrapper:
                 own.create_cfunc_wrapper(library, descriptor, environment, helper)
         entry = None
@@ -63,6 +64,23 @@ class TextLowering(LoweringPass):
         state.return_type = return_type
         state["cr"] = _LowerResult(descriptor, helper, cfunc=entry, env=environment)
         return True
+
+
+class _Lower(lowering.Lower):
+    """Numba's code generation with our wrapper."""
+
+    def create_cpython_wrapper(self, release_gil: bool = False) -> None:
+        function = self.func_ir.func_id.func
+        write_entry(function, self.context, self.library, self.fndesc, self.env, self.call_helper, release_gil)
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class _NumbaLowering(NativeLowering):
+    _name = "numba_lowering_with_our_wrapper"
+
+    @property
+    def lowering_class(self) -> type[_Lower]:
+        return _Lower
 
 
 class KernelCompiler(Compiler):
@@ -77,7 +95,9 @@ class KernelCompiler(Compiler):
 
     def define_pipelines(self) -> list[Any]:
         if not self._knows:
-            return [DefaultPassBuilder.define_nopython_pipeline(self.state)]
+            numbas = DefaultPassBuilder.define_nopython_pipeline(self.state)
+            numbas.passes = [(_NumbaLowering if p is NativeLowering else p, text) for p, text in numbas.passes]
+            return [numbas]
         ours = PassManager("text")
         ours.add_pass(TextLowering, "text to LLVM")
         ours.add_pass(NoPythonBackend, "nopython mode backend")
