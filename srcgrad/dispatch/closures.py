@@ -1,6 +1,7 @@
-"""The hot path: for each specialisation a Python function is generated that checks, calls, unpacks, nothing else.
+"""The hot path: for each specialisation a Python function is generated that calls, unpacks, nothing else.
 
-For ``f({"w": w}, x)`` it reads (comments aside)
+The native function looks at the arrays itself; only where it refuses them is it found out what they are. For
+``f({"w": w}, x)`` it reads (comments aside)
 
     def call(args, kwargs):
         if len(args) != 2 or kwargs: return MISS
@@ -8,10 +9,13 @@ For ``f({"w": w}, x)`` it reads (comments aside)
         if type(v0) is not dict or len(v0) != 1: return MISS
         try: v2 = v0['w']
         except KeyError: return MISS
-        if not (type(v2) is ndarray and (v2.dtype is D2 or v2.dtype == D2) and v2.shape == S2 and ...): return MISS
-        try: o0, o1 = run((v2 if v2.flags.c_contiguous else asarray(v2, None, 'C')), v1)
-        except TypeError: o0, o1 = run_aligned(...)
-        return (T0(o0), {'b': o1})
+        results = run(v2, v1)
+        if results is NotImplemented:
+            if not (type(v2) is ndarray and v2.dtype == D2 and v2.shape == S2): return MISS
+            ...
+            results = run(exact(v2, D2), exact(v1, D1))
+        (o0, o1) = results
+        return (o0, {'b': o1})
 """
 
 from __future__ import annotations
@@ -25,6 +29,7 @@ import numpy as np
 from srcgrad.core import tree
 from srcgrad.core.types import PYTHON_SCALARS, ArrayType
 from srcgrad.dispatch.arguments import Arguments, Static
+from srcgrad.pipeline import exact
 
 #: What a closure returns for arguments that it was not made for.
 MISS = object()
@@ -53,17 +58,6 @@ def make_closure(
     return writer.build()
 
 
-def _run_aligned(run: Callable[..., Any], *arrays: Any) -> Any:
-    """The call again, with copies of the arrays whose data is not aligned: native code refuses these."""
-    aligned = [
-        np.require(array, None, ["A"]) if isinstance(array, np.ndarray) and not array.flags.aligned else array
-        for array in arrays
-    ]
-    if all(a is b for a, b in zip(aligned, arrays, strict=True)):
-        raise  # noqa: PLE0704  the TypeError that is being handled has another cause
-    return run(*aligned)
-
-
 class _Writer:
     """Writes the text of one closure and collects the objects that it names."""
 
@@ -74,14 +68,16 @@ class _Writer:
             "MISS": MISS,
             "ndarray": np.ndarray,
             "asarray": np.asarray,
-            "require": np.require,
+            "exact": exact,
             "copyto": np.copyto,
-            "run_aligned": _run_aligned,
         }
         self._count = 0
         self._leaf = 0
         self._types = dict(zip(arguments.dynamic, arguments.types, strict=True))
+        #: what is passed to the native function at first, and after it has refused that
         self._inputs: list[str] = []
+        self._converted: list[str] = []
+        self._checks: list[str] = []
         self._originals: list[str] = []
 
     def name(self, value: Any, stem: str) -> str:
@@ -176,21 +172,25 @@ class _Writer:
         if kind in PYTHON_SCALARS or isinstance(value, np.generic):
             self.miss_unless(f"type({name}) is {self.name(kind, 'K')}")
             self._inputs.append(name)
+            self._converted.append(name)
             return
-        self.miss_unless(f"type({name}) is {'ndarray' if kind is np.ndarray else self.name(kind, 'K')}")
-        if kind is not np.ndarray:
-            array = self.fresh()
+        dtype, shape = self.name(np.asarray(value).dtype, "D"), self.name(type_.shape, "S")
+        native = self.name(type_.dtype, "D")
+        is_known = f"type({name}) is {'ndarray' if kind is np.ndarray else self.name(kind, 'K')}"
+        array = name if kind is np.ndarray else self.fresh()
+        is_same = f"{array}.dtype == {dtype} and {array}.shape == {shape}"
+        if kind is np.ndarray and type_.shape and value.dtype == type_.dtype:
+            self._inputs.append(name)
+            self._converted.append(f"exact({name}, {native})")
+            self._checks.append(f"{is_known} and {is_same}")
+            return
+        self.miss_unless(is_known)
+        if array != name:
             self.add(f"{array} = asarray({name})")
-            name = array
-        dtype = np.asarray(value).dtype
-        known, shape = self.name(dtype, "D"), self.name(type_.shape, "S")
-        self.miss_unless(f"({name}.dtype is {known} or {name}.dtype == {known}) and {name}.shape == {shape}")
-        if type_.shape == ():
-            self._inputs.append(f"{name}.astype({self.name(type_.dtype, 'D')})[()]")
-        elif dtype != type_.dtype:
-            self._inputs.append(f'require({name}, {self.name(type_.dtype, "D")}, "CA")')
-        else:
-            self._inputs.append(f"({name} if {name}.flags.c_contiguous else asarray({name}, None, 'C'))")
+        self.miss_unless(is_same)
+        converted = f"exact({array}, {native})" if type_.shape else f"{array}.astype({native})[()]"
+        self._inputs.append(converted)
+        self._converted.append(converted)
 
     def static_leaf(self, name: str, value: Static) -> None:
         known = self.name(value.value, "K")
@@ -199,11 +199,15 @@ class _Writer:
     # the call and its results
 
     def call(self, function: Callable[..., Any], constants: Sequence[Any], count: int) -> None:
-        arguments = [*self._inputs, *(self.name(constant, "k") for constant in constants)]
         run = self.name(function, "run")
-        results = "".join(f"o{k}, " for k in range(count)) or "_"
-        self.add(f"try: {results} = {run}({', '.join(arguments)})")
-        self.add(f"except TypeError: {results} = run_aligned({run}, {', '.join(arguments)})")
+        given = [self.name(constant, "k") for constant in constants]
+        self.add(f"results = {run}({', '.join([*self._inputs, *given])})")
+        self.add("if results is NotImplemented:")
+        for check in self._checks:
+            self.add(f"if not ({check}): return MISS", depth=2)
+        self.add(f"results = {run}({', '.join([*self._converted, *given])})", depth=2)
+        if count:
+            self.add(f"({''.join(f'o{k}, ' for k in range(count))}) = results")
 
     def write_back(self, mutated: Sequence[int], first: int) -> None:
         for number, position in enumerate(mutated):
@@ -212,10 +216,7 @@ class _Writer:
                 self.add(f"copyto({self._originals[position]}, o{first + number})")
 
     def give(self, structure: tree.Structure, types: Sequence[ArrayType]) -> None:
-        texts = [
-            f"o{k}" if type_.shape else f"{self.name(type_.dtype.type, 'T')}(o{k})" for k, type_ in enumerate(types)
-        ]
-        self.add(f"return {self._pack(structure, iter(texts))}")
+        self.add(f"return {self._pack(structure, (f'o{k}' for k in range(len(types))))}")
 
     def _pack(self, structure: tree.Structure, texts: Iterator[str]) -> str:
         kind = structure.kind
