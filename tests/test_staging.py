@@ -183,3 +183,11 @@ def test_branches_that_disagree_are_named():
 
     with pytest.raises(TraceError, match=r"y is float64\[3\] if the condition holds and float64\[4\] if not"):
         run(differs, 1.0)
+
+
+def test_lambdas_of_the_same_names_on_one_line():
+    x, y = np.arange(9.0).reshape(3, 3), np.arange(9.0).reshape(3, 3) ** 2
+    # fmt: off
+    for function in (lambda a, b: a @ b, lambda a, b: a.T @ b, lambda a, b: a @ b.T, lambda a, b: a.T @ b.T):
+        np.testing.assert_allclose(run(function, x, y), function(x, y))
+    # fmt: on

@@ -2,13 +2,14 @@
 
 The whole file is parsed, once, and the function is looked up by its line and name: no text is cut out of its context,
 so line numbers, columns and continuation lines are right by construction, and lambdas in the middle of a call are found
-as well. Two lambdas on a line are told apart by what they compile to.
+as well. Two lambdas on a line are told apart by what they compile to, and by their columns.
 """
 
 from __future__ import annotations
 
 import ast
 import linecache
+import sys
 from types import CodeType
 
 _Function = ast.FunctionDef | ast.Lambda
@@ -21,7 +22,8 @@ def function_tree(code: CodeType) -> _Function | None:
     fitting = [node for node in found if _parameters(node.args) == _parameters_of(code)]
     if len(fitting) > 1:
         fitting = [node for node in fitting if _compiles_to(node, code)]
-    return fitting[0] if fitting else None
+    distinct = {ast.dump(node) for node in fitting}
+    return fitting[0] if len(distinct) == 1 else None
 
 
 def _definitions(filename: str) -> dict[tuple[int, str], list[_Function]]:
@@ -59,11 +61,23 @@ def _parameters_of(code: CodeType) -> tuple[str, ...]:
 
 
 def _compiles_to(node: _Function, code: CodeType) -> bool:
-    """Whether a lambda (or function) has the same instructions, names and constants, wherever its variables live."""
+    """Whether a lambda (or function) has the same names and constants, wherever its variables live, and its
+    instructions come from the same columns (which Python 3.10 and ``python -X no_debug_ranges`` do not know).
+    """
     statement = node if isinstance(node, ast.FunctionDef) else ast.copy_location(ast.Expr(node), node)
     module = ast.Module([statement], type_ignores=[])
     candidates = [part for part in compile(module, code.co_filename, "exec").co_consts if isinstance(part, CodeType)]
-    return any(_constants(part) == _constants(code) and _names(part) == _names(code) for part in candidates)
+    return any(
+        _constants(part) == _constants(code)
+        and _names(part) == _names(code)
+        and (_places(part) == _places(code) or not _places(code))
+        for part in candidates
+    )
+
+
+def _places(code: CodeType) -> set[tuple[int | None, ...]]:
+    positions = code.co_positions() if sys.version_info >= (3, 11) else ()
+    return {place for place in positions if None not in place}
 
 
 def _constants(code: CodeType) -> tuple[str, ...]:
