@@ -7,6 +7,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import itertools
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -244,6 +245,14 @@ def test_a_product_over_windows_reads_them_in_place():
     x, k = make(SHAPES["blocks"], "float32")
     source = sg.source(sg.grad(lambda x, k: np.sum(window_view(x, k) ** 2), argnums=(0, 1)), x, k)
     assert source.count("gemm_nested_float32(((") == 3  # the value, and two gradients
+
+
+def test_threads_share_images_and_not_their_rows():
+    x, k = make(((8, 30, 30, 16), (3, 3, 16, 32)), "float32")
+    with mock.patch("srcgrad.backends.threads.limit", return_value=2):
+        source = sg.source(sg.grad(lambda x, k: np.sum(window_view(x, k) ** 2), argnums=(0, 1)), x, k)
+    assert source.count("fork(") == 1
+    assert source.count("gemm_nested_float32(((2, ") == 2  # two images at a time
 
 
 # the driver

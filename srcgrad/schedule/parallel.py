@@ -59,9 +59,14 @@ def can_split(loop: Loop) -> bool:
         if loop.axis in entry.reduced_classes:
             if entry.onto or entry.key is not None or not entry.combine:
                 return False
-        elif loop.axis in entry.classes and not any(_moves_with(index, loop.axis) for index in entry.index):
+        elif loop.axis in entry.classes and not writes_apart(entry, loop.axis):
             return False
     return True
+
+
+def writes_apart(statement: Statement, axis: Axis) -> bool:
+    """Whether each turn of an axis writes elements of its own."""
+    return any(_moves_with(index, axis) for index in statement.index)
 
 
 def _moves_with(index: Index, axis: Axis) -> bool:

@@ -144,11 +144,10 @@ class _Names:
         what = self.expr(statement.expr if statement.key is None else statement.key)
         if statement.combine is None:
             return f"{self.target(statement)} = {what}"
-        if statement.onto:
-            return f"{self.target(statement)} = {statement.combine} onto it {what}"
-        over = ", ".join(map(self.axis, statement.reduced))
+        onto = " onto it" if statement.onto else ""
+        over = f" over {', '.join(map(self.axis, statement.reduced))} of" if statement.reduced else ""
         product = " (product)" if statement.product else ""
-        return f"{self.target(statement)} = {statement.combine} over {over} of {what}{product}"
+        return f"{self.target(statement)} = {statement.combine}{onto}{over} {what}{product}"
 
     def target(self, statement: Statement) -> str:
         return self.element(statement.target, statement.index)

@@ -32,10 +32,12 @@ from srcgrad.schedule.ir import (
     Statement,
     Value,
     children,
+    index_axes,
     loads,
     substitute_expr,
     substitute_index,
 )
+from srcgrad.schedule.parallel import writes_apart
 from srcgrad.schedule.stages import LONGEST, longest_chain
 
 #: multiplications from which a product that shares its rows with few others is cut, one block for each thread
@@ -86,7 +88,8 @@ def choose_cut(program: Program, threads: int, outside: frozenset[Value]) -> tup
     for statement in products:
         for axis in statement.product_classes:
             shared.setdefault(axis, []).append(statement)
-    for axis in sorted(shared, key=lambda a: (-len(shared[a]), -a.extent)):
+    together = {axis: threads > 1 and _adds_together(program, axis) for axis in shared}
+    for axis in sorted(shared, key=lambda a: (together[a], -len(shared[a]), -a.extent)):
         smallest = _smallest_block(axis, shared[axis])
         if axis.extent < 4 * smallest or not _is_cuttable(program, axis, outside):
             continue
@@ -97,6 +100,17 @@ def choose_cut(program: Program, threads: int, outside: frozenset[Value]) -> tup
         if block is not None:
             return axis, block
     return None
+
+
+def _adds_together(program: Program, axis: Axis) -> bool:
+    """Whether turns of an axis are added to the same elements, as windows that overlap are: threads cannot share it."""
+    return any(
+        isinstance(statement, Statement)
+        and statement.onto
+        and any(axis in set(index_axes(index)) for index in statement.index)
+        and not writes_apart(statement, axis)
+        for statement in program.statements
+    )
 
 
 def _is_large_along(statement: Statement, axis: Axis) -> bool:
