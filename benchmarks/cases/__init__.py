@@ -8,12 +8,16 @@ from benchmarks.cases import (
     block,
     convolution,
     digits,
+    gauss_seidel,
+    jacobi,
     logistic,
     lorenz,
+    lstm,
     mixture,
     pointwise,
     rosenbrock,
     small_network,
+    thomas,
     training,
 )
 
@@ -29,4 +33,8 @@ CASES: tuple[Case, ...] = (
     block.CASE,
     training.CASE,
     lorenz.CASE,
+    jacobi.CASE,
+    gauss_seidel.CASE,
+    thomas.CASE,
+    *lstm.CASES,
 )

@@ -143,3 +143,65 @@ def lorenz_value_and_gradient(start: Array, parameters: Array, dt: float, steps:
         gy += dy2 + dy3 + dy4 + sigma * da - db + x * dc
         gz += dz2 + dz3 + dz4 - x * db - beta * dc
     return value, np.array([gx, gy, gz]), np.array([g_sigma, g_rho, g_beta])
+
+
+# Programs without their derivatives: what a gradient is measured against.
+
+
+def jacobi(a: Array, b: Array, steps: int) -> Any:
+    a, b = a.copy(), b.copy()
+    rows, columns = a.shape
+    for _ in range(steps):
+        for i in range(1, rows - 1):
+            for j in range(1, columns - 1):
+                b[i, j] = 0.2 * (a[i, j] + a[i, j - 1] + a[i, j + 1] + a[i + 1, j] + a[i - 1, j])
+        for i in range(1, rows - 1):
+            for j in range(1, columns - 1):
+                a[i, j] = 0.2 * (b[i, j] + b[i, j - 1] + b[i, j + 1] + b[i + 1, j] + b[i - 1, j])
+    return np.sum(a * a)
+
+
+def gauss_seidel(u: Array, f: Array, sweeps: int) -> Any:
+    u = u.copy()
+    rows, columns = u.shape
+    for _ in range(sweeps):
+        for i in range(1, rows - 1):
+            for j in range(1, columns - 1):
+                u[i, j] = 0.25 * (u[i - 1, j] + u[i + 1, j] + u[i, j - 1] + u[i, j + 1] - f[i, j])
+    return np.sum(u * u)
+
+
+def thomas(lower: Array, diagonal: Array, upper: Array, right: Array) -> Any:
+    c, x = np.empty_like(right), np.empty_like(right)
+    c[0], x[0] = upper[0] / diagonal[0], right[0] / diagonal[0]
+    for i in range(1, right.size):
+        pivot = diagonal[i] - lower[i] * c[i - 1]
+        c[i], x[i] = upper[i] / pivot, (right[i] - lower[i] * x[i - 1]) / pivot
+    for i in range(right.size - 2, -1, -1):
+        x[i] -= c[i] * x[i + 1]
+    return np.sum(x * x)
+
+
+def lstm(wx: Array, wh: Array, b: Array, x: Array) -> Any:
+    steps, batch, features = x.shape
+    units = wh.shape[0]
+    h, c = np.zeros((batch, units), x.dtype), np.zeros((batch, units), x.dtype)
+    gates = np.empty((batch, 4 * units), x.dtype)
+    one = x.dtype.type(1)
+    for t in range(steps):
+        for s in range(batch):
+            gates[s] = b
+            for k in range(features):
+                for j in range(4 * units):
+                    gates[s, j] += x[t, s, k] * wx[k, j]
+            for k in range(units):
+                for j in range(4 * units):
+                    gates[s, j] += h[s, k] * wh[k, j]
+        for s in range(batch):
+            for j in range(units):
+                i = one / (one + math.exp(-gates[s, j]))
+                f = one / (one + math.exp(-gates[s, units + j]))
+                o = one / (one + math.exp(-gates[s, 3 * units + j]))
+                c[s, j] = f * c[s, j] + i * math.tanh(gates[s, 2 * units + j])
+                h[s, j] = o * math.tanh(c[s, j])
+    return np.mean(h * h)
