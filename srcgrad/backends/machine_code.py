@@ -20,7 +20,7 @@ from typing import Any
 
 from numba.core import serialize
 from numba.core.ccallback import CFunc
-from numba.core.compiler import CompileResult
+from numba.core.compiler import Compiler, CompileResult
 from numba.core.errors import NumbaWarning
 from numba.core.runtime import rtsys
 
@@ -30,9 +30,11 @@ from srcgrad.core.settings import settings
 SEAL_BYTES = 16
 
 
-def compiled_symbol(function: Callable[..., Any], signature: Any, **options: Any) -> CFunc:
+def compiled_symbol(
+    function: Callable[..., Any], signature: Any, *, compiler: type[Compiler] = Compiler, **options: Any
+) -> CFunc:
     """A function of our own as native code with the calling convention of C, from the disk cache where it is there."""
-    made = CFunc(function, (signature.args, signature.return_type), {}, options)
+    made = CFunc(function, (signature.args, signature.return_type), {}, options, pipeline_class=compiler)
     if settings.cache_dir:
         name = f"{function.__module__.rpartition('.')[2]}_{function.__name__}_{stamp.digest()}"
         made._cache = MachineCode(Path(settings.cache_dir) / name)

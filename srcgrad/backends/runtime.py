@@ -13,6 +13,13 @@ from srcgrad.backends.native.compiler import KernelCompiler
 FAST_MATH = frozenset({"contract", "reassoc", "nsz", "arcp"})
 
 
+def routine(function: Callable[..., Any]) -> Any:
+    """Compile a function of our own that works on memory; its pointers never overlap where it writes."""
+    dispatcher = njit(error_model="numpy", pipeline_class=KernelCompiler)(function)
+    dispatcher._compiler._customize_flags = _lean
+    return dispatcher
+
+
 def _lean(flags: Any) -> Any:
     flags.noalias = flags.no_cfunc_wrapper = True
     return flags

@@ -12,15 +12,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
 from srcgrad.backends.gemm.micro import TILES, part, part_narrow, whole
 from srcgrad.backends.gemm.transpose import transpose_block
+from srcgrad.backends.runtime import routine
 
 DEPTH = 256
+#: bytes of a cache line, and of the widest vector
+LINE = 64
 BLOCK_ROWS = 192
 #: rows of B further apart than these bytes are packed
 FAR = 2048
@@ -39,22 +41,36 @@ def shifted(typingctx: Any, pointer: Any, offset: Any) -> Any:
 
 
 @intrinsic
-def like(typingctx: Any, pointer: Any, array: Any) -> Any:
-    """The address of an array of bytes, as a pointer to elements."""
+def reserve(typingctx: Any, size: Any) -> Any:
+    """Memory of so many bytes."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        from numba.np import arrayobj
+        return context.nrt.allocate(builder, builder.add(args[0], ir.Constant(ir.IntType(64), LINE)))
 
-        data = arrayobj.make_array(array)(context, builder, args[1]).data
-        return builder.bitcast(data, context.get_value_type(pointer))
-
-    return pointer(pointer, array), codegen
+    return types.voidptr(types.int64), codegen
 
 
 @intrinsic
-def alive(typingctx: Any, first: Any, second: Any) -> Any:
-    """Two arrays live until here: Numba frees one after its last mention, whatever addresses were taken of it."""
-    return types.void(first, second), lambda context, builder, sig, args: context.get_dummy_value()
+def like(typingctx: Any, pointer: Any, room: Any) -> Any:
+    """The first full line of reserved memory, as a pointer to elements."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        index = ir.IntType(64)
+        address = builder.add(builder.ptrtoint(args[1], index), ir.Constant(index, LINE - 1))
+        return builder.inttoptr(builder.and_(address, ir.Constant(index, -LINE)), context.get_value_type(pointer))
+
+    return pointer(pointer, types.voidptr), codegen
+
+
+@intrinsic
+def release(typingctx: Any, room: Any) -> Any:
+    """Give reserved memory back."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        context.nrt.free(builder, args[0])
+        return context.get_dummy_value()
+
+    return types.void(types.voidptr), codegen
 
 
 def _of_tile(name: str, number: Any) -> Any:
@@ -77,7 +93,7 @@ lanes_of = _of_tile("lanes_of", lambda tile: tile.lanes)
 itemsize_of = _of_tile("itemsize_of", lambda tile: tile.itemsize)
 
 
-@njit(error_model="numpy")
+@routine
 def _pack_b(b: Any, b_row: int, b_col: int, k: int, n: int, out: Any) -> None:
     """Panels of COLS columns, each k x COLS, filled up with zeros."""
     cols = cols_of(b)
@@ -101,10 +117,13 @@ def _pack_b(b: Any, b_row: int, b_col: int, k: int, n: int, out: Any) -> None:
         else:
             for p in range(k):
                 for q in range(cols):
-                    panel[p * cols + q] = source[p * b_row + q * b_col] if q < width else 0
+                    if q < width:
+                        panel[p * cols + q] = source[p * b_row + q * b_col]
+                    else:
+                        panel[p * cols + q] = 0
 
 
-@njit(error_model="numpy")
+@routine
 def _pack_a(a: Any, a_row: int, a_col: int, m: int, k: int, out: Any) -> None:
     """Panels of ROWS rows, each k x ROWS; rows that are missing are never read."""
     rows = rows_of(a)
@@ -122,7 +141,7 @@ def _pack_a(a: Any, a_row: int, a_col: int, m: int, k: int, out: Any) -> None:
                 panel[p * rows + r] = source[p * a_col]
 
 
-@njit(error_model="numpy")
+@routine
 def _tiles(
     m: int,
     n: int,
@@ -155,7 +174,7 @@ def _tiles(
                 part_narrow(own, a_row, a_col, panel, b_row, target, c_row, k, height, width, accumulate)
 
 
-@njit(error_model="numpy")
+@routine
 def gemm(
     m: int,
     n: int,
@@ -184,8 +203,8 @@ def gemm(
     tall = (min(m, BLOCK_ROWS) + rows - 1) // rows * rows
     depth_max = min(k, DEPTH)
     block = m if direct_a else BLOCK_ROWS
-    room_b = np.empty(0 if direct_b else (wide * depth_max + 16) * itemsize, np.uint8)
-    room_a = np.empty(0 if direct_a else (tall * depth_max + 16) * itemsize, np.uint8)
+    room_b = reserve(0 if direct_b else wide * depth_max * itemsize)
+    room_a = reserve(0 if direct_a else tall * depth_max * itemsize)
     packed_b, packed_a = like(b, room_b), like(a, room_a)
     for p in range(0, k, DEPTH):
         depth = min(DEPTH, k - p)
@@ -205,4 +224,5 @@ def gemm(
                 a_rows, a_cols, a_tile = 1, rows, rows * depth
             target = shifted(c, i * c_row)
             _tiles(height, n, depth, own, a_rows, a_cols, a_tile, b_part, b_step, b_tile, target, c_row, add)
-    alive(room_a, room_b)
+    release(room_a)
+    release(room_b)

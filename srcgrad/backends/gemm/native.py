@@ -14,6 +14,7 @@ from llvmlite import binding
 from numba import types
 
 from srcgrad.backends.machine_code import compiled_symbol
+from srcgrad.backends.native.compiler import KernelCompiler
 from srcgrad.backends.threads import provide
 
 _ELEMENTS = {"float32": types.float32, "float64": types.float64}
@@ -44,6 +45,20 @@ def split_product(dtype: str) -> Any:
     return _external(f"srcgrad_gemm_split_{dtype}", split_over_threads(product(dtype)).py_func, _ELEMENTS[dtype])
 
 
+def address_of_split(dtype: str) -> int:
+    """Of the product on all threads, as a C function (`signature`)."""
+    split_product(dtype)
+    return binding.address_of_symbol(f"srcgrad_gemm_split_{dtype}")  # type: ignore[no-any-return]
+
+
+@functools.cache
+def blas_product(dtype: str) -> Any:
+    """The same by the installed BLAS."""
+    from srcgrad.backends.gemm.blas import through_blas
+
+    return _external(f"srcgrad_gemm_blas_{dtype}", through_blas(split_product(dtype)).py_func, _ELEMENTS[dtype])
+
+
 @functools.cache
 def nested_product(dtype: str) -> Any:
     """The product over nested axes: rows, columns and depth, each a tuple of axes; a, b, c; whether to accumulate."""
@@ -62,7 +77,7 @@ def _external(name: str, function: Any, element: Any) -> Any:
 
 def _known(name: str, function: Any, types_: Any) -> None:
     """Make the linker know a function."""
-    native = compiled_symbol(function, types_)
+    native = compiled_symbol(function, types_, compiler=KernelCompiler, error_model="numpy")
     binding.add_symbol(name, native.address)
     _kept.append(native)
 

@@ -13,32 +13,33 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 from srcgrad.backends.gemm.driver import (
     DEPTH,
     FAR,
-    alive,
     cols_of,
     itemsize_of,
     lanes_of,
     like,
+    release,
+    reserve,
     rows_of,
     shifted,
 )
 from srcgrad.backends.gemm.micro import part, part_narrow, whole
 from srcgrad.backends.gemm.transpose import transpose_block
+from srcgrad.backends.runtime import routine
 
 #: rows and columns of a block
 BLOCK_ROWS = 192
 BLOCK_COLS = 256
 
 
-@njit(error_model="numpy")
+@routine
 def _extent(axes: Any, first: int, count: int) -> int:
     """The number of elements of some axes; each is three integers: its extent and two strides."""
     size = 1
@@ -47,7 +48,7 @@ def _extent(axes: Any, first: int, count: int) -> int:
     return size
 
 
-@njit(error_model="numpy")
+@routine
 def _tables(axes: Any, first: int, count: int, start: int, length: int, one: Any, other: Any) -> None:
     """The offsets, by either stride, of ``length`` elements of some axes from element ``start`` on."""
     if count == 0:
@@ -73,7 +74,7 @@ def _tables(axes: Any, first: int, count: int, start: int, length: int, one: Any
         done += run
 
 
-@njit(error_model="numpy")
+@routine
 def _pack(
     b: Any, starts: Any, runs: int, step: int, length: int, columns: Any, width: int, cols: int, out: Any
 ) -> None:
@@ -99,7 +100,7 @@ def _pack(
                 panel[p * cols + q] = source[columns[q] + p * step]
 
 
-@njit(error_model="numpy")
+@routine
 def _column(
     m: int,
     width: int,
@@ -127,14 +128,14 @@ def _column(
             part_narrow(a, own, a_depth, b, b_depth, c, target, depth, height, width, accumulate)
 
 
-@njit(error_model="numpy")
+@routine
 def _panels(axes: Any, first: int, count: int, columns: int, cols: int) -> int:
     """The most panels that so many columns can fall into: a panel ends where the innermost axis does."""
     inner: int = axes[first + 3 * (count - 1)]
     return (columns // inner + 2) * ((min(inner, columns) + cols - 1) // cols)
 
 
-@njit(error_model="numpy")
+@routine
 def gemm_nested(axes: Any, a: Any, b: Any, c: Any) -> None:
     """C (+)= A B over nested axes.
 
@@ -156,7 +157,7 @@ def gemm_nested(axes: Any, a: Any, b: Any, c: Any) -> None:
     longest = min(max(inner, 1), DEPTH)
     most = min(runs, DEPTH // longest)
     n_max, m_max = min(n, BLOCK_COLS), min(m, BLOCK_ROWS)
-    room = np.empty((4 * n_max + 2 * m_max + 3 * most) * 8, np.uint8)
+    room = reserve((4 * n_max + 2 * m_max + 3 * most) * 8)
     b_cols = like(axes, room)
     c_cols, widths, panels = shifted(b_cols, n_max), shifted(b_cols, 2 * n_max), shifted(b_cols, 3 * n_max)
     a_rows = shifted(b_cols, 4 * n_max)
@@ -164,7 +165,7 @@ def gemm_nested(axes: Any, a: Any, b: Any, c: Any) -> None:
     a_runs = shifted(c_rows, m_max)
     b_runs, panel_runs = shifted(a_runs, most), shifted(a_runs, 2 * most)
     panel = longest * most * cols
-    room_b = np.empty((_panels(axes, first_col, n_cols, n_max, cols) * panel + 16) * itemsize, np.uint8)
+    room_b = reserve(_panels(axes, first_col, n_cols, n_max, cols) * panel * itemsize)
     packed = like(b, room_b)
     far = m > 2 * rows and abs(b_step) * itemsize > FAR
     add = accumulate
@@ -227,7 +228,8 @@ def gemm_nested(axes: Any, a: Any, b: Any, c: Any) -> None:
                         )
                         at += widths[at]
             add = True
-    alive(room, room_b)
+    release(room)
+    release(room_b)
 
 
 def call_of(name: str) -> Any:

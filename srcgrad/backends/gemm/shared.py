@@ -8,16 +8,15 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from numba import njit
-
 from srcgrad.backends.gemm.driver import cols_of, rows_of, shifted
+from srcgrad.backends.runtime import routine
 from srcgrad.backends.threads import fork, thread_count
 
 #: multiplications that take as long as packing one element, which every thread does for the operand that is not split
 PACKING = 16
 
 
-@njit(error_model="numpy")
+@routine
 def _bound(part: int, parts: int, extent: int, tile: int) -> int:
     """Where a part of an axis begins, which is cut between tiles only."""
     return min(part * ((extent + tile - 1) // tile) // parts * tile, extent)
@@ -27,7 +26,7 @@ def _bound(part: int, parts: int, extent: int, tile: int) -> int:
 def split_over_threads(product: Any) -> Any:
     """``product`` with the same arguments and the same sums, its columns or rows split among the threads."""
 
-    @njit(error_model="numpy")
+    @routine
     def share(
         part: int,
         parts: int,
@@ -54,7 +53,7 @@ def split_over_threads(product: Any) -> Any:
             own_a, own_c = shifted(a, first * a_row), shifted(c, first * c_row)
             product(last - first, n, k, own_a, a_row, a_col, b, b_row, b_col, own_c, c_row, accumulate)
 
-    @njit(error_model="numpy")
+    @routine
     def gemm_split(
         m: int,
         n: int,

@@ -379,7 +379,7 @@ class Expressions:
             raise Unknown(f"call of {function!r}")
         own = self.unit.own(function, kinds) if _reads_text(function) else None
         if own is not None:
-            return self.call_own(*own, operands)
+            return self.call_own(own[0], own[1], operands)
         kind = types.Dispatcher(function)
         signature = self.typing_context.resolve_function_type(kind, kinds, {})
         if signature is None:

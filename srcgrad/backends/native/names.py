@@ -65,6 +65,9 @@ def _block(statements: list[ast.stmt], path: Path, accesses: dict[str, list[_Acc
                 _expression(value, path, accesses)
                 for target in targets:
                     _expression(target, path, accesses)
+            case ast.AnnAssign(target=target, value=ast.expr() as value):
+                _expression(value, path, accesses)
+                _expression(target, path, accesses)
             case ast.AugAssign(target=target, value=value):
                 _expression(value, path, accesses)
                 if isinstance(target, ast.Name):

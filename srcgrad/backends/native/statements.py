@@ -75,6 +75,8 @@ class Lowering(Expressions):
                 result = self.expression(value)
                 for target in targets:
                     self.assign(target, result)
+            case ast.AnnAssign(target=target, value=ast.expr() as value):
+                self.assign(target, self.expression(value))
             case ast.AugAssign(target=target, op=op, value=value):
                 before = self.load(target.id) if isinstance(target, ast.Name) else self.expression(target)
                 self.assign(target, self.apply(OPERATORS[type(op)], before, self.expression(value)))
