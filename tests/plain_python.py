@@ -180,6 +180,7 @@ _FRAME: dict[str, Any] = {
     "at": lambda buffer, offset: (buffer.array.reshape(-1), offset),
     "product": _product,
     "split_product": _product,
+    "blas_product": _product,
     "checked_index": _checked_index,
     "noted_index": _noted_index,
     "raise_noted": _raise_noted,

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from functools import cached_property
 
+from srcgrad.backends.gemm.blas import threshold
 from srcgrad.backends.reductions import Bounds, Reductions
 from srcgrad.backends.split import split_loop
 from srcgrad.schedule.axes import inner_programs
@@ -227,8 +228,10 @@ class Emitter(Reductions):
         dtype = statement.target.dtype.name
         is_flat = len(row_nest) == len(col_nest) == len(depth_nest) == 1
         if is_flat and (statement.parallel or not self.has_nests):
-            kind, name = ("split_product", "gemm_split") if statement.parallel else ("product", "gemm")
             ((m, a_row, c_row),), ((n, b_col, _),), ((k, a_col, b_row),) = row_nest, col_nest, depth_nest
+            kind, name = ("split_product", "gemm_split") if statement.parallel else ("product", "gemm")
+            if statement.parallel and m * n * k >= threshold(dtype, m * n * k):
+                kind, name = "blas_product", "gemm_blas"
             arguments = [m, n, k, a, a_row, a_col, b, b_row, b_col, c, c_row, accumulate]
         else:
             kind, name = "nested_product", "gemm_nested"

@@ -123,7 +123,7 @@ def _imports(out: Writer, emitter: Emitter) -> None:
     for (function, dtype), name in emitter.expressions.functions.items():
         if function.startswith("cast "):
             casts.add(name)
-        elif dtype in ("product", "split_product", "nested_product"):
+        elif dtype in ("product", "split_product", "nested_product", "blas_product"):
             products.append((name, f'{dtype}("{function}")'))
         elif dtype == "library":
             libraries.append((name, function))

@@ -29,6 +29,8 @@ class Settings:
     stack_budget: int = 262144
     #: contractions of at least this many multiplications go to the matrix product's micro-kernel
     product_size: int = 16384
+    #: products of at least this many multiplications call the installed BLAS: -1 for what was measured, 0 for never
+    blas_size: int = -1
     #: bytes of intermediates that a block of rows may take (they share L2 with the weights; most shrink further)
     block_bytes: int = 655360
     #: estimated cycles from which a loop is worth forking threads for

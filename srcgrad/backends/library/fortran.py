@@ -35,9 +35,10 @@ def fortran(typingctx: Any, routine: Any, arguments: Any) -> Any:
     """``fortran("potrf", ("U", n, a, n, info))`` calls ``spotrf`` or ``dpotrf``, by the first array of floats.
 
     Letters and numbers are passed by reference, as Fortran has it: ints as 32-bit integers, floats in the dtype of that
-    array. Of arrays the data is passed.
+    array. Of arrays the data is passed; addresses are passed as they are.
     """
-    real = next(t.dtype for t in arguments if isinstance(t, types.Array) and isinstance(t.dtype, types.Float))
+    memory = (types.Array, types.CPointer)
+    real = next(t.dtype for t in arguments if isinstance(t, memory) and isinstance(t.dtype, types.Float))
     name = f"srcgrad_{'s' if real == types.float32 else 'd'}{routine.literal_value}"
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -45,6 +46,8 @@ def fortran(typingctx: Any, routine: Any, arguments: Any) -> Any:
         for type_, value in zip(arguments, cgutils.unpack_tuple(builder, args[1]), strict=True):
             if isinstance(type_, types.Array):
                 data = context.make_array(type_)(context, builder, value).data
+            elif isinstance(type_, types.CPointer):
+                data = value
             elif isinstance(getattr(type_, "literal_value", None), str):
                 data = cgutils.alloca_once_value(builder, ir.Constant(ir.IntType(8), ord(type_.literal_value)))
             else:
