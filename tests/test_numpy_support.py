@@ -38,6 +38,7 @@ TITLES = {
     "pieces": "Choices, running sums, polynomials",
     "numerics": "Numerics, statistics, comparison",
     "complex_parts": "Complex numbers",
+    "fft": "`numpy.fft`",
 }
 
 
@@ -93,6 +94,8 @@ def test_other_names_are_those_of_numpy() -> None:
     [
         (np, snp),
         (np.linalg, snp.linalg),
+        (np.fft, snp.fft),
+        (np.fft.rfft, snp.fft.rfft),
         (math, python_math),
         (scipy.special, special),
         (np.zeros, snp.zeros),

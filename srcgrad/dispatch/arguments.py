@@ -18,9 +18,8 @@ from srcgrad.core import tree
 from srcgrad.core.errors import ArgumentError
 from srcgrad.core.types import PYTHON_SCALARS, ArrayType, type_of
 
-_DTYPES = frozenset(
-    np.dtype(code) for code in ["?", "b", "h", "i", "l", "q", "B", "H", "I", "L", "Q", "f", "d", "F", "D"]
-)
+#: by themselves: of equal dtypes NumPy's own object, which native code tells arrays by
+_DTYPES = {np.dtype(code): np.dtype(code) for code in "qQlL?bhiBHIfdFD"}
 _CURES = {
     "e": "convert it with .astype(np.float32)",
     "g": "convert it with .astype(np.float64)",
@@ -73,8 +72,8 @@ def leaf_type(leaf: Any) -> ArrayType | None:
 
 
 def _checked_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    native = dtype.newbyteorder("=")
-    if native in _DTYPES:
+    native = _DTYPES.get(dtype.newbyteorder("="))
+    if native is not None:
         return native
     cure = _CURES.get(dtype.char, "convert it to one of the number types")
     raise NotDynamicError(f"has dtype {dtype}, which compiled code does not know; {cure}")

@@ -15,6 +15,7 @@ from srcgrad.numpy import (
     contraction,
     creation,
     elementwise,
+    fft,
     indexing,
     joining,
     linalg,
@@ -86,4 +87,4 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *elementwise.ufunc_names()})
 
 
-__all__ = ["Array", "dynamic_slice", "dynamic_update", "isscalar", "linalg", "ndarray"]
+__all__ = ["Array", "dynamic_slice", "dynamic_update", "fft", "isscalar", "linalg", "ndarray"]

@@ -21,6 +21,7 @@ import numpy as np
 _MODULES = {
     "math": "srcgrad.numpy.python_math",
     "numpy": "srcgrad.numpy",
+    "numpy.fft": "srcgrad.numpy.fft",
     "numpy.linalg": "srcgrad.numpy.linalg",
     "scipy.linalg": "srcgrad.numpy.scipy_linalg",
     "scipy.special": "srcgrad.numpy.special",

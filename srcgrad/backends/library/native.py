@@ -3,6 +3,8 @@
 A function takes a pointer to each result, then to each operand, all C-ordered, then the numbers that its row states:
 extents and options. Nothing of that is static for it, so one compilation serves every shape, is kept in the disk
 cache, and costs the programs that call it no compile time.
+
+A module may have a function ``prepare(arguments)``, which makes known to the linker what its functions call.
 """
 
 from __future__ import annotations
@@ -27,7 +29,10 @@ def library(function: str, arguments: str) -> Any:
         arguments: the types of its arguments in order: ``"float64* float64* int64"``.
     """
     module, name = function.split(".")
-    found = getattr(importlib.import_module(f"srcgrad.backends.library.{module}"), name)
+    room = importlib.import_module(f"srcgrad.backends.library.{module}")
+    if hasattr(room, "prepare"):
+        room.prepare(arguments)
+    found = getattr(room, name)
     signature = types.void(*map(_type, arguments.split()))
     native = compiled_symbol(found, signature, error_model="numpy")
     symbol = re.sub(r"\W+", "_", f"srcgrad_{function}_{arguments.replace('*', 's')}")
