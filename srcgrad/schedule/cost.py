@@ -84,27 +84,36 @@ def _stride_cost(index: tuple[Index, ...], value: Value, innermost: Axis | None)
     return 0.0 if stride == 0 else 1.0 if abs(stride) == 1 else 3.0
 
 
+#: for each statement, what it reads of those before it: the writer, the value, the indices (None: as a whole)
+Handed = dict[AnyStatement, list[tuple[AnyStatement, Value, list[tuple[Index, ...] | None]]]]
+
+
+def handed_on(before: Dependences) -> Handed:
+    """What each statement reads of others."""
+    found: Handed = {}
+    for statement, others in before.items():
+        indices: dict[Value, list[tuple[Index, ...] | None]] = {}
+        for load in statement.reads():
+            indices.setdefault(load.value, []).append(load.index if isinstance(statement, Statement) else None)
+        pairs = ((other, value) for other, _ in others for value in other.writes())
+        found[statement] = [(other, value, indices[value]) for other, value in pairs if value in indices]
+    return found
+
+
 def crossing_cost(
-    group: tuple[AnyStatement, ...], slots: dict[AnyStatement, int], before: Dependences, fixed: frozenset[Axis]
+    group: tuple[AnyStatement, ...], slots: dict[AnyStatement, int], handed: Handed, fixed: frozenset[Axis]
 ) -> float:
     """Of storing what one slot leaves for another: written once, read once for each reader."""
     total = 0.0
     stored: set[Value] = set()
     for statement in group:
-        for other, _ in before[statement]:
-            if other not in slots or slots[other] == slots[statement]:
+        slot = slots[statement]
+        for other, value, indices in handed[statement]:
+            if slots.get(other, slot) == slot:
                 continue
-            for value in other.writes():
-                touched = [
-                    _traffic(value, fixed, load.index if isinstance(statement, Statement) else None)
-                    for load in statement.reads()
-                    if load.value is value
-                ]
-                if not touched:
-                    continue
-                traffic = max(touched)
-                total += traffic if value in stored else 2 * traffic
-                stored.add(value)
+            traffic = max(_traffic(value, fixed, index) for index in indices)
+            total += traffic if value in stored else 2 * traffic
+            stored.add(value)
     return total
 
 

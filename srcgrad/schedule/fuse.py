@@ -15,11 +15,12 @@ memoisation over (set of statements, fixed axes).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from srcgrad.core.settings import settings
 from srcgrad.schedule.axes import choose_unrolled, inner_programs, merge_axes
-from srcgrad.schedule.cost import accumulator_cost, crossing_cost, leaf_cost, loop_overhead
+from srcgrad.schedule.cost import accumulator_cost, crossing_cost, handed_on, leaf_cost, loop_overhead
 from srcgrad.schedule.dependence import Dependences, dependences
 from srcgrad.schedule.ir import AnyStatement, Axis, Block, Loop, Program, Statement
 from srcgrad.schedule.parallel import mark_parallel
@@ -27,6 +28,9 @@ from srcgrad.schedule.prune import prune
 from srcgrad.schedule.recompute import recompute
 from srcgrad.schedule.stages import stages
 from srcgrad.schedule.tile import tile
+
+#: statements from which on the search takes loops that no statement has both of one after the other, in one order
+_MANY = 100
 
 Fixed = frozenset[Axis]
 Group = tuple[AnyStatement, ...]
@@ -62,6 +66,7 @@ class _Choice:
 class _Search:
     def __init__(self, before: Dependences, *, exact: bool) -> None:
         self.before = before
+        self.handed = handed_on(before)
         self.exact = exact
         self.memo: dict[tuple[Group, Fixed], _Choice] = {}
 
@@ -80,9 +85,11 @@ class _Search:
         candidates = _open_axes(group, fixed, unrolled=False) or _open_axes(group, fixed, unrolled=True)
         if not candidates:
             return _Choice(sum(leaf_cost(s, None, fixed) for s in group), Block(list(group)))
+        if len(group) > _MANY:
+            candidates = _nested_with_first(candidates, group)
         if not self.exact and len(candidates) > 2:
             candidates = candidates[:2]
-        choices = []
+        cheapest: _Choice | None = None
         for axis in candidates:
             tried: list[dict[AnyStatement, int]] = []
             for distribute in (False, True):
@@ -90,8 +97,10 @@ class _Search:
                 for slots in (early, self.sunk(group, axis, early)):
                     if slots not in tried:
                         tried.append(slots)
-                        choices.append(self.arrange(group, slots, axis, fixed))
-        return min(choices, key=lambda choice: choice.cost)
+                        most = cheapest.cost if cheapest else math.inf
+                        cheapest = self.arrange(group, slots, axis, fixed, most) or cheapest
+        assert cheapest is not None
+        return cheapest
 
     def slots(self, group: Group, axis: Axis, fixed: Fixed, *, distribute: bool) -> dict[AnyStatement, int]:
         """The slot of each statement. ``distribute`` keeps statements with further loops apart from those without."""
@@ -141,12 +150,19 @@ class _Search:
                 slots[statement] = targets.pop()
         return slots
 
-    def arrange(self, group: Group, slots: dict[AnyStatement, int], axis: Axis, fixed: Fixed) -> _Choice:
-        """The tree for these slots."""
-        cost = crossing_cost(group, slots, self.before, fixed)
+    def arrange(
+        self, group: Group, slots: dict[AnyStatement, int], axis: Axis, fixed: Fixed, most: float = math.inf
+    ) -> _Choice | None:
+        """The tree for these slots, None where its cost is not below ``most``."""
+        cost = crossing_cost(group, slots, self.handed, fixed)
         block = Block()
-        for slot in sorted(set(slots.values())):
-            members = tuple(s for s in group if slots[s] == slot)
+        members_of: dict[int, list[AnyStatement]] = {}
+        for statement in group:
+            members_of.setdefault(slots[statement], []).append(statement)
+        for slot in sorted(members_of):
+            if cost >= most:
+                return None
+            members = tuple(members_of[slot])
             if slot % 2 == 0:
                 inner = self.best(members, fixed)
                 cost += inner.cost
@@ -159,7 +175,7 @@ class _Search:
                 cost += loop_overhead(axis) + axis.extent * body.cost
             else:
                 cost += loop_overhead(axis) + axis.extent * sum(leaf_cost(s, axis, fixed | {axis}) for s in members)
-        return _Choice(cost, block)
+        return _Choice(cost, block) if cost < most else None
 
 
 def components(group: Group, before: Dependences, fixed: Fixed) -> list[Group]:
@@ -227,6 +243,17 @@ def strongly_connected(edges: dict[int, set[int]]) -> dict[int, int]:
 
 def _remaining(statement: AnyStatement, fixed: Fixed) -> list[Axis]:
     return [axis for axis in statement.classes if axis not in fixed and not axis.unrolled]
+
+
+def _nested_with_first(axes: list[Axis], group: Group) -> list[Axis]:
+    """The axes that are loops around or inside one another with the first, directly or through others."""
+    reached = {axes[0]}
+    together = [s.classes for s in group if isinstance(s, Statement)]
+    while True:
+        more = {axis for classes in together if classes & reached for axis in classes} - reached
+        if not more:
+            return [axis for axis in axes if axis in reached]
+        reached |= more
 
 
 def _open_axes(group: Group, fixed: Fixed, *, unrolled: bool) -> list[Axis]:
