@@ -393,10 +393,10 @@ def else_that_jumps(x):
 
 
 def target_after_break(x):
-    for i, v in enumerate(x):
+    for v in x:
         if v > 0.8:
             break
-    return i * v
+    return 3 * v
 
 
 @pytest.mark.parametrize("function", [else_that_jumps, target_after_break])

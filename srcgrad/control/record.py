@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from types import FunctionType
 from typing import Any, TypeVar
 
+from srcgrad.control.failures import impossible
 from srcgrad.core import tree
 from srcgrad.core.errors import ArgumentError, SrcgradError, TraceError
 from srcgrad.core.location import user_location
@@ -81,7 +82,8 @@ def record(
     """Record ``function(*arguments)``, where handles of these types take the place of the leaves."""
     structure = tree.flatten((tuple(arguments), {}))[1]
     outside = _Captured(function)
-    traced = trace(function, structure, types, handle=handle, names=names)
+    with impossible(f"inside {what}"):
+        traced = trace(function, structure, types, handle=handle, names=names)
     outside.check(what)
     outputs, n_results = traced.graph.outputs, traced.n_results
     for output in outputs:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from srcgrad.control.failures import hand_on, impossible
 from srcgrad.control.record import Body, closed, converted
 from srcgrad.core import tree
 from srcgrad.core.errors import ArgumentError, TraceError
@@ -17,6 +18,7 @@ from srcgrad.graph.structure import free_inputs, items
 from srcgrad.graph.trace import Tracer, is_tracing, trace
 from srcgrad.transform.calls import CallPullback, Recompute, Rule, call, inlined
 from srcgrad.transform.convention import conjugated
+from srcgrad.transform.guards import with_flag
 from srcgrad.transform.rewrite import strong, zeros
 
 _RECOMPUTE = Recompute()
@@ -35,9 +37,12 @@ class _Called(Function):
 
     def record_call(self, arguments: Arguments, handle: type[Tracer], rule: Rule) -> Any:
         traced = self.trace(arguments)
-        body = Body(traced.graph.inputs, traced.graph.outputs, traced.out_structure, {}, traced.graph.name)
+        own, causes = with_flag(traced.graph)
+        body = Body(own.inputs, own.outputs, traced.out_structure, {}, own.name)
         outer, (graph,) = closed([body])
         results = call(graph, [*outer, *map(as_node, arguments.values)], rule)
+        if causes:
+            hand_on(results.pop(), causes)
         for position, new in zip(traced.mutated, results[traced.n_results :], strict=True):
             written = arguments.values[position]
             if isinstance(written, Tracer):
@@ -174,7 +179,8 @@ def _traced(
     function: Callable[..., Any], name: str, operands: tuple[Node, ...], node: Node
 ) -> tuple[Graph, tree.Structure]:
     structure = tree.flatten((operands, {}))[1]
-    traced = trace(function, structure, [strong(operand.array_type) for operand in operands], handle=handle_type())
+    with impossible(f"inside the {name} function of sg.custom_vjp"):
+        traced = trace(function, structure, [strong(operand.array_type) for operand in operands], handle=handle_type())
     graph = Graph(traced.graph.inputs, traced.graph.outputs[: traced.n_results], name)
     if free_inputs(graph):
         raise TraceError(

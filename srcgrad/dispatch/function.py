@@ -7,20 +7,23 @@ import sys
 import threading
 import types
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from srcgrad.control.failures import collecting, hand_on
 from srcgrad.core import tree
 from srcgrad.core.errors import ArgumentError, SrcgradError, TraceError, UnsupportedError
 from srcgrad.core.types import ArrayType, type_of
 from srcgrad.dispatch.arguments import Arguments, Parameters, identifiers
 from srcgrad.dispatch.blame import check_closed, name_line
 from srcgrad.dispatch.closures import MISS, Closure, make_closure
+from srcgrad.dispatch.failing import raising_for
 from srcgrad.graph.node import Graph, as_node, substitute
 from srcgrad.graph.trace import Traced, Tracer, is_tracing, trace
 from srcgrad.pipeline import Executable, compile_graph, stage
 from srcgrad.staging import publishing, staged
 from srcgrad.transform.finish import finish
+from srcgrad.transform.guards import guarded, unguarded, with_flag
 
 #: How many closures are tried, the last used first, before a call is looked up by its key.
 _RECENT = 4
@@ -54,10 +57,12 @@ class Specialisation:
     recorded: Recorded
     graph: Graph
     executable: Executable
+    #: what the program may fail with: then its last output says whether it did
+    causes: tuple[Exception, ...] = ()
 
     @property
     def out_types(self) -> list[ArrayType]:
-        count = len(self.graph.outputs) - len(self.recorded.mutated)
+        count = len(self.graph.outputs) - len(self.recorded.mutated) - bool(self.causes)
         return [output.array_type for output in self.graph.outputs[:count]]
 
 
@@ -125,7 +130,9 @@ class Function:
         """The transformed function as part of the program that is being recorded."""
         recorded = self.record(arguments)
         given = dict(zip(recorded.graph.inputs, map(as_node, arguments.values), strict=True))
-        outputs = substitute(recorded.graph.outputs, given)
+        outputs, flags = unguarded(substitute(recorded.graph.outputs, given))
+        for flag, causes in flags:
+            hand_on(flag, causes)
         count = len(outputs) - len(recorded.mutated)
         return tree.unflatten(recorded.out_structure, [handle(node) for node in outputs[:count]])
 
@@ -168,7 +175,13 @@ class Function:
         )
         names = identifiers([arguments.paths[position] for position in arguments.dynamic])
         handle = next((type(value) for value in arguments.values if isinstance(value, Tracer)), None) or handle_type()
-        return trace(record, structure, arguments.types, handle=handle, names=names)
+        with collecting(handle) as failures:
+            traced = trace(record, structure, arguments.types, handle=handle, names=names)
+        flag = failures.found
+        if flag is None:
+            return traced
+        outputs = tuple(guarded(output, flag, tuple(failures.causes)) for output in traced.graph.outputs)
+        return replace(traced, graph=replace(traced.graph, outputs=outputs))
 
     def _call_slowly(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         arguments = Arguments(self.parameters, args, kwargs)
@@ -189,7 +202,7 @@ class Function:
             found = self._specialise(arguments)
             closure = make_closure(
                 arguments,
-                found.executable.function,
+                raising_for(found.executable.function, found.causes),
                 found.executable.constants,
                 found.recorded.out_structure,
                 found.out_types,
@@ -221,12 +234,13 @@ class Function:
                 )
         recorded = self.record(arguments)
         check_closed(recorded.graph)
-        graph = stage("simplify", finish, recorded.graph)
+        graph, causes = with_flag(recorded.graph)
+        graph = stage("simplify", finish, graph)
         if self.options.backend != "cpu":
             raise UnsupportedError(f"there is no backend {self.options.backend!r}; use 'cpu'")
         executable = compile_graph(graph, fast_math=self.options.fast_math)
         executable.function  # noqa: B018  built here, once, and not by whoever calls first
-        return Specialisation(recorded, graph, executable)
+        return Specialisation(recorded, graph, executable, causes)
 
 
 def _holds_tensors(arguments: Arguments) -> bool:

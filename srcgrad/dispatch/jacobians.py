@@ -17,6 +17,7 @@ from srcgrad.core.types import ArrayType, type_of
 from srcgrad.dispatch.function import Function, Options
 from srcgrad.dispatch.pullback import vjp
 from srcgrad.dispatch.transforms import Argnums, Grad, Jit
+from srcgrad.staging import staged
 
 
 def jacrev(function: Callable[..., Any], argnums: Argnums, options: Options) -> Function:
@@ -77,7 +78,7 @@ def _restricted(
         filled = list(args)
         for number, value in zip(numbers, chosen, strict=True):
             filled[number] = value
-        return function(*filled, **kwargs)
+        return staged(function)(*filled, **kwargs)
 
     names = [name for name, _ in zip(inspect.signature(function).parameters, args, strict=False)]
     if len(names) == len(args):

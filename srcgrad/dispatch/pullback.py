@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from srcgrad.control.failures import hand_on
 from srcgrad.core import tree
 from srcgrad.core.errors import ArgumentError, TraceError
 from srcgrad.core.op import apply
@@ -20,6 +21,7 @@ from srcgrad.graph.structure import new_input
 from srcgrad.graph.trace import Tracer, is_tracing
 from srcgrad.transform.adjoint import adjoint
 from srcgrad.transform.convention import conjugated
+from srcgrad.transform.guards import unguarded
 from srcgrad.transform.rewrite import zeros
 from srcgrad.transform.simplify import simplify
 
@@ -84,11 +86,15 @@ def _traced_vjp(
     wrt = [arguments.dynamic.index(position) for positions in leaves for position in positions]
     silent = [None] * (len(graph.outputs) - len(seeds))
     outputs, cotangents = adjoint(graph, wrt, [*seeds, *silent])
+    outputs, flags = unguarded(outputs)
     given = dict(zip(graph.inputs, map(as_node, arguments.values), strict=True))
+    for flag, causes in flags:
+        hand_on(substitute([flag], given)[0], causes)
     results = [handle(node) for node in substitute(outputs, given)]
     found = [
         zeros(graph.inputs[k].array_type) if c is None else conjugated(c) for k, c in zip(wrt, cotangents, strict=True)
     ]
+    found = unguarded(found)[0]
     structure = tree.flatten(primals)[1]
 
     def pullback(cotangent: Any) -> Any:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from srcgrad.control.failures import fail_if, is_raised
 from srcgrad.control.record import converted, error
 from srcgrad.core import tree
 from srcgrad.core.errors import TraceError
@@ -53,15 +54,9 @@ def if_(
     then: Callable[[], None],
     orelse: Callable[[], None],
     leaving: Sequence[str],
-    raises: tuple[bool, bool] = (False, False),
 ) -> None:
-    """``if test: then() else: orelse()``; ``leaving`` are the written variables that are read afterwards.
-
-    A branch that ends in `raise` is left out where the condition is traced: a compiled program checks no data.
-    """
+    """``if test: then() else: orelse()``; ``leaving`` are the written variables that are read afterwards."""
     known = known_truth(test)
-    if known is None and any(raises):
-        known = raises[1]
     if known is not None:
         (then if known else orelse)()
         return
@@ -114,12 +109,25 @@ def branch(
     results: Sequence[Place],
     cells: dict[str, CellType],
 ) -> None:
-    """Run one of two functions, as the traced ``test`` says, and leave its effects on the places and on arrays."""
+    """Run one of two functions, as the traced ``test`` says, and leave its effects on the places and on arrays.
+
+    Where one raises an exception the program notes that, and goes on with the other.
+    """
     predicate = truth(test)
     results = [*results, *hidden_variables(cells)]
     mark = now()
     taken = _attempt(then, results, cells)
     other = _attempt(orelse, results, cells)
+    if isinstance(taken, Exception):
+        if isinstance(other, Exception):
+            raise taken
+        fail_if(predicate, taken)
+        orelse()
+        return
+    if isinstance(other, Exception):
+        fail_if(apply("logical_not", predicate), other)
+        then()
+        return
     joined = _Join()
     pending: list[tuple[Place, Any]] = []
     for place, a, b in zip(results, taken.values, other.values, strict=True):
@@ -142,8 +150,8 @@ def branch(
         handle.assign(node)
 
 
-def _attempt(function: Callable[[], Any], results: Sequence[Place], cells: dict[str, CellType]) -> _Branch:
-    """Run a branch, see what it changed, and undo that."""
+def _attempt(function: Callable[[], Any], results: Sequence[Place], cells: dict[str, CellType]) -> _Branch | Exception:
+    """Run a branch, see what it changed, and undo that; or the exception that the user's program raises there."""
     variables = places(cells, cells)
     before = [(place, place.get()) for place in (*variables, *results)]
     containers = Containers(cells)
@@ -153,6 +161,10 @@ def _attempt(function: Callable[[], Any], results: Sequence[Place], cells: dict[
             values = [place.get() for place in results]
             written = {id(handle): (handle, handle.__sg_node__) for handle, _ in watch.before}
             entries = _entries(containers)
+        except Exception as exception:
+            if not is_raised(exception):
+                raise
+            return exception
         finally:
             containers.restore()
             for handle, node in watch.before:

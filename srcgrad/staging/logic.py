@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 
+from srcgrad.control.failures import fail_if, impossible, not_failed, raising
 from srcgrad.core.op import apply
 from srcgrad.core.types import type_of
 from srcgrad.graph.trace import Tracer
@@ -85,9 +87,25 @@ def chain(left: Any, *steps: tuple[str, Callable[[], Any]]) -> Any:
 
 
 def assert_(test: Any, message: Callable[[], Any]) -> None:
-    """``assert test, message()``; what is known only when the program runs is not checked."""
-    if known_truth(test) is False:
-        raise AssertionError(*[text for text in (message(),) if text is not None])
+    """``assert test, message()``."""
+    known = known_truth(test)
+    if known:
+        return
+    failure = raising(AssertionError(*[text for text in (message(),) if text is not None]))
+    if known is False:
+        raise failure
+    fail_if(apply("logical_not", truth(test)), failure)
 
 
-__all__ = ["and_", "assert_", "chain", "if_else", "not_", "or_"]
+def unless_failed(going: Any) -> Any:
+    """Whether a loop goes on: not once the program has failed."""
+    passed = not_failed()
+    return going if passed is True else and_(going, lambda: passed)
+
+
+def catching() -> AbstractContextManager[None]:
+    """Around the body of a `try` with handlers."""
+    return impossible("and a try statement around it may catch it")
+
+
+__all__ = ["and_", "assert_", "catching", "chain", "if_else", "not_", "or_", "unless_failed"]

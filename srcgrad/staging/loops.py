@@ -31,7 +31,7 @@ from srcgrad.numpy.static import is_static
 from srcgrad.staging.attempts import now
 from srcgrad.staging.branches import branch, known_truth, truth
 from srcgrad.staging.intervals import declare
-from srcgrad.staging.logic import and_, not_
+from srcgrad.staging.logic import and_, not_, unless_failed
 from srcgrad.staging.places import Variable, cells_of, places
 from srcgrad.staging.regions import Recorder
 from srcgrad.staging.spaces import Space, space_of
@@ -178,7 +178,7 @@ def _staged(
     after = [name for name in leaving if not (has_target and name == target)]
 
     def turn() -> Any:
-        going = True if stop is None else not_(stop())
+        going = True if stop is None else unless_failed(not_(stop()))
         body(space.at(Array(index)))
         return going
 
@@ -238,7 +238,7 @@ def while_(
     cells = cells_of(test, body, stop)
 
     def going() -> Any:
-        return test() if stop is None else and_(not_(stop()), test)
+        return unless_failed(test() if stop is None else and_(not_(stop()), test))
 
     first = going()
     known = known_truth(first)

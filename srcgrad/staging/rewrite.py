@@ -186,11 +186,22 @@ class _Function(ast.NodeTransformer):
         then = self.nested("then", node.body, node)
         orelse = self.nested("orelse", node.orelse, node)
         writes = written([*node.body, *node.orelse]) - self.globals
-        raises = tuple(bool(block) and isinstance(block[-1], ast.Raise) for block in (node.body, node.orelse))
         leaving = tuple(sorted(writes & node.leaving))  # type: ignore[attr-defined]
         test = self.visit(node.test)
-        call = self.call("if_", node, test, _load(then.name), _load(orelse.name), *_constants(leaving, raises))
+        call = self.call("if_", node, test, _load(then.name), _load(orelse.name), *_constants(leaving))
         return [then, orelse, call]
+
+    def visit_Raise(self, node: ast.Raise) -> ast.stmt:
+        self.generic_visit(node)
+        if node.exc is not None:
+            node.exc = _helper("raising", node.exc)
+        return node
+
+    def visit_Try(self, node: ast.Try) -> ast.stmt:
+        self.generic_visit(node)
+        if node.handlers:
+            node.body = [_at(ast.With([ast.withitem(_helper("catching"))], node.body), node)]
+        return node
 
     def visit_Assert(self, node: ast.Assert) -> ast.stmt:
         message = _lambda(self.visit(node.msg) if node.msg else ast.Constant(None))

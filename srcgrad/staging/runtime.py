@@ -2,17 +2,19 @@
 
 from builtins import slice
 
+from srcgrad.control.failures import raising
 from srcgrad.numpy.stand_ins import stand_in
 from srcgrad.staging.branches import if_, if_else
 from srcgrad.staging.builtins import item
 from srcgrad.staging.convert import callee, looped
-from srcgrad.staging.logic import and_, assert_, chain, not_, or_
+from srcgrad.staging.logic import and_, assert_, catching, chain, not_, or_
 from srcgrad.staging.loops import for_, while_
 
 __all__ = [
     "and_",
     "assert_",
     "callee",
+    "catching",
     "chain",
     "for_",
     "if_",
@@ -21,6 +23,7 @@ __all__ = [
     "looped",
     "not_",
     "or_",
+    "raising",
     "slice",
     "stand_in",
     "while_",

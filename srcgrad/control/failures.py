@@ -1,0 +1,108 @@
+"""`raise` and `assert` under a condition that is known only when the program runs.
+
+A compiled program cannot stop in the middle. It notes which exception it would have raised first in a flag, which is an
+array like any other: what a loop or a branch writes, it carries. The caller looks at the flag before it hands out any
+result or writes into any argument. Loops that may run without end ask for the flag as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+
+from srcgrad.core.errors import UnsupportedError
+from srcgrad.core.location import Location, user_location
+from srcgrad.core.op import apply
+from srcgrad.graph.node import Node, as_node
+from srcgrad.graph.structure import constant
+from srcgrad.graph.trace import Tracer
+from srcgrad.numpy.static import static_of
+
+
+class Failures:
+    """The flag of the function that is being recorded, and the exceptions that it counts, from 1."""
+
+    def __init__(self, handle: type[Tracer]) -> None:
+        self.handle = handle
+        self.flag = Tracer(constant(np.int64(0)))
+        self.causes: list[Exception] = []
+
+    def note(self, flag: Node, causes: tuple[Exception, ...]) -> None:
+        """Fail as ``flag`` says, unless something has failed before."""
+        before, number = as_node(self.flag), flag + len(self.causes)
+        self.causes += causes
+        later = apply("where", apply("not_equal", flag, 0), number, 0)
+        self.flag.assign(apply("where", apply("not_equal", before, 0), before, later))
+
+    @property
+    def found(self) -> Node | None:
+        """The flag; None where nothing can fail."""
+        return None if static_of(self.flag) is not None else as_node(self.flag)
+
+
+_current: ContextVar[Failures | str | None] = ContextVar("failures", default=None)
+
+
+@contextmanager
+def collecting(handle: type[Tracer]) -> Iterator[Failures]:
+    """What fails inside the block."""
+    failures = Failures(handle)
+    token = _current.set(failures)
+    try:
+        yield failures
+    finally:
+        _current.reset(token)
+
+
+@contextmanager
+def impossible(where: str) -> Iterator[None]:
+    """In the block, a condition under which an exception is raised must be known when it is traced."""
+    token = _current.set(where)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def raising(exception: Any) -> Any:
+    """What a `raise` statement raises, with the user's line."""
+    made = exception() if isinstance(exception, type) and issubclass(exception, Exception) else exception
+    if isinstance(made, Exception):
+        made.__sg_location__ = user_location()  # type: ignore[attr-defined]
+    return made
+
+
+def is_raised(exception: Exception) -> bool:
+    """Whether it comes from a `raise` or an `assert` of the user's program."""
+    return hasattr(exception, "__sg_location__")
+
+
+def fail_if(condition: Any, exception: Exception) -> None:
+    """The program raises the exception where the traced condition holds."""
+    flag = apply("where", as_node(condition), constant(np.int64(1)), constant(np.int64(0)))
+    hand_on(flag, (exception,))
+
+
+def hand_on(flag: Node, causes: tuple[Exception, ...]) -> None:
+    """The program fails as a part of it does."""
+    failures = _current.get()
+    if not isinstance(failures, Failures):
+        where = f" {failures}" if failures else ""
+        place: Location | None = getattr(causes[0], "__sg_location__", None)
+        raise UnsupportedError(
+            f"{place or user_location()}: whether this {type(causes[0]).__name__} is raised is known only when the "
+            f"program runs{where}; raise it outside, use a native loop or branch, or return the condition and check it"
+        )
+    failures.note(flag, causes)
+
+
+def not_failed() -> Any:
+    """A traced bool, or True where nothing has failed for certain."""
+    failures = _current.get()
+    if not isinstance(failures, Failures) or failures.found is None:
+        return True
+    return failures.handle(apply("equal", as_node(failures.flag), 0))
