@@ -68,7 +68,9 @@ class Executable:
     """
 
     def __init__(self, graph: Graph, *, fast_math: bool = True) -> None:
-        module = emit(*schedule(graph), graph.name, fast_math)
+        from srcgrad.backends.kept import kept_module
+
+        module = kept_module(graph, fast_math, lambda: emit(*schedule(graph), graph.name, fast_math))
         self.fast_math = fast_math
         self.graph = graph
         self.module = module

@@ -16,7 +16,9 @@ import pytest
 from numba.core import event
 
 import srcgrad as sg
+from srcgrad import pipeline
 from srcgrad.core.settings import override
+from srcgrad.graph.digest import digest_of
 
 ROOT = Path(__file__).parents[1]
 SCRIPT = """
@@ -179,3 +181,78 @@ def test_names_of_any_length_and_alphabet(tmp_path: Path) -> None:
     with override(cache_dir=str(tmp_path)):
         assert sg.grad(namespace[name])(3.0) == 6.0
     assert len(files(tmp_path, ".bin")) == 1
+
+
+def scheduled(cache: Path, **changes: Any) -> int:
+    """How many graphs are scheduled for a function made anew with this cache."""
+    calls = []
+    original = pipeline.schedule
+
+    def counted(graph: Any) -> Any:
+        calls.append(graph)
+        return original(graph)
+
+    with pytest.MonkeyPatch.context() as patch, override(cache_dir=str(cache), **changes):
+        patch.setattr(pipeline, "schedule", counted)
+        gradient = sg.grad(slope)(X)
+    np.testing.assert_allclose(gradient, EXPECTED, rtol=1e-14)
+    return len(calls)
+
+
+def test_a_schedule_is_made_once(tmp_path: Path) -> None:
+    assert scheduled(tmp_path) == 1
+    assert scheduled(tmp_path) == 0
+    assert scheduled(tmp_path, unroll=3) == 1
+    assert scheduled(tmp_path, unroll=3) == 0
+
+
+@pytest.mark.parametrize("damage", [truncate, empty, flip_a_bit, replace_by_garbage])
+def test_a_damaged_schedule_is_made_anew(tmp_path: Path, damage: Callable[[Path], None]) -> None:
+    assert scheduled(tmp_path) == 1
+    (path,) = files(tmp_path, ".module")
+    damage(path)
+    assert scheduled(tmp_path) == 1
+    assert scheduled(tmp_path) == 0
+
+
+def test_the_schedule_of_another_function_is_not_taken(tmp_path: Path) -> None:
+    assert scheduled(tmp_path) == 1
+    (path,) = files(tmp_path, ".module")
+    with override(cache_dir=str(tmp_path)):
+        sg.grad(lambda x: np.sum(np.cos(x)))(X)
+    (other,) = set(files(tmp_path, ".module")) - {path}
+    path.write_bytes(other.read_bytes())
+    assert scheduled(tmp_path) == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (lambda x: np.sum(x * 2.0), lambda x: np.sum(x * 3.0)),
+        (lambda x: np.sum(x[1:]), lambda x: np.sum(x[:-1])),
+        (lambda x: np.sum(x * np.arange(7.0)), lambda x: np.sum(x * np.arange(7.0)[::-1])),
+        (lambda x: np.sum(x, axis=0), lambda x: np.max(x, axis=0)),
+        (
+            lambda x: sg.fori_loop(0, 3, lambda i, y: y * 2.0, x)[0],
+            lambda x: sg.fori_loop(0, 3, lambda i, y: y * x, x)[0],
+        ),
+    ],
+)
+def test_digests_of_different_graphs_differ(first: Any, second: Any) -> None:
+    def digest(function: Any) -> str | None:
+        return digest_of(sg.jit(function).specialise(X).graph)
+
+    assert None not in (digest(first), digest(second))
+    assert digest(first) == digest(first)
+    assert digest(first) != digest(second)
+
+
+def test_a_graph_with_a_large_constant_has_a_digest() -> None:
+    table = np.linspace(0.0, 1.0, 7000).reshape(1000, 7)
+    other = table.copy()
+    other[500, 3] = -1.0
+    digests = {
+        digest_of(sg.jit(lambda x, t=t: np.sum(t @ x)).specialise(X).graph) for t in (table, other, table.copy())
+    }
+    assert len(digests) == 2
+    assert None not in digests

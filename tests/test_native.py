@@ -171,4 +171,4 @@ def test_the_front_end_knows_all_that_the_benchmarks_need(case: Any) -> None:
     kernels = {name.partition(" ")[2] for name in passes if name.startswith("text_lowering")}
     by_numba = {name.partition(" ")[2] for name in passes if name.startswith("nopython_type_inference")}
     assert kernels
-    assert by_numba <= {"[quadrant_of_huge_f64]", "[ol_max.<locals>.impl]"}  # a table, which is read once in a blue moon
+    assert by_numba <= {"[quadrant_of_huge_f64]", "[ol_max.<locals>.impl]"}  # a table that is hardly ever read

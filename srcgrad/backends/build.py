@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import importlib
 import linecache
 import sys
 import tempfile
@@ -20,7 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.backends.machine_code import MachineCode, write_atomically
+from srcgrad.backends import threads
+from srcgrad.backends.machine_code import MachineCode, load, write_atomically
 from srcgrad.backends.module import Module
 from srcgrad.backends.native import entry
 from srcgrad.backends.stacks import workspace_with_stacks
@@ -34,21 +36,27 @@ def build(module: Module) -> Callable[..., Any]:
     """The function of a module: inputs and constants, of exactly the types it was made for, to a tuple of outputs
     (arrays, and NumPy scalars for zero-dimensional ones); NotImplemented where an argument is not as it must be.
     """
+    threads.provide()
+    entry.provide()
+    for where, maker, arguments in module.symbols:
+        getattr(importlib.import_module(where), maker)(*arguments)
     path = _source_file(module)
     namespace = types.ModuleType(path.stem)
     namespace.__file__ = str(path)
     sys.modules[path.stem] = namespace
-    code = compile(module.source, str(path), "exec")
     linecache.cache[str(path)] = (len(module.source), None, module.source.splitlines(keepends=True), str(path))
-    exec(code, namespace.__dict__)
-    dispatcher = getattr(namespace, module.name)
-    entry.provide()
-    setattr(dispatcher.py_func, entry.LAYOUT, _layout(module))
-    if settings.cache_dir:
-        dispatcher._cache = MachineCode(path)
+    cache = MachineCode(path) if settings.cache_dir else None
     signature = _signature(module)
-    dispatcher.compile(signature)
-    native: Callable[..., Any] = dispatcher.overloads[signature.args].entry_point
+    compiled = load(cache, signature)
+    if compiled is None:
+        exec(compile(module.source, str(path), "exec"), namespace.__dict__)
+        dispatcher = getattr(namespace, module.name)
+        setattr(dispatcher.py_func, entry.LAYOUT, _layout(module))
+        if cache is not None:
+            dispatcher._cache = cache
+        dispatcher.compile(signature)
+        compiled = dispatcher.overloads[signature.args]
+    native: Callable[..., Any] = compiled.entry_point
     return _with_workspace(module, native) if module.workspace_bytes else native
 
 
@@ -74,7 +82,7 @@ def _with_workspace(module: Module, native: Callable[..., Any]) -> Callable[...,
 
 
 def _layout(module: Module) -> entry.Layout:
-    arguments = [(value.shape, value.dtype) for value in module.inputs]
+    arguments = list(module.inputs)
     arguments += [(constant.shape, constant.dtype) for constant in module.constants]
     return entry.Layout(tuple(arguments), module.workspace_bytes > 0, module.outputs, module.brief)
 
@@ -84,7 +92,7 @@ def _signature(module: Module) -> Any:
     from numba.core import types as numba_types
     from numba.np.numpy_support import from_dtype
 
-    arguments = [(value.shape, value.dtype) for value in module.inputs]
+    arguments = list(module.inputs)
     arguments += [(constant.shape, constant.dtype) for constant in module.constants]
     if module.workspace_bytes:
         arguments.append(((module.workspace_bytes,), np.dtype(np.uint8)))

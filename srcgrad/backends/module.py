@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from srcgrad.backends.emit import Emitter
 from srcgrad.backends.writer import Writer
 from srcgrad.schedule.ir import Program, Value
 from srcgrad.schedule.parallel import is_brief
 from srcgrad.schedule.storage import Storage
+
+if TYPE_CHECKING:
+    from srcgrad.backends.emit import Emitter
 
 _TYPES = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64")
 #: names that the frame of a module uses
@@ -41,6 +45,11 @@ _RESERVED = (
 )
 
 
+#: a function that makes a native symbol known to the linker: its module, its name, its arguments
+Symbol = tuple[str, str, tuple[str, ...]]
+_PRODUCTS, _LIBRARY = "srcgrad.backends.gemm.native", "srcgrad.backends.library.native"
+
+
 @dataclass(frozen=True)
 class Module:
     """Source text and what a caller has to know of it.
@@ -51,7 +60,7 @@ class Module:
 
     name: str
     source: str
-    inputs: tuple[Value, ...]
+    inputs: tuple[tuple[tuple[int, ...], np.dtype[Any]], ...]
     constants: tuple[np.ndarray[Any, Any], ...]
     outputs: tuple[tuple[tuple[int, ...], np.dtype[Any]], ...]
     workspace_bytes: int
@@ -59,10 +68,14 @@ class Module:
     stacks: tuple[int, ...] = ()
     #: whether it takes no longer than letting another Python thread in would
     brief: bool = False
+    #: what makes the native symbols known that its machine code refers to
+    symbols: tuple[Symbol, ...] = ()
 
 
 def emit_module(program: Program, storage: Storage, name: str, *, fast_math: bool = True) -> Module:
     """The module of a scheduled program."""
+    from srcgrad.backends.emit import Emitter
+
     name = name if name.isidentifier() else "f"
     emitter = Emitter(program, storage, name)
     for reserved in (name, *_RESERVED):
@@ -78,7 +91,7 @@ def emit_module(program: Program, storage: Storage, name: str, *, fast_math: boo
     scalars = [v for v in program.outputs if not v.shape]
 
     out = Writer()
-    _imports(out, emitter)
+    symbols = _imports(out, emitter)
     for text in emitter.parts:
         out.line(f"@kernel(fast_math={fast_math})")
         out.lines += text.splitlines()
@@ -102,31 +115,32 @@ def emit_module(program: Program, storage: Storage, name: str, *, fast_math: boo
     return Module(
         name,
         out.text(),
-        tuple(program.inputs),
+        tuple((value.shape, value.dtype) for value in program.inputs),
         tuple(v.data for v in constants),
         tuple((shape, value.dtype) for value, shape in zip(program.outputs, program.output_shapes, strict=True)),
         storage.workspace_bytes,
         tuple(sorted(place.offset for place in storage.places.values() if place.kind == "slices")),
         is_brief(program),
+        symbols,
     )
 
 
-def _imports(out: Writer, emitter: Emitter) -> None:
+def _imports(out: Writer, emitter: Emitter) -> tuple[Symbol, ...]:
+    """Write what the module imports and the constants; the native symbols among them."""
     from srcgrad.backends import complex_math, vecmath
     from srcgrad.backends.numeric import BY_KIND, NUMERIC
     from srcgrad.backends.scalars import INSTRUCTIONS
 
     casts: set[str] = set()
     imported: dict[str, set[str]] = {}
-    products: list[tuple[str, str]] = []
-    libraries: list[tuple[str, str]] = []
+    symbols: list[tuple[str, Symbol]] = []
     for (function, dtype), name in emitter.expressions.functions.items():
         if function.startswith("cast "):
             casts.add(name)
         elif dtype in ("product", "split_product", "nested_product", "blas_product"):
-            products.append((name, f'{dtype}("{function}")'))
+            symbols.append((name, (_PRODUCTS, dtype, (function,))))
         elif dtype == "library":
-            libraries.append((name, function))
+            symbols.append((name, (_LIBRARY, "library", ast.literal_eval(f"({function})"))))
         elif complex_math.has(function, np.dtype(dtype).kind):
             _import(imported, "srcgrad.backends.complex_math", function, name)
         elif function in INSTRUCTIONS:
@@ -150,24 +164,22 @@ def _imports(out: Writer, emitter: Emitter) -> None:
         out.line("from srcgrad.backends.stacks import stack_of")
     if emitter.parts:
         out.line("from srcgrad.backends.threads import fork, thread_count")
-    if products:
-        makers = sorted({maker.partition("(")[0] for _, maker in products})
-        out.line(f"from srcgrad.backends.gemm.native import {', '.join(makers)}")
-    if libraries:
-        out.line("from srcgrad.backends.library.native import library")
+    for module in (_PRODUCTS, _LIBRARY):
+        makers = sorted({maker for _, (where, maker, _) in symbols if where == module})
+        if makers:
+            out.line(f"from {module} import {', '.join(makers)}")
     out.line("from srcgrad.backends.runtime import kernel")
     for module, found in sorted(imported.items()):
         out.line(f"from {module} import {', '.join(sorted(found))}")
     out.line("")
-    for name, maker in products:
-        out.line(f"{name} = {maker}")
-    for name, arguments in libraries:
-        out.line(f"{name} = library({arguments})")
+    for name, (_, maker, arguments) in symbols:
+        out.line(f"{name} = {maker}({', '.join(json.dumps(argument) for argument in arguments)})")
     for (dtype, text), name in emitter.expressions.constants.items():
         value = f'float("{text}")' if text in ("inf", "-inf", "nan") else text
         out.line(f"{name} = np.{dtype}({value})")
     out.line("")
     out.line("")
+    return tuple(symbol for _, symbol in symbols)
 
 
 def _import(imported: dict[str, set[str]], module: str, function: str, name: str) -> None:

@@ -8,13 +8,13 @@ is not part of theirs, so that a product in a program costs no compile time.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import binding
 from numba import types
 
-from srcgrad.backends.machine_code import compiled_symbol
-from srcgrad.backends.native.compiler import KernelCompiler
+from srcgrad.backends.machine_code import native_symbol
 from srcgrad.backends.threads import provide
 
 _ELEMENTS = {"float32": types.float32, "float64": types.float64}
@@ -31,18 +31,27 @@ def product(dtype: str) -> Any:
     """The product of float32 or float64 as a function that compiled code can call, known to the linker from here
     on.
     """
-    from srcgrad.backends.gemm.driver import gemm
 
-    return _external(f"srcgrad_gemm_{dtype}", gemm.py_func, _ELEMENTS[dtype])
+    def make() -> Any:
+        from srcgrad.backends.gemm.driver import gemm
+
+        return gemm.py_func
+
+    return _external(f"srcgrad_gemm_{dtype}", make, _ELEMENTS[dtype])
 
 
 @functools.cache
 def split_product(dtype: str) -> Any:
     """The same on all threads; not to be called in a part of a split loop."""
-    from srcgrad.backends.gemm.shared import split_over_threads
-
     provide()
-    return _external(f"srcgrad_gemm_split_{dtype}", split_over_threads(product(dtype)).py_func, _ELEMENTS[dtype])
+    serial = product(dtype)
+
+    def make() -> Any:
+        from srcgrad.backends.gemm.shared import split_over_threads
+
+        return split_over_threads(serial).py_func
+
+    return _external(f"srcgrad_gemm_split_{dtype}", make, _ELEMENTS[dtype])
 
 
 def address_of_split(dtype: str) -> int:
@@ -56,7 +65,8 @@ def blas_product(dtype: str) -> Any:
     """The same by the installed BLAS."""
     from srcgrad.backends.gemm.blas import through_blas
 
-    return _external(f"srcgrad_gemm_blas_{dtype}", through_blas(split_product(dtype)).py_func, _ELEMENTS[dtype])
+    function = through_blas(split_product(dtype))  # made in any case: it makes BLAS known to the linker
+    return _external(f"srcgrad_gemm_blas_{dtype}", lambda: function.py_func, _ELEMENTS[dtype])
 
 
 @functools.cache
@@ -66,18 +76,18 @@ def nested_product(dtype: str) -> Any:
 
     element = _ELEMENTS[dtype]
     name = f"srcgrad_gemm_nested_{dtype}"
-    _known(name, gemm_nested.py_func, types.void(types.CPointer(types.int64), *[types.CPointer(element)] * 3))
+    _known(name, lambda: gemm_nested.py_func, types.void(types.CPointer(types.int64), *[types.CPointer(element)] * 3))
     return call_of(name)
 
 
-def _external(name: str, function: Any, element: Any) -> Any:
-    _known(name, function, signature(element))
+def _external(name: str, make: Callable[[], Any], element: Any) -> Any:
+    _known(name, make, signature(element))
     return types.ExternalFunction(name, signature(element))
 
 
-def _known(name: str, function: Any, types_: Any) -> None:
-    """Make the linker know a function."""
-    native = compiled_symbol(function, types_, compiler=KernelCompiler, error_model="numpy")
+def _known(name: str, make: Callable[[], Any], types_: Any) -> None:
+    """Make the linker know a function, which is made if it has to be compiled."""
+    native = native_symbol(name, make, types_, reads_text=True, error_model="numpy")
     binding.add_symbol(name, native.address)
     _kept.append(native)
 

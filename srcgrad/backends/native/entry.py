@@ -19,7 +19,6 @@ import numpy as np
 from llvmlite import binding, ir
 from numba.core import cgutils, types
 from numba.core.callwrapper import PyCallWrapper
-from numba.np import arrayobj
 
 I8, I32, I64 = ir.IntType(8), ir.IntType(32), ir.IntType(64)
 POINTER = I8.as_pointer()
@@ -164,6 +163,8 @@ class Entry(PyCallWrapper):
 
     def array(self, thing: Any, kind: types.Array) -> Any:
         """What Numba's calling convention passes for an array: of this one, kernels read no more than the address."""
+        from numba.np import arrayobj
+
         array = arrayobj.make_array(kind)(self.context, self.builder)
         array.data = self.builder.bitcast(self.field(thing, DATA, POINTER), array.data.type)
         return array._getvalue()
