@@ -188,6 +188,7 @@ def lstm(wx: Array, wh: Array, b: Array, x: Array) -> Any:
     h, c = np.zeros((batch, units), x.dtype), np.zeros((batch, units), x.dtype)
     gates = np.empty((batch, 4 * units), x.dtype)
     one = x.dtype.type(1)
+    total = 0.0
     for t in range(steps):
         for s in range(batch):
             gates[s] = b
@@ -204,4 +205,5 @@ def lstm(wx: Array, wh: Array, b: Array, x: Array) -> Any:
                 o = one / (one + math.exp(-gates[s, 3 * units + j]))
                 c[s, j] = f * c[s, j] + i * math.tanh(gates[s, 2 * units + j])
                 h[s, j] = o * math.tanh(c[s, j])
-    return np.mean(h * h)
+                total += h[s, j] * h[s, j]
+    return total / (steps * h.size)

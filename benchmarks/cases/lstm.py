@@ -1,4 +1,8 @@
-"""The gradient of the weights of an LSTM of 64 units after 1,000 steps of 64 inputs, one sequence and sixteen."""
+"""The gradient of the weights of an LSTM of 64 units over 1,000 steps of 64 inputs, one sequence and sixteen.
+
+The loss is the mean square of all states. That of the last state alone has cotangents that fall below the normal
+numbers within some hundred steps; JAX flushes them to zero, NumPy and we do not.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +24,15 @@ def network(np: Any) -> Callable[..., Any]:
     def loss(wx: Any, wh: Any, b: Any, x: Any) -> Any:
         h = np.zeros((x.shape[1], UNITS), x.dtype)
         c = np.zeros((x.shape[1], UNITS), x.dtype)
+        total = 0.0
         for t in range(STEPS):
             gates = x[t] @ wx + h @ wh + b
             i, f = gates[:, :UNITS], gates[:, UNITS : 2 * UNITS]
             g, o = gates[:, 2 * UNITS : 3 * UNITS], gates[:, 3 * UNITS :]
             c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
             h = sigmoid(o) * np.tanh(c)
-        return np.mean(h * h)
+            total += np.mean(h * h)
+        return total / STEPS
 
     return loss
 
@@ -46,11 +52,12 @@ def jax_network(*, hoisted: bool, checkpoint: bool = False) -> Callable[..., Any
             gates = row + h @ wh if hoisted else row @ wx + h @ wh + b
             i, f, g, o = jnp.split(gates, 4, axis=-1)
             c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
-            return (jax.nn.sigmoid(o) * jnp.tanh(c), c), None
+            h = jax.nn.sigmoid(o) * jnp.tanh(c)
+            return (h, c), h
 
         start = jnp.zeros((x.shape[1], UNITS), x.dtype)
         rows = x @ wx + b if hoisted else x
-        (h, _), _ = jax.lax.scan(jax.checkpoint(step) if checkpoint else step, (start, start), rows)
+        _, h = jax.lax.scan(jax.checkpoint(step) if checkpoint else step, (start, start), rows)
         return jnp.mean(h * h)
 
     return loss
@@ -73,7 +80,7 @@ def torch_network(wx: Any, wh: Any, b: Any, x: Any) -> Any:
 
     start = x.new_zeros((1, x.shape[1], UNITS))
     weights = [wx.t(), wh.t(), b, torch.zeros_like(b)]
-    _, h, _ = torch.lstm(x, (start, start), weights, True, 1, 0.0, True, False, False)
+    h, _, _ = torch.lstm(x, (start, start), weights, True, 1, 0.0, True, False, False)
     return (h * h).mean()
 
 
@@ -92,6 +99,7 @@ def expected(inputs: Inputs, units: int) -> tuple[Any, ...]:
     wx, wh, b, x = (array.astype(np.float64) for array in inputs)
     h, c = np.zeros((2, x.shape[1], UNITS))
     tape = []
+    total = 0.0
     for row in x:
         gates = row @ wx + h @ wh + b
         sigmoids = 1 / (1 + np.exp(-gates))
@@ -101,10 +109,12 @@ def expected(inputs: Inputs, units: int) -> tuple[Any, ...]:
         c = f * c + i * g
         squashed = np.tanh(c)
         h = o * squashed
-        tape.append((row, *before, i, f, g, o, squashed))
-    h_bar, c_bar = 2 * h / h.size, np.zeros_like(c)
+        total += np.mean(h * h) / STEPS
+        tape.append((row, *before, i, f, g, o, squashed, h))
+    h_bar, c_bar = np.zeros_like(h), np.zeros_like(c)
     wx_bar, wh_bar, b_bar = np.zeros_like(wx), np.zeros_like(wh), np.zeros_like(b)
-    for row, h_before, c_before, i, f, g, o, squashed in reversed(tape):
+    for row, h_before, c_before, i, f, g, o, squashed, h in reversed(tape):
+        h_bar = h_bar + 2 * h / h.size / STEPS
         c_bar = c_bar + h_bar * o * (1 - squashed**2)
         parts = (
             c_bar * g * i * (1 - i),
@@ -117,7 +127,7 @@ def expected(inputs: Inputs, units: int) -> tuple[Any, ...]:
         wh_bar += h_before.T @ gates_bar
         b_bar += gates_bar.sum(axis=0)
         h_bar, c_bar = gates_bar @ wh.T, c_bar * f
-    return np.mean(h * h), wx_bar, wh_bar, b_bar
+    return total, wx_bar, wh_bar, b_bar
 
 
 def numba_primal_program(inputs: Inputs) -> Program:

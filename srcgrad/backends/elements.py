@@ -56,6 +56,7 @@ class Elements:
         #: the loop several turns of which are written side by side, the turn at hand, and the values that each turn has
         self.jammed: Loop | None = None
         self.lane: int | None = None
+        self.lanes = 1
         self.lane_values: set[Value] = set()
         #: how many parts a split loop has at most, and the functions of such loops
         self.threads = storage.threads

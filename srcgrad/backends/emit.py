@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from srcgrad.backends.gemm.blas import threshold
-from srcgrad.backends.reductions import Bounds, Reductions
+from srcgrad.backends.reductions import VECTOR_BYTES, Bounds, Reductions
 from srcgrad.backends.split import split_loop
 from srcgrad.schedule.axes import inner_programs
 from srcgrad.schedule.ir import (
@@ -34,8 +34,6 @@ from srcgrad.schedule.ir import (
 _NUMBER = re.compile(r"\(?-?[\d.]+(e[-+]?\d+)?\)?|c_\w+")
 #: expressions longer than this get a variable
 WIDTH = 72
-#: bytes of the widest vectors
-VECTOR_BYTES = 64
 #: multiplications in a turn from which a scalar turn after the vectors is worth avoiding
 DEAR = 16.0
 

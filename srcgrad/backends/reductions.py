@@ -8,12 +8,14 @@ error of ten million additions is that of some thousands (Higham, "The accuracy 
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from srcgrad.backends.elements import Elements
+from srcgrad.backends.gemm.micro import cpu_features
 from srcgrad.core.types import WIDER
 from srcgrad.schedule.ir import Axis, Block, Loop, Start, Statement, cost_of, walk
 from srcgrad.schedule.parallel import can_split
@@ -23,8 +25,10 @@ LOOP_NAMES = "ijklmnpqrs"
 STRETCH = 4096
 #: sums of at least this many turns are cut
 LONG = 2 * STRETCH
-#: turns of a loop that are written side by side
-LANES = 4
+#: turns of a loop that are written side by side, and of one whose turns are a single sum each
+LANES, SUM_LANES = 4, 8
+#: bytes of the widest vectors
+VECTOR_BYTES = 64
 Bounds = tuple[str, ...]
 
 
@@ -64,7 +68,7 @@ class Reductions(Elements):
             yield
             return
         axis = self.jammed.axis
-        for lane in range(LANES):
+        for lane in range(self.lanes):
             self.lane = self.expressions.shift[axis] = lane
             yield
         self.lane = None
@@ -78,16 +82,17 @@ class Reductions(Elements):
 
         (unroll and jam: Callahan, Cocke and Kennedy, "Estimating interlock and improving balance", 1988).
         """
-        if not self.can_jam(loop):
+        if not self.can_jam(loop) or holds_rows(loop):
             self.loop(loop.axis, body, bounds)
             return
+        lanes = self.lanes = SUM_LANES if is_one_sum(loop) else LANES
         first, last = bounds or ("0", str(loop.axis.extent))
         self.jammed = loop
         self.lane_values = {value for value, place in self.places.items() if loop in place.loops}
-        self.loop(loop.axis, body, (first, f"{last} - {LANES - 1}", str(LANES)))
+        self.loop(loop.axis, body, (first, f"{last} - {lanes - 1}", str(lanes)))
         self.jammed, self.lane_values = None, set()
-        if bounds is not None or loop.axis.extent % LANES:
-            rest = f"({last} - ({first})) % {LANES}" if bounds else str(loop.axis.extent % LANES)
+        if bounds is not None or loop.axis.extent % lanes:
+            rest = f"({last} - ({first})) % {lanes}" if bounds else str(loop.axis.extent % lanes)
             self.loop(loop.axis, body, (f"{last} - {rest}", last))
 
     def can_jam(self, loop: Loop) -> bool:
@@ -240,3 +245,43 @@ def _neutral(combine: str, dtype: np.dtype[Any]) -> Any:
         case "minimum":
             return dtype.type(np.inf) if dtype.kind == "f" else True if dtype.kind == "b" else np.iinfo(dtype).max
     raise AssertionError(combine)
+
+
+def _inner_statements(loop: Loop) -> list[Statement] | None:
+    """The statements of the one loop that a loop has inside it; None where it has others."""
+    inner = [item for item in loop.body.items if isinstance(item, Loop) and not item.axis.unrolled]
+    if len(inner) != 1:
+        return None
+    statements = [item for item in inner[0].body.items if isinstance(item, Statement)]
+    return statements if len(statements) == len(inner[0].body.items) else None
+
+
+def is_one_sum(loop: Loop) -> bool:
+    """Whether each turn of a loop is one sum of several vectors: the more such sums there are side by side, the less
+    the last additions across each are waited for.
+    """
+    statements = _inner_statements(loop)
+    if statements is None or len(statements) != 1 or loop.axis.extent < 4 * SUM_LANES:
+        return False
+    (only,) = statements
+    turns = math.prod(axis.extent for axis in only.reduced_classes)
+    long = turns * only.target.dtype.itemsize >= 8 * VECTOR_BYTES
+    return long and bool(only.combine) and loop.axis not in only.reduced_classes
+
+
+def holds_rows(loop: Loop) -> bool:
+    """Whether a loop adds to rows that are short enough to stay in registers from one turn to the next."""
+    statements = _inner_statements(loop)
+    if statements is None:
+        return False
+    rows = [s for s in statements if s.combine and loop.axis in s.reduced_classes]
+    sizes = [math.prod(axis.extent for axis in s.target.axes if axis) * s.target.dtype.itemsize for s in rows]
+    whole = all(size % VECTOR_BYTES == 0 for size in sizes)
+    return 0 < sum(sizes) <= register_bytes() and whole and len(rows) == len(statements)
+
+
+@functools.cache
+def register_bytes() -> int:
+    """Half of what the vector registers hold: 32 of 64 bytes, 16 of 32, else 32 of 16 (ARM)."""
+    features = cpu_features()
+    return 1024 if "avx512f" in features else 256
