@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,11 @@ def assigned_value(value: Any, shape: Shape, dtype: np.dtype[Any], *, indexed: b
         from srcgrad.numpy.creation import array
 
         value = array(value)
-    node = _cast(as_node(value), dtype)
+    node = as_node(value)
+    if type(value) is complex and dtype.kind not in "bc":
+        raise error(TraceError, f"a complex number cannot be assigned to an element of dtype {dtype}", "Take its .real")
+    warn_of_lost_part(node.dtype, dtype)
+    node = _cast(node, dtype)
     own = node.shape
     while len(own) > len(shape) and own[0] == 1:
         own = own[1:]
@@ -49,6 +54,13 @@ def cast_in_place(result: Node, shape: Shape, dtype: np.dtype[Any], name: str) -
         raise error(TraceError, what, "Make the array a float array first, or write x = x op y")
     stored = _cast(result, dtype)
     return stored if stored.shape == shape else apply("broadcast_to", stored, shape=shape)
+
+
+def warn_of_lost_part(before: np.dtype[Any], after: np.dtype[Any]) -> None:
+    """NumPy's warning where complex values become real, while the program is recorded."""
+    if before.kind == "c" and after.kind not in "bc":
+        message = "Casting complex values to real discards the imaginary part"
+        warnings.warn(message, np.exceptions.ComplexWarning, stacklevel=4)
 
 
 def _cast(node: Node, dtype: np.dtype[Any]) -> Node:

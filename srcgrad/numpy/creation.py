@@ -13,6 +13,7 @@ from srcgrad.core.errors import TraceError, TraceShapeError
 from srcgrad.core.op import apply, face_of
 from srcgrad.core.types import Shape, inexact, promote, type_of
 from srcgrad.graph.node import as_node
+from srcgrad.numpy.assignment import warn_of_lost_part
 from srcgrad.numpy.messages import COUNT, error
 from srcgrad.numpy.protocols import creates, implements, involves_face, is_face
 from srcgrad.numpy.static import static_of
@@ -263,6 +264,7 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = True, casting: str = "unsafe",
         raise error(
             TraceError, f"cannot cast array data from {x.dtype!r} to {dtype!r} according to the rule '{casting}'"
         )
+    warn_of_lost_part(x.dtype, dtype)
     if x.dtype == dtype and not type_of(x).weak:
         return x if not copy else type(x)(as_node(x)) if isinstance(x, Array) else x
     return apply("astype", x, dtype=dtype)

@@ -18,7 +18,7 @@ from srcgrad.numpy.indexing import diagonal as _diagonal
 from srcgrad.numpy.indexing import trace as _trace
 from srcgrad.numpy.messages import error
 from srcgrad.numpy.protocols import FUNCTIONS, implements_as
-from srcgrad.numpy.reductions import max, min, sum
+from srcgrad.numpy.reductions import max, min, squared_length, sum
 from srcgrad.numpy.shaping import as_array, one_axis, some_axes
 from srcgrad.numpy.shaping import matrix_transpose as _matrix_transpose
 from srcgrad.numpy.views import with_axes
@@ -49,7 +49,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
 
 
 def _two_norm(x: Any, axis: Any) -> Any:
-    return apply("sqrt", sum(apply("square", x), axis))
+    return apply("sqrt", sum(squared_length(x), axis))
 
 
 def _vector_norm(x: Any, order: Any, axis: int) -> Any:
@@ -63,7 +63,7 @@ def _vector_norm(x: Any, order: Any, axis: int) -> Any:
     if order == -np.inf:
         return min(size, axis)
     if order == 0:
-        return sum(convert(apply("not_equal", x, 0), x.dtype), axis)
+        return sum(convert(apply("not_equal", x, 0), size.dtype), axis)
     if order == 1:
         return sum(size, axis)
     return apply("power", sum(apply("power", size, order), axis), 1.0 / order)

@@ -105,9 +105,19 @@ class Methods:
     def real(self) -> Any:
         return namespace("real")(self)
 
+    @real.setter
+    def real(self, value: Any) -> None:
+        namespace("real")(self)[...] = value
+
     @property
     def imag(self) -> Any:
         return namespace("imag")(self)
+
+    @imag.setter
+    def imag(self, value: Any) -> None:
+        if self.dtype.kind != "c":
+            raise error(MissingAttributeError, "a real array has no imaginary part to set")
+        namespace("imag")(self)[...] = value
 
     @property
     def itemsize(self) -> int:

@@ -17,7 +17,7 @@ from srcgrad.numpy.indexing import diagonal, take, where
 from srcgrad.numpy.joining import concatenate, pad
 from srcgrad.numpy.messages import error
 from srcgrad.numpy.ordering import searchsorted
-from srcgrad.numpy.products import contracted, operands
+from srcgrad.numpy.products import conjugate, contracted, operands
 from srcgrad.numpy.protocols import implements, implements_as, is_face
 from srcgrad.numpy.reductions import all, any, argsort, max, mean, min, prod, std, sum, var
 from srcgrad.numpy.rounding import clip, nan_to_num
@@ -150,8 +150,9 @@ def convolve(a: Any, v: Any, mode: str = "full") -> Any:
 
 @implements
 def correlate(a: Any, v: Any, mode: str = "valid") -> Any:
-    """As `numpy.correlate`."""
+    """As `numpy.correlate`: v is conjugated."""
     a, v = operands(a, v)
+    v = conjugate(v)
     if a.shape[0] < v.shape[0]:
         return _windows(v, a, mode)[::-1]
     return _windows(a, v, mode)
@@ -171,7 +172,9 @@ def _windows(a: Any, v: Any, mode: str) -> Any:
 @implements
 def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Any:
     """As `numpy.interp`; the derivative is that of the straight piece."""
-    x, xp, fp = (convert(one, np.dtype(float)) for one in operands(x, xp, fp))
+    kind = np.result_type(type_of(array(fp) if isinstance(fp, list | tuple) else fp).dtype, float)
+    x, xp = (convert(one, np.dtype(float)) for one in operands(x, xp))
+    fp = operands(fp, x)[0] if kind.kind == "c" else convert(operands(fp, x)[0], np.dtype(float))
     if period is not None:
         x, xp = apply("remainder", x, period), apply("remainder", xp, period)
         order = argsort(xp)
@@ -259,7 +262,7 @@ def cov(
     x = x if dtype is None else convert(x, np.dtype(dtype))
     free = ddof if ddof is not None else 0 if bias else 1
     deviation = x - mean(x, axis=1, keepdims=True)
-    found = contracted(deviation, "ik", deviation, "jk", "ij") / builtins.max(x.shape[1] - free, 0)
+    found = contracted(deviation, "ik", conjugate(deviation), "jk", "ij") / builtins.max(x.shape[1] - free, 0)
     return squeeze(found)
 
 
@@ -277,8 +280,12 @@ def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -
     found = cov(x, y, rowvar, dtype=dtype)
     if not found.shape:
         return found / found
-    scale = apply("sqrt", diagonal(found))
-    return clip(found / scale[:, None] / scale[None, :], -1, 1)
+    variances = diagonal(found)
+    scale = apply("sqrt", apply("real", variances) if variances.dtype.kind == "c" else variances)
+    found = found / scale[:, None] / scale[None, :]
+    if found.dtype.kind != "c":
+        return clip(found, -1, 1)
+    return apply("compose", *(clip(apply(part, found), -1, 1) for part in ("real", "imag")))
 
 
 # comparison
@@ -348,6 +355,8 @@ def isneginf(x: Any, out: Any = None) -> Any:
 
 def _replaced(a: Any, value: float) -> Any:
     a = as_array(a)
+    if a.dtype.kind == "c":
+        return where(apply("isnan", a), value, a)
     return nan_to_num(a, nan=value, posinf=np.inf, neginf=-np.inf) if a.dtype.kind == "f" else a
 
 

@@ -36,6 +36,11 @@ def operands(*values: Any) -> list[Any]:
     return [convert(one, dtype) for one in made]
 
 
+def conjugate(x: Any) -> Any:
+    """The complex conjugate; a real array itself."""
+    return apply("conjugate", x) if x.dtype.kind == "c" else x
+
+
 def contracted(a: Any, left: str, b: Any, right: str, out: str) -> Any:
     """``einsum("left,right->out", a, b)`` for operands of one dtype without repeated labels; extents of 1 broadcast."""
     if a.dtype == BOOL:
@@ -108,12 +113,12 @@ def _stacked_product(a: Any, left: str, b: Any, right: str, core: str, name: str
 
 @implements
 def vecdot(x1: Any, x2: Any, /, *, axis: int = -1, out: Any = None, **_: Any) -> Any:
-    """As `numpy.vecdot`."""
+    """As `numpy.vecdot`: the first operand is conjugated."""
     a, b = operands(x1, x2)
     a, b = (moveaxis(x, axis, -1) for x in (a, b))
     if a.shape[-1] != b.shape[-1]:
         raise _mismatch("vecdot", a, b, "the summed extents")
-    return deliver(_stacked_product(a, "k", b, "k", "", "vecdot"), out, name="vecdot")
+    return deliver(_stacked_product(conjugate(a), "k", b, "k", "", "vecdot"), out, name="vecdot")
 
 
 @implements
@@ -125,9 +130,9 @@ def matvec(x1: Any, x2: Any, /, *, out: Any = None, **_: Any) -> Any:
 
 @implements
 def vecmat(x1: Any, x2: Any, /, *, out: Any = None, **_: Any) -> Any:
-    """As `numpy.vecmat`."""
+    """As `numpy.vecmat`: the vectors are conjugated."""
     a, b = operands(x1, x2)
-    return deliver(_stacked_product(a, "k", b, "kj", "j", "vecmat"), out, name="vecmat")
+    return deliver(_stacked_product(conjugate(a), "k", b, "kj", "j", "vecmat"), out, name="vecmat")
 
 
 @implements
@@ -181,8 +186,9 @@ def inner(a: Any, b: Any, /) -> Any:
 
 @implements
 def vdot(a: Any, b: Any, /) -> Any:
-    """As `numpy.vdot` of real arrays."""
+    """As `numpy.vdot`: the first operand is conjugated."""
     a, b = operands(a, b)
+    a = conjugate(a)
     if a.shape != b.shape:
         a, b = _flat(a), _flat(b)
         if a.shape != b.shape:

@@ -232,7 +232,7 @@ def var(
     """As `numpy.var`: the mean of the squared deviations from the mean, in two passes."""
     a = _inexact(as_array(a), dtype)
     centre = _mean_of(a, axis, where) if _is_default(mean) else mean
-    deviation = apply("square", apply("subtract", a, centre))
+    deviation = squared_length(apply("subtract", a, centre))
     free = ddof if _is_default(correction) else correction
     count = _count(a, axis, where, bool(keepdims))
     if is_face(count):
@@ -240,7 +240,14 @@ def var(
     else:
         count = builtins.max(count - free, 0)
     total = sum(deviation, axis, keepdims=keepdims, where=where)
-    return deliver(apply("divide", total, convert(count, a.dtype)), out)
+    return deliver(apply("divide", total, convert(count, total.dtype)), out)
+
+
+def squared_length(x: Any) -> Any:
+    """``|x|^2``, without the root that would be squared again."""
+    if x.dtype.kind != "c":
+        return apply("square", x)
+    return apply("add", apply("square", apply("real", x)), apply("square", apply("imag", x)))
 
 
 def _mean_of(a: Any, axis: Axis, where: Any) -> Any:

@@ -31,6 +31,8 @@ def clip(a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, *, min: 
 def round(a: Any, decimals: int = 0, out: Any = None) -> Any:
     """As `numpy.round`: halves go to the even neighbour."""
     a = as_array(a)
+    if a.dtype.kind == "c":
+        return deliver(apply("compose", *(round(apply(part, a), decimals) for part in ("real", "imag"))), out)
     if a.dtype.kind in "iu" and decimals >= 0:
         return deliver(apply("astype", a, dtype=a.dtype), out)
     if decimals == 0:
@@ -58,6 +60,9 @@ def fix(x: Any, out: Any = None) -> Any:
 def nan_to_num(x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
     """As `numpy.nan_to_num`."""
     x = as_array(x)
+    if x.dtype.kind == "c":
+        parts = (nan_to_num(apply(part, x), copy, nan, posinf, neginf) for part in ("real", "imag"))
+        return apply("compose", *parts)
     if x.dtype.kind != "f":
         return apply("astype", x, dtype=x.dtype)
     limits = np.finfo(x.dtype)

@@ -59,10 +59,15 @@ def broadcast_shapes(name: str, types: Sequence[ArrayType]) -> Shape:
 
 
 def convert(value: Any, dtype: np.dtype[Any]) -> Any:
-    """The value in another dtype, or itself where it has it already. Plain scalars and arrays are converted at once."""
+    """The value in another dtype, or itself where it has it already. Plain scalars and arrays are converted at once.
+
+    A complex value becomes no real one: whoever drops imaginary parts on purpose applies ``astype`` or ``real``.
+    """
     if not hasattr(value, "__sg_bind__"):
         return np.asarray(value, dtype=dtype)
     type_ = type_of(value)
+    if type_.dtype.kind == "c" and dtype.kind not in "bc":
+        raise TraceError(f"a value of dtype {type_.dtype} stands where {dtype} is needed; take its .real or its abs()")
     return value if type_.dtype == dtype and not type_.weak else apply("astype", value, dtype=dtype)
 
 
@@ -164,8 +169,7 @@ def pointwise(
     def infer(*types: ArrayType) -> ArrayType:
         check_operands(name, types, dtypes)
         last = types[-1]
-        if last.dtype.kind not in kinds:
-            raise TraceError(f"{name} is not defined for {last.dtype}")
+        check_kind(name, last.dtype, kinds)
         weak = all(t.weak for t in types)
         if isinstance(result, np.dtype):
             return ArrayType(last.shape, result)
@@ -191,6 +195,13 @@ def check_operands(name: str, types: Sequence[ArrayType], dtypes: DtypeRule) -> 
         raise TraceShapeError(f"{name}: shapes {', '.join(str(t.shape) for t in types)} differ")
     if any(t.dtype != dtype for t, dtype in zip(types, dtypes(types), strict=True)):
         raise TraceError(f"{name}: operands of types {', '.join(map(str, types))} need conversion first")
+
+
+def check_kind(name: str, dtype: np.dtype[Any], kinds: str) -> None:
+    """Raises `TraceError` for a dtype of another kind."""
+    if dtype.kind not in kinds:
+        cure = "; take .real, .imag or abs()" if dtype.kind == "c" else ""
+        raise TraceError(f"{name} is not defined for {dtype}{cure}")
 
 
 def numpy_function(name: str) -> Callable[..., Any]:
@@ -301,8 +312,7 @@ def reduction(
     """
 
     def infer(type_: ArrayType, *, axes: tuple[int, ...]) -> ArrayType:
-        if type_.dtype.kind not in kinds:
-            raise TraceError(f"{name} is not defined for {type_.dtype}")
+        check_kind(name, type_.dtype, kinds)
         if needs_element and any(type_.shape[axis] == 0 for axis in axes):
             raise TraceShapeError(f"zero-size array to reduction operation {name} which has no identity")
         return ArrayType(reduced_shape(type_.shape, axes), type_.dtype)
@@ -350,6 +360,7 @@ def arg_reduction(name: str, combine: str, reference: Callable[..., Any], *, doc
     """The int64 position of an extremum along ``axis``, a non-negative int."""
 
     def infer(type_: ArrayType, *, axis: int) -> ArrayType:
+        check_kind(name, type_.dtype, "biuf")
         if type_.shape[axis] == 0:
             raise TraceShapeError(f"attempt to get {name} of an empty sequence")
         return ArrayType(reduced_shape(type_.shape, (axis,)), INT64)
@@ -381,8 +392,7 @@ def along(
     """A library call that maps each line along ``axis``, a non-negative int, to a line of the same length."""
 
     def infer(type_: ArrayType, *, axis: int) -> ArrayType:
-        if type_.dtype.kind not in kinds:
-            raise TraceError(f"{name} is not defined for {type_.dtype}")
+        check_kind(name, type_.dtype, kinds)
         return ArrayType(type_.shape, result or type_.dtype)
 
     empty = Sample((Arg((0, 2)),), {"axis": 0})

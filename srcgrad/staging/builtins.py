@@ -32,12 +32,18 @@ def _is_unknown(value: Any) -> bool:
 def _converting(kind: type) -> Callable[..., Any]:
     @functools.wraps(kind)
     def convert(*args: Any, **kwargs: Any) -> Any:
+        if kind is complex and len(args) == 2 and any(map(_is_unknown, args)):
+            return Array(
+                apply("compose", *(apply("astype", part, dtype=float, weak=True) for part in map(as_node, args)))
+            )
         if len(args) != 1 or kwargs or not _is_unknown(args[0]) or args[0].size != 1:
             return kind(*args, **kwargs)
         (value,) = args
         node = apply("reshape", value.__sg_node__, shape=()) if value.shape else value.__sg_node__
         if kind is bool:
             return Array(truth(value))
+        if kind in (int, float) and type_of(node).dtype.kind == "c":
+            raise error(TraceError, f"{kind.__name__}() argument must be a real number, not a complex one")
         if kind is int and type_of(node).dtype.kind == "f":
             node = apply("trunc", node)
         return Array(apply("astype", node, dtype=np.result_type(kind), weak=True))

@@ -29,8 +29,8 @@ What makes the result small and exact:
 The rules are written with ordinary operators: cotangents are nodes like the primal ones, may read any of them, and
 can be differentiated again. The define-by-run face calls the same `pullback_of_row`.
 
-Complex values use the transposed, not the conjugated Jacobian, as JAX does: the pairing of tangent and cotangent is
-bilinear. Loops and branches are in ``loops`` and ``branches``; ``docs/adjoint.md`` derives them.
+Complex values use the transposed, not the conjugated Jacobian: a cotangent c and a change dz make ``Re(c dz)``. What
+users see is the conjugate (``convention``). Loops and branches are in ``loops`` and ``branches``; ``docs/adjoint.md`` derives them.
 """
 
 from __future__ import annotations
