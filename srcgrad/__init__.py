@@ -23,7 +23,7 @@ from srcgrad.api import (
     value_and_grad,
     vjp,
 )
-from srcgrad.control import cond, fori_loop, scan, while_loop
+from srcgrad.control import checkpointed, cond, fori_loop, scan, while_loop
 from srcgrad.core import tree
 from srcgrad.core.errors import SrcgradError
 from srcgrad.dispatch.drawing import draw
@@ -32,6 +32,7 @@ from srcgrad.inspection import cost, get_num_threads, profile, set_num_threads
 __all__ = [
     "SrcgradError",
     "checkpoint",
+    "checkpointed",
     "cond",
     "cost",
     "custom_vjp",

@@ -75,7 +75,7 @@ class Executable:
         self.graph = graph
         self.module = module
         self.source = module.source
-        self.constants = module.constants
+        self.constants = tuple(exact(array, array.dtype) for array in module.constants)
         self.input_types = tuple((node.shape, node.dtype) for node in graph.inputs)
 
     @functools.cached_property

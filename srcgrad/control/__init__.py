@@ -9,6 +9,7 @@ change has to be carried. Carried arrays may be written in place inside the body
 """
 
 from srcgrad.control.branches import cond
+from srcgrad.control.checkpointing import checkpointed
 from srcgrad.control.loops import fori_loop, scan, while_loop
 
-__all__ = ["cond", "fori_loop", "scan", "while_loop"]
+__all__ = ["checkpointed", "cond", "fori_loop", "scan", "while_loop"]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from srcgrad.control import python
+from srcgrad.control.checkpointing import checkpointed_loop, snapshots_for
 from srcgrad.control.record import (
     Body,
     as_nodes,
@@ -34,10 +35,12 @@ from srcgrad.numpy.static import static_of
 _INDEX = ArrayType((), np.dtype(np.int64), weak=True)
 
 
-def fori_loop(lower: Any, upper: Any, body: Callable[[Any, Any], Any], init: Any) -> Any:
+def fori_loop(
+    lower: Any, upper: Any, body: Callable[[Any, Any], Any], init: Any, *, checkpoint: int | bool | None = None
+) -> Any:
     """``for i in range(lower, upper): carry = body(i, carry)``, beginning with ``init``; the last carry.
 
-    The bounds may be traced integers.
+    The bounds may be traced integers. ``checkpoint`` is as for `scan`, and takes known bounds.
 
     >>> fori_loop(0, 5, lambda i, total: total + i, 0)
     10
@@ -56,7 +59,9 @@ def fori_loop(lower: Any, upper: Any, body: Callable[[Any, Any], Any], init: Any
         return body(i if first == 0 else i + (lower if first is None else first), carry)
 
     iteration.__name__ = getattr(body, "__name__", "body")
-    carries, _ = _loop("fori_loop", iteration, init, (), count, length, reverse=False, with_index=True)
+    if checkpoint and length is None:
+        raise error(ArgumentError, "fori_loop: checkpoint takes bounds that are known when the function is traced")
+    carries, _ = _loop("fori_loop", iteration, init, (), count, length, False, True, checkpoint)
     return carries
 
 
@@ -66,11 +71,17 @@ def scan(
     xs: Any = None,
     length: int | None = None,
     reverse: bool = False,
+    *,
+    checkpoint: int | bool | None = None,
 ) -> tuple[Any, Any]:
     """``for x in xs: carry, y = f(carry, x)``; the last carry and the stacked ``y``.
 
     ``xs`` is a pytree of arrays, sliced along their first axes, or None where ``length`` says how often; ``reverse``
     begins with the last slice (the stacked results keep the order of ``xs``).
+
+    The derivative keeps what it needs of every iteration. With ``checkpoint=N`` it keeps the carry at N places instead
+    and repeats the iterations between them: once where ``N**2`` is the number of iterations at least, ``d - 1`` times
+    where ``N**d`` is, with ``d * N`` slices in all. True takes the square root of the number of iterations.
 
     >>> total, partial_sums = scan(lambda carry, x: (carry + x, carry + x), 0.0, np.array([1.0, 2.0, 3.0]))
     >>> partial_sums
@@ -79,7 +90,7 @@ def scan(
     count = _length(xs, length)
     if not is_recording(init, xs):
         return python.scan(f, init, xs, count, reverse)
-    return _loop("scan", f, init, xs, constant(np.int64(count)), count, reverse=reverse, with_index=False)
+    return _loop("scan", f, init, xs, constant(np.int64(count)), count, reverse, False, checkpoint)
 
 
 def while_loop(cond: Callable[[Any], Any], body: Callable[[Any], Any], init: Any) -> Any:
@@ -121,9 +132,9 @@ def _loop(
     xs: Any,
     count: Node,
     length: int | None,
-    *,
     reverse: bool,
     with_index: bool,
+    checkpoint: int | bool | None,
 ) -> tuple[Any, Any]:
     """A loop node. The body maps ``(i, carry)`` to a carry, or without index ``(carry, x)`` to ``(carry, y)``."""
     handle = handle_for(init, xs)
@@ -143,7 +154,14 @@ def _loop(
     counter = inputs[0] if with_index else new_input(_INDEX, "i")
     region = Graph((counter, *slots, *inputs[with_index:]), graph.outputs, graph.name)
     xs_nodes = [as_node(x) for x in x_leaves]
-    results = loop(count, consts, as_nodes(leaves, types), xs_nodes, body=region, length=length, reverse=reverse)
+    initial = as_nodes(leaves, types)
+    if checkpoint and length is not None:
+        snapshots = snapshots_for(length, checkpoint)
+        results = checkpointed_loop(
+            consts, initial, xs_nodes, body=region, length=length, reverse=reverse, snapshots=snapshots
+        )
+    else:
+        results = loop(count, consts, initial, xs_nodes, body=region, length=length, reverse=reverse)
     handles = [handle(result) for result in results]
     carry = tree.unflatten(structure, handles[: len(leaves)])
     if with_index:

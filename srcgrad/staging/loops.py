@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from srcgrad.control.checkpointing import checkpointed_loop
 from srcgrad.control.record import Body, closed, converted, error
 from srcgrad.core.errors import SrcgradError, TraceError
 from srcgrad.core.op import apply
@@ -71,7 +72,7 @@ def for_(
             return
         reason: Exception | None = None
     except Exception as failure:
-        if space.length is None:
+        if space.length is None or space.snapshots is not None:
             raise
         reason = failure
     _rolled_out(space, body, stop, carried, leaving, target, cells, reason)
@@ -196,6 +197,8 @@ def _staged(
         return True
     recorded = recorder.body
     if isinstance(recorder.result, Tracer):
+        if space.snapshots is not None:
+            raise error(TraceError, "a loop over sg.checkpointed cannot be left by break or return; bound it instead")
         going = apply("logical_and", apply("less", index, space.count), truth(recorder.result))
         recorded, initial = _counting(recorded, index), [*recorder.initial, constant(np.int64(0))]
         results = _while_node(going, recorded, initial)
@@ -204,7 +207,18 @@ def _staged(
     consts, (graph,) = closed([replace(recorded, inputs=(index, *recorded.inputs))])
     slots, inputs = graph.inputs[: len(consts)], graph.inputs[len(consts) :]
     region = Graph((inputs[0], *slots, *inputs[1:]), graph.outputs, "loop")
-    results = loop(space.count, consts, recorder.initial, (), body=region, length=space.bound)
+    if space.snapshots is not None and space.length is not None:
+        results = checkpointed_loop(
+            consts,
+            recorder.initial,
+            (),
+            body=region,
+            length=space.length,
+            reverse=False,
+            snapshots=space.snapshots,
+        )
+    else:
+        results = loop(space.count, consts, recorder.initial, (), body=region, length=space.bound)
     recorder.leave(results, space.count if space.length is None else space.length)
     if has_target and target in cells:
         Variable(target or "", cells[target or ""]).set(_last_element(last or space))

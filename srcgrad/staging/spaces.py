@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from srcgrad.control.checkpointing import Checkpointed, snapshots_for
 from srcgrad.control.record import converted, error
 from srcgrad.core.errors import TraceError
 from srcgrad.core.op import apply
@@ -31,6 +32,8 @@ class Space:
     count: Node
     bound: int | None
     native: Iterable[Any] | None
+    #: how many snapshots its reverse pass keeps; None where it keeps what it needs of every iteration
+    snapshots: int | None = None
 
     def __iter__(self) -> Iterator[Any]:
         if self.native is None:
@@ -42,6 +45,9 @@ def space_of(value: Any) -> Space | None:
     """The space that a loop over the value has; None where it has to be iterated as Python does."""
     if isinstance(value, Space):
         return value
+    if isinstance(value, Checkpointed):
+        space = space_of(value.values)
+        return None if space is None else replace(space, snapshots=snapshots_for(len(value), value.snapshots))
     if isinstance(value, range):
         start, step = value.start, value.step
         return _known(len(value), lambda i: _affine(i, start, step), value)
@@ -96,7 +102,7 @@ def enumerate_(iterable: Any, start: Any = 0) -> Any:
     if space is None:
         return enumerate(iterable, start)
     native = None if space.native is None else enumerate(space.native, start)
-    return Space(space.length, lambda i: (_affine(i, start, 1), space.at(i)), space.count, space.bound, native)
+    return replace(space, at=lambda i: (_affine(i, start, 1), space.at(i)), native=native)
 
 
 def reversed_(iterable: Any) -> Any:
@@ -104,6 +110,8 @@ def reversed_(iterable: Any) -> Any:
     space = space_of(iterable)
     if space is None or space.length is None:
         return reversed(iterable)
+    if isinstance(iterable, Checkpointed):
+        return replace(reversed_(iterable.values), snapshots=space.snapshots)
     last = space.length - 1
     native: Any = reversed(iterable) if isinstance(iterable, range | np.ndarray) else iterable[::-1]
     return _known(space.length, lambda i: space.at(i * -1 + last), native)
@@ -118,4 +126,6 @@ def zip_(*iterables: Any, strict: bool = False) -> Any:
     if strict and len(set(lengths)) > 1:
         raise ValueError(f"zip() arguments have the lengths {lengths}")
     native = zip(*(space.native for space in spaces if space is not None and space.native is not None), strict=False)
-    return _known(min(lengths), lambda i: tuple(space.at(i) for space in spaces if space is not None), native)
+    known = _known(min(lengths), lambda i: tuple(space.at(i) for space in spaces if space is not None), native)
+    snapshots = [space.snapshots for space in spaces if space is not None and space.snapshots is not None]
+    return replace(known, snapshots=snapshots[0] if snapshots else None)

@@ -3,9 +3,8 @@
     guarded(x, flag)          params: causes
 
 is ``x``; ``flag`` is 0, or the number (from 1) of the exception in ``causes`` that the program would have raised. A
-guard hands its flag on to cotangents and tangents, so that whatever is computed from a function knows whether it failed.
-It is no row of the table: before a program is compiled, or becomes part of another one, `unguarded` takes the guards
-off.
+guard hands its flag on to cotangents and tangents, so that what is computed from a function knows whether it failed. It
+is no row of the table: before a program is compiled, or becomes part of another one, `unguarded` takes the guards off.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ The body of a reverse iteration reads values of the forward iteration. Each must
 constant, the loop index, a per-iteration input), or saved by the forward pass, or recomputed from available ones. Let
 
     s(v)   the price of saving v: its bytes
-    r(v)   the price of computing v once more, in bytes that take as long; infinite for the carries, zero for what the
-           forward pass would not compute at all
+    r(v)   the price of computing v once more, in bytes that take as long; infinite for the carries and for the loops of
+           the forward pass, zero for what the forward pass would not compute at all
 
 Then the cheapest choice minimises  sum of s(v) over the saved + sum of r(v) over the recomputed,  where a recomputed
 value needs its operands available. That is a minimum cut. Split each value into *in* and *out*, and connect
@@ -103,10 +103,12 @@ def _save_price(node: Node) -> float:
 
 
 def _recompute_price(node: Node, is_computed_anyway: bool) -> float:
-    if isinstance(node.type, TupleType):
-        return _STACKING if any(map(is_run_time_stack, node.type.elements)) else math.inf
     if node.op is INPUT:
         return math.inf
+    if isinstance(node.type, TupleType):
+        if not is_computed_anyway:
+            return 0.0
+        return _STACKING if any(map(is_run_time_stack, node.type.elements)) else math.inf
     operations = _operations(node)
     return operations * node.dtype.itemsize / 8 if is_computed_anyway or operations == math.inf else 0.0
 
