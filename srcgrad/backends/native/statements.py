@@ -18,6 +18,9 @@ from numba.core import types
 
 from srcgrad.backends.native.expressions import I64, OPERATORS, Expressions, Operand, Unknown
 
+#: turns that fill a vector of float64
+WHOLE = 8
+
 
 class Lowering(Expressions):
     """Lowers the body of one function into the function that the builder stands in.
@@ -141,7 +144,9 @@ class Lowering(Expressions):
         self.loop_body(body, following, after)
         builder.position_at_end(following)
         turn.add_incoming(builder.add(turn, step, flags=["nsw"]), following)
-        builder.branch(head)
+        back = builder.branch(head)
+        if is_of_whole_vectors(start, stop, step, body):
+            keep_rolled(builder.module, back)
         builder.position_at_end(after)
 
     def is_before(self, turn: Any, stop: Any, step: Any) -> Any:
@@ -194,3 +199,24 @@ class Lowering(Expressions):
         result = self.cast(operand, self.return_type)
         result = self.context.get_return_value(self.builder, self.return_type, result)
         self.context.call_conv.return_value(self.builder, result)
+
+
+def is_of_whole_vectors(start: Any, stop: Any, step: Any, body: list[ast.stmt]) -> bool:
+    """Whether an innermost loop has so many turns that they fill vectors without rest."""
+    if not all(isinstance(bound, ir.Constant) for bound in (start, stop, step)) or step.constant != 1:
+        return False
+    turns = stop.constant - start.constant
+    inner = any(isinstance(part, ast.For | ast.While) for statement in body for part in ast.walk(statement))
+    return turns >= WHOLE and turns % WHOLE == 0 and not inner
+
+
+def keep_rolled(module: ir.Module, back: Any) -> None:
+    """Let LLVM not write out the turns of a loop before it makes vectors of them: short loops would stay scalar. Those
+    of the loop over vectors it may: what short loops keep in memory then stays in registers.
+    """
+    rolled = module.add_metadata(["llvm.loop.unroll.disable"])
+    vectorised = module.add_metadata(["llvm.loop.isvectorized", ir.Constant(ir.IntType(32), 1)])
+    then = module.add_metadata(["llvm.loop.vectorize.followup_vectorized", vectorised])
+    loop = ir.MDValue(module, [], name=str(len(module.metadata)))
+    loop.operands = (loop, rolled, then)
+    back.set_metadata("llvm.loop", loop)
