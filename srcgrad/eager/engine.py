@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from srcgrad.eager import anomaly, hooks
+from srcgrad.eager.convention import as_seen
 from srcgrad.eager.function import AccumulateGrad, Node
 from srcgrad.eager.modes import state
 from srcgrad.eager.tensors import version_of, wrap
@@ -57,7 +58,7 @@ def run(
         edges = node.edges
         if needed is not None:
             if node in captures:
-                captured[node] = cotangent
+                captured[node] = as_seen(cotangent)
             edges = tuple([edge if edge in needed else None for edge in edges])
             if not any(edges) and type(node) is not AccumulateGrad:
                 continue
@@ -128,6 +129,7 @@ def add_to_leaf(node: AccumulateGrad, cotangent: Any, recorded: bool) -> None:
     tensor = node.tensor()
     if tensor is not None and tensor._node is None:  # it does not require a gradient any more
         return
+    cotangent = as_seen(cotangent)
     meta = node.meta
     old = meta.grad
     if recorded:

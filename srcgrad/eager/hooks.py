@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from srcgrad.eager.convention import as_seen
 from srcgrad.eager.function import AccumulateGrad, Extra, Node
 from srcgrad.eager.tensors import Tensor, wrap
 
@@ -45,13 +46,13 @@ def before(extra: Extra, cotangent: Any) -> Any:
     """The cotangent of a node's result after the tensor's hooks; kept where the tensor retains its gradient."""
     if extra.pre_hooks:
         for hook in list(extra.pre_hooks.values()):
-            replaced = hook(_as_tensor(cotangent))
+            replaced = hook(as_seen(_as_tensor(cotangent)))
             if replaced is not None:
-                cotangent = _checked(replaced, cotangent)
+                cotangent = as_seen(_checked(replaced, cotangent))
     if extra.retain is not None:
         tensor = extra.retain()
         if tensor is not None:
-            grad = cotangent if isinstance(cotangent, Tensor) else wrap(np.array(cotangent))
+            grad = as_seen(cotangent if isinstance(cotangent, Tensor) else wrap(np.array(cotangent)))
             meta = tensor.more()
             meta.grad = grad if meta.grad is None else meta.grad + grad
     return cotangent
@@ -62,10 +63,11 @@ def after(node: Node, extra: Extra, contributions: Sequence[Any], cotangent: Any
     assert extra.post_hooks is not None
     recorded = isinstance(cotangent, Tensor)
     for hook in list(extra.post_hooks.values()):
-        replaced = hook(tuple(map(_as_tensor, contributions)), (_as_tensor(cotangent),))
+        given = tuple(as_seen(_as_tensor(part)) for part in contributions)
+        replaced = hook(given, (as_seen(_as_tensor(cotangent)),))
         if replaced is not None:
             replaced = replaced if isinstance(replaced, tuple) else (replaced,)
-            contributions = [part if part is None or recorded else part._array for part in replaced]
+            contributions = [as_seen(part if part is None or recorded else part._array) for part in replaced]
     return contributions
 
 

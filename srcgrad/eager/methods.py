@@ -12,6 +12,7 @@ import numpy as np
 
 from srcgrad.eager import (
     activations,
+    complex,
     conversion,
     derived,
     indexing,
@@ -81,6 +82,7 @@ SHARED: dict[str, Function] = {
     **_take(derived, "deg2rad rad2deg nan_to_num nansum nanmean aminmax dist diff cross inner kron fliplr flipud"),
     **_take(derived, "take_along_dim"),
     "trace": surroundings.trace,
+    **_take(complex, "conj angle resolve_conj"),
     **_take(conversion, "clone contiguous to double half long short byte char type_as"),
     "abs": ew.absolute,
     "float": conversion.float_,
@@ -245,7 +247,12 @@ def _adjoint_of_matrices(self: Any) -> Any:
     return shaping.transpose(self, -2, -1)
 
 
-PROPERTIES: dict[str, Function] = {"T": _transposed, "mT": _adjoint_of_matrices}
+PROPERTIES: dict[str, Function] = {
+    "T": _transposed,
+    "mT": _adjoint_of_matrices,
+    "real": complex.real,
+    "imag": complex.imag,
+}
 
 
 def _random() -> dict[str, Function]:
@@ -302,7 +309,7 @@ def attach() -> None:
     }
     methods |= {
         name: getattr(shaping, name)
-        for name in ("squeeze_", "unsqueeze_", "t_", "transpose_", "cpu", "resolve_conj")
+        for name in ("squeeze_", "unsqueeze_", "t_", "transpose_", "cpu")
         if hasattr(shaping, name)
     }
     for name, method in methods.items():

@@ -9,6 +9,7 @@ from typing import Any
 
 from srcgrad.eager import (
     autograd,
+    complex,
     conversion,
     creation,
     derived,
@@ -16,6 +17,7 @@ from srcgrad.eager import (
     dtypes,
     einsums,
     elementwise,
+    fft,
     hooks,
     indexing,
     joining,
@@ -73,6 +75,8 @@ NAMES: dict[str, Any] = {
     "autograd": autograd,
     "nn": nn,
     "optim": optim,
+    "fft": fft,
+    **_take(complex, "real imag is_complex complex polar view_as_real view_as_complex"),
     **{name: function for name, function in methods.SHARED.items() if name not in _METHODS_ONLY},
     **_take(
         creation,

@@ -229,9 +229,8 @@ class Tensor(Attached):
         if not value:
             meta.leaf, self._node = node, None
             return
-        if self._array.dtype.kind != "f":
-            what = "; complex tensors have no gradients here" if self._array.dtype.kind == "c" else ""
-            raise RuntimeError("only Tensors of floating point dtype can require gradients" + what)
+        if self._array.dtype.kind not in "fc":
+            raise RuntimeError("only Tensors of floating point dtype can require gradients")
         if self.is_inference() and not state.inference:
             raise RuntimeError("Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.")
         self._node = AccumulateGrad(self, meta) if meta.leaf is None else meta.leaf

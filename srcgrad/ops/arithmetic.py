@@ -104,7 +104,8 @@ def _absolute_slope(out: Any, x: Any) -> Any:
     """Of a complex number ``conj(x) / |x|``: |x| changes by its product with dx, of which the real part counts."""
     if x.dtype.kind != "c":
         return sign(x)
-    return Where(apply("not_equal", out, 0), apply("conjugate", x) * (1 / nonzero(out)))
+    length = absolute(x)  # the result, but for the define-by-run face, which would have to keep it for real x too
+    return Where(apply("not_equal", length, 0), apply("conjugate", x) * (1 / nonzero(length)))
 
 
 absolute = pointwise(

@@ -30,7 +30,8 @@ The rules are written with ordinary operators: cotangents are nodes like the pri
 can be differentiated again. The define-by-run face calls the same `pullback_of_row`.
 
 Complex values use the transposed, not the conjugated Jacobian: a cotangent c and a change dz make ``Re(c dz)``. What
-users see is the conjugate (``convention``). Loops and branches are in ``loops`` and ``branches``; ``docs/adjoint.md`` derives them.
+users see is the conjugate (``convention``). Loops and branches are in ``loops`` and ``branches``; ``docs/adjoint.md``
+derives them.
 """
 
 from __future__ import annotations

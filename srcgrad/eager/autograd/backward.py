@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from srcgrad.eager import dtypes, engine
+from srcgrad.eager.convention import as_seen
 from srcgrad.eager.function import AccumulateGrad, Node
 from srcgrad.eager.modes import OFF, state
 from srcgrad.eager.tensors import Tensor, wrap
@@ -168,9 +169,16 @@ def _given(roots: Sequence[Tensor], gradients: Any) -> list[Tensor]:
         if gradient is None:
             if array.size != 1:
                 raise RuntimeError("grad can be implicitly created only for scalar outputs")
+            if array.dtype.kind == "c":
+                raise RuntimeError(
+                    "grad can be implicitly created only for real scalar outputs but got "
+                    f"{dtypes.of(array.dtype)}; take its real part, its imaginary part or its absolute value"
+                )
             found.append(wrap(np.ones(array.shape, array.dtype)))
         else:
-            found.append(gradient if gradient._array.dtype == array.dtype else gradient.to(dtypes.of(array.dtype)))
+            found.append(
+                as_seen(gradient if gradient._array.dtype == array.dtype else gradient.to(dtypes.of(array.dtype)))
+            )
     return found
 
 

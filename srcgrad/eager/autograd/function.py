@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from srcgrad.eager.anomaly import annotate
+from srcgrad.eager.convention import as_seen
 from srcgrad.eager.errors import broadcast_mismatch
 from srcgrad.eager.function import FREED_MESSAGE, Edges, Node, Parts, Port, modified, sequence
 from srcgrad.eager.modes import ANOMALY, OFF, no_grad, state
@@ -92,12 +93,12 @@ class FunctionNode(FunctionCtx, Node):
 
     def pull(self, cotangent: Any, edges: Edges) -> Sequence[Any]:
         given = cotangent.as_list(len(self.outputs)) if isinstance(cotangent, Parts) else [cotangent]
-        tensors = [None if part is None else wrap(np.asarray(part)) for part in given]
-        return [None if part is None else part._array for part in self._call(tensors, edges)]
+        tensors = [None if part is None else wrap(np.asarray(as_seen(part))) for part in given]
+        return [None if part is None else as_seen(part._array) for part in self._call(tensors, edges)]
 
     def pull_recorded(self, cotangent: Any, edges: Edges) -> Sequence[Any]:
         given = cotangent.as_list(len(self.outputs)) if isinstance(cotangent, Parts) else [cotangent]
-        return self._call(given, edges)
+        return [as_seen(part) for part in self._call([as_seen(part) for part in given], edges)]
 
     def _call(self, given: list[Any], edges: Edges) -> list[Any]:
         if self._materialize:
