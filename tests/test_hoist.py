@@ -15,7 +15,7 @@ from srcgrad.graph.node import Graph, Node
 from srcgrad.graph.structure import LOOP, constant, loop, new_input
 from srcgrad.graph.verify import verify
 from srcgrad.pipeline import compile_graph
-from srcgrad.transform.hoist import hoist_products
+from srcgrad.transform.hoist import hoist
 from srcgrad.transform.simplify import simplify
 
 F8 = np.dtype(np.float64)
@@ -33,7 +33,7 @@ def product(a: Any, b: Any, spec: str) -> Any:
 def check(graph: Graph) -> Graph:
     """The graph with products hoisted, whose values are those of the graph given, interpreted and compiled."""
     plain = simplify(graph)
-    hoisted = simplify(hoist_products(plain))
+    hoisted = simplify(hoist(plain))
     verify(hoisted)
     generator = np.random.default_rng(0)
     arrays = [generator.normal(size=node.shape) for node in graph.inputs]

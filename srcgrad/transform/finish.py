@@ -12,16 +12,17 @@ from srcgrad.core.types import TupleType, Type
 from srcgrad.graph.node import Graph, Node, make_node
 from srcgrad.graph.structure import ITEM
 from srcgrad.transform.calls import CALL, inlined
-from srcgrad.transform.hoist import hoist_products
+from srcgrad.transform.hoist import hoist
 from srcgrad.transform.rewrite import strong
 from srcgrad.transform.shifts import gather_shifts
 from srcgrad.transform.simplify import simplify
+from srcgrad.transform.sliding import hand_on_elements
 from srcgrad.transform.stop import stop_gradient
 
 
 def finish(graph: Graph) -> Graph:
     """A simple graph of plain types without marks for differentiation; its inputs are new where they were weak."""
-    return simplify(gather_shifts(hoist_products(simplify(_plain(graph)))))
+    return simplify(hand_on_elements(simplify(gather_shifts(hoist(simplify(_plain(graph)))))))
 
 
 def _plain(graph: Graph) -> Graph:

@@ -1,16 +1,19 @@
-"""Hoist: products that a loop makes step by step, made once for all steps before or after it.
+"""Hoist: what a loop computes step by step, computed for all steps at once before or after it.
 
     for t: h = tanh(x[t] @ w + h @ v)        ->    p = x @ w;  for t: h = tanh(p[t] + h @ v)
     for t: ...; total += outer(a, b)         ->    for t: ...; A[t] = a; B[t] = b        total += A.T @ B
     for t: ...; y[t] = h @ w                 ->    for t: ...; H[t] = h                  y = H @ w
+    for t: s = s * exp(x[t])                 ->    e = exp(x);  for t: s = s * e[t]
 
 A product of a matrix and a vector reads the matrix once for each step, an outer product that is added to a matrix reads
 and writes it; the product over all steps does the same work in registers. The gradients of a recurrent network's
-weights are sums of the second form.
+weights are sums of the second form. Divisions and functions of numbers that a recurrence does not wait for run in
+vectors outside it.
 
 * What is read from the inputs of the loop alone, and not from what it carries, can be computed before.
 * What only goes into a sum, or out, can be computed after; its operands are then put out by the loop, step by step.
-* A step's product is moved where its operands, for all steps, are small beside the matrix that each step would touch.
+* A step's product is moved where its operands, for all steps, are small beside the matrix that each step would touch;
+  elementwise work where it is dear, and on a few numbers: a loop over more of them has vectors of its own.
 
 This is for the graph that is scheduled, after all derivatives are taken; only loops of known length.
 """
@@ -20,27 +23,31 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from srcgrad.core.lowering import Contract, Region
+from srcgrad.core.lowering import Cast, Contract, Pointwise, Region
 from srcgrad.core.op import apply
-from srcgrad.graph.node import Graph, Node, make_node, substitute
+from srcgrad.graph.node import Graph, Node, bind, substitute
 from srcgrad.graph.structure import LOOP, items, loop, new_input
 from srcgrad.transform.loops import LoopParts
-from srcgrad.transform.rewrite import Relocator, dependents, redirect
+from srcgrad.transform.part_rules import slice_block
+from srcgrad.transform.rewrite import Relocator, dependents, redirect, uniform_value, with_graphs
+from srcgrad.transform.shape_rules import broadcast
 
 #: loops of fewer steps are left as they are, and products with smaller matrices
 _SHORTEST, _SMALLEST = 8, 256
 #: a step's product is moved where its matrix has so many times the elements that have to be kept of the step
 _SUM_GAIN, _PRODUCT_GAIN = 4, 8
+#: elementwise work is moved where a step does at least so many multiplications on fewer elements than this
+_DEAR, _FEW = 4.0, 8
 
 
-def hoist_products(graph: Graph) -> Graph:
+def hoist(graph: Graph) -> Graph:
     """The same graph, and the graphs inside its regions, with such products moved out of loops."""
     replacements: dict[Node, Node] = {}
     relocate = Relocator()
     for node in graph.nodes():
         if not isinstance(node.op.lowering, Region):
             continue
-        inside = _with_hoisted_regions(node)
+        inside = with_graphs(node, hoist)
         found = _hoisted(inside) if inside.op is LOOP else None
         if found is not None:
             relocate(found, node.location)
@@ -48,13 +55,6 @@ def hoist_products(graph: Graph) -> Graph:
         elif inside is not node:
             replacements[node] = inside
     return replace(graph, outputs=tuple(redirect(graph.outputs, replacements))) if replacements else graph
-
-
-def _with_hoisted_regions(node: Node) -> Node:
-    params = {key: hoist_products(value) if isinstance(value, Graph) else value for key, value in node.params.items()}
-    if all(params[key] is value for key, value in node.params.items()):
-        return node
-    return make_node(node.op, node.inputs, params, node.type, node.location)
 
 
 class _Hoist:
@@ -73,6 +73,7 @@ class _Hoist:
         #: the body's outputs by their old positions, None for what moved out; then what the loop puts out besides
         self.outputs: list[Node | None] = list(parts.body.outputs)
         self.stacks: list[Node] = []
+        self.known_steps: dict[Node, Node | None] = {}
 
     def run(self) -> list[Node] | None:
         """What replaces the results of the loop, None where nothing moves."""
@@ -177,10 +178,17 @@ class _Hoist:
     # before the loop
 
     def computed_before(self) -> dict[Node, Node]:
-        """Products that need nothing that the loop carries, for all steps."""
+        """Products and dear functions of what the loop does not carry, for all steps."""
         found: dict[Node, Node] = {}
         roots = [*(output for output in self.outputs if output is not None), *self.stacks]
-        for node in Graph((), tuple(roots)).nodes():
+        order = Graph((), tuple(roots)).nodes()
+        moved = {node for node in order if self.is_elementwise(node) and self.known(node) is not None}
+        for reader in [*order, None]:
+            if reader not in moved:
+                for node in moved.intersection(roots if reader is None else reader.inputs):
+                    if node not in found and _cost(node, moved) >= _DEAR:
+                        found[node] = self.all_steps(node, {})
+        for node in order:
             product = self.with_matrix(node)
             if product is None:
                 continue
@@ -200,21 +208,55 @@ class _Hoist:
 
     def known(self, node: Node) -> Node | None:
         """The values of a node of the body at all steps, stacked, where they are there before the loop runs."""
-        parts = self.parts
+        if node not in self.known_steps:
+            self.known_steps[node] = self.stacked(node) if node in self.varying else None
+        return self.known_steps[node]
+
+    def stacked(self, node: Node) -> Node | None:
         if node in self.xs:
-            return parts.operands[parts.inner.index(node)]
-        if node.op.name == "gather" and node.params["axes"] == (0,) and node.inputs[1:] == (self.index,):
-            source = node.inputs[0]
-            assert parts.length is not None
-            if source in self.varying or node.params["position"] != 0 or source.shape[0] < parts.length:
-                return None
-            shape = (parts.length, *source.shape[1:])
-            starts, steps = (0,) * len(shape), (1,) * len(shape)
-            return apply("slice", self.outside(source), starts=starts, shape=shape, steps=steps)  # type: ignore[no-any-return]
+            return self.parts.operands[self.parts.inner.index(node)]
+        if node.op.name == "gather":
+            return self.stacked_gather(node)
         if node.op.name == "reshape":
             before = self.known(node.inputs[0])
             return None if before is None else apply("reshape", before, shape=(before.shape[0], *node.shape))
+        if self.is_elementwise(node):
+            stacks = [self.known(x) if x in self.varying else self.repeated(x) for x in node.inputs]
+            known = [stack for stack in stacks if stack is not None]
+            return bind(node.op, known, node.params) if len(known) == len(stacks) else None
         return None
+
+    def stacked_gather(self, node: Node) -> Node | None:
+        """Rows of an array that never changes, at places that move with the index of the loop."""
+        source = node.inputs[0]
+        if source in self.varying or node.params["axes"] != (0,) or node.params["position"] or node.inputs[1].ndim:
+            return None
+        places = self.places(node.inputs[1])
+        if places is None or not all(0 <= place < source.shape[0] for place in (places[0], places[-1])):
+            return None
+        return slice_block(self.outside(source), (places, *map(range, source.shape[1:])))
+
+    def places(self, index: Node) -> range | None:
+        """The values of an integer at all steps, where they are the index of the loop, plus or minus a number."""
+        if index is self.index:
+            return range(self.parts.length or 0)
+        if index.op.name not in ("add", "subtract"):
+            return None
+        left, right = map(uniform_value, index.inputs)
+        sign = 1 if index.op.name == "add" else -1
+        if right is not None and (places := self.places(index.inputs[0])):
+            return range(places.start + sign * right, places.stop + sign * right, places.step)
+        if left is not None and (places := self.places(index.inputs[1])):
+            return range(left + sign * places.start, left + sign * places.stop, sign * places.step)
+        return None
+
+    def is_elementwise(self, node: Node) -> bool:
+        return isinstance(node.op.lowering, Pointwise | Cast) and node.size < _FEW
+
+    def repeated(self, node: Node) -> Node:
+        """A loop-invariant node, once for each step."""
+        assert self.parts.length is not None
+        return broadcast(self.outside(node), (self.parts.length, *node.shape))
 
     def outside(self, node: Node) -> Node:
         """A loop-invariant node of the body, computed outside."""
@@ -271,6 +313,12 @@ class _Product:
             arrays, labels = merged, [step + own[2:] for own in labels]
         result = out if self.summed else step + out
         return apply("contract", *arrays, spec=f"{','.join(labels)}->{result}")  # type: ignore[no-any-return]
+
+
+def _cost(node: Node, moved: set[Node]) -> float:
+    """Multiplications that computing a node takes, of what moves with it."""
+    kinds = [one.op.lowering for one in Graph((), (node,)).nodes() if one in moved]
+    return sum(kind.cost for kind in kinds if isinstance(kind, Pointwise))
 
 
 def _leading_sum(labels: Sequence[str], out: str) -> bool:

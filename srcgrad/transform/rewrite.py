@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from srcgrad.core.location import Location
 from srcgrad.core.op import apply
 from srcgrad.core.types import ArrayType
-from srcgrad.graph.node import Node, make_node
+from srcgrad.graph.node import Graph, Node, make_node
 from srcgrad.graph.structure import CONSTANT, constant, new_input
 
 _SCALAR = ArrayType((), np.dtype(np.float64))
@@ -68,6 +68,14 @@ def with_inputs(node: Node, inputs: Sequence[Node]) -> Node:
     if all(a is b for a, b in zip(operands, node.inputs, strict=True)):
         return node
     return make_node(node.op, operands, node.params, node.type, node.location)
+
+
+def with_graphs(node: Node, change: Callable[[Graph], Graph]) -> Node:
+    """A region with its graphs changed, for others of the same type; itself where none changes."""
+    params = {key: change(value) if isinstance(value, Graph) else value for key, value in node.params.items()}
+    if all(params[key] is value for key, value in node.params.items()):
+        return node
+    return make_node(node.op, node.inputs, params, node.type, node.location)
 
 
 def dependents(nodes: Iterable[Node], sources: Iterable[Node]) -> set[Node]:

@@ -25,9 +25,9 @@ import numpy as np
 
 from srcgrad.core.lowering import Region, frame
 from srcgrad.core.op import apply
-from srcgrad.graph.node import Graph, Node, make_node
+from srcgrad.graph.node import Graph, Node
 from srcgrad.transform.part_rules import Block, block_of, is_within, slice_block, whole, written_block
-from srcgrad.transform.rewrite import Relocator, filled, redirect, uniform_value
+from srcgrad.transform.rewrite import Relocator, filled, redirect, uniform_value, with_graphs
 
 #: arrays with fewer elements than this are left alone: their updates are unrolled
 _SMALLEST = 64
@@ -50,7 +50,7 @@ def gather_shifts(graph: Graph) -> Graph:
     relocate = Relocator()
     for node in nodes:
         if isinstance(node.op.lowering, Region):
-            replacements[node] = _with_gathered_regions(node)
+            replacements[node] = with_graphs(node, gather_shifts)
         else:
             chain = _chain_ending_at(node, users)
             replacements.update(_rewritten(chain, users) if chain is not None else {})
@@ -58,13 +58,6 @@ def gather_shifts(graph: Graph) -> Graph:
     for node, new in changed.items():
         relocate([new], node.location)
     return replace(graph, outputs=tuple(redirect(graph.outputs, changed))) if changed else graph
-
-
-def _with_gathered_regions(node: Node) -> Node:
-    params = {key: gather_shifts(value) if isinstance(value, Graph) else value for key, value in node.params.items()}
-    if all(params[key] is value for key, value in node.params.items()):
-        return node
-    return make_node(node.op, node.inputs, params, node.type, node.location)
 
 
 @dataclass(frozen=True)
