@@ -190,6 +190,22 @@ def test_pooling(pool):
     assert abs(np.sum(sg.grad(f)(x) * direction) - expected) < 1e-7
 
 
+def test_pooling_by_slices_is_one_loop_in_the_order_of_memory():
+    """Writes to every other element, at different offsets, are apart; and images are not walked across."""
+    x = np.zeros((64, 24, 24, 16), np.float32)
+    with mock.patch("srcgrad.backends.threads.limit", return_value=1):
+        source = sg.source(sg.grad(lambda x: np.sum(functools.reduce(np.maximum, quarters(x)) ** 2)), x)
+    assert "local(" not in source
+    assert source.count("for i in range(64)") == source.count("range(64)") == 1
+    for line in source.splitlines():
+        if line.strip().startswith("t["):
+            assert line.strip().startswith("t[i, ")
+
+
+def quarters(x):
+    return [x[:, i::2, j::2] for i in range(2) for j in range(2)]
+
+
 # one-dimensional signals without channels
 
 
@@ -307,9 +323,12 @@ NESTS = {
     "columns apart": (((20, 7, 500),), ((3, 4, 100), (18, 1, 1)), ((7, 1, 60),)),
     "columns of B far apart": (((50, 40, 60),), ((60, 40, 1),), ((40, 1, 1),)),
     "columns backwards": (((9, 12, 40),), ((33, -1, 1),), ((12, 1, 50),)),
+    "columns of B interleaved": (((9, 40, 80),), ((16, 1, 2), (2, 16, 1)), ((40, 40, 1),)),
+    "columns of B interleaved, depth adjacent": (((9, 40, 80),), ((16, 30, 2), (2, 480, 1)), ((30, 1, 1),)),
     "a long sum": (((13, 0, 35), (1, 0, 0)), ((33, 1, 1),), ((2, 600, 0), (600, 1, 3))),
     "a sum of many runs": (((9, 2, 20),), ((17, 1, 1),), ((700, 3, 2), (2, 1, 1))),
     "many columns": (((9, 3, 700),), ((3, 5, 230), (225, 1, 1)), ((3, 1, 8),)),
+    "many rows": (((20, 300, 900), (30, 5, 24)), ((21, 1, 1),), ((5, 1, 30),)),
     "one element": (((1, 0, 0),), ((1, 1, 1),), ((1, 0, 0),)),
     "no sum": (((3, 0, 9),), ((8, 1, 1),), ((0, 1, 1),)),
 }

@@ -10,11 +10,26 @@ from __future__ import annotations
 import math
 
 from srcgrad.schedule.dependence import Dependences
-from srcgrad.schedule.ir import Affine, AnyStatement, Apply, Axis, Expr, Index, Statement, Value, children, cost_of
+from srcgrad.schedule.ir import (
+    Affine,
+    AnyStatement,
+    Apply,
+    Axis,
+    Expr,
+    Index,
+    Load,
+    Statement,
+    Value,
+    children,
+    cost_of,
+)
 from srcgrad.schedule.product import product_cost
 
 VECTOR_BYTES = 64
+L1 = 32 * 1024
 L2 = 1024 * 1024
+#: cycles of fetching a line that no line before announced, from L2 and from further away
+NEAR_LINE, FAR_LINE = 3.0, 30.0
 
 
 def loop_overhead(axis: Axis) -> float:
@@ -71,6 +86,44 @@ def accumulator_cost(members: tuple[AnyStatement, ...], axis: Axis, fixed: froze
             if any(not a.unrolled for a in kept):
                 total += axis.extent * 1.5 * _traffic(statement.target, fixed | statement.reduced_classes)
     return total
+
+
+def jump_cost(members: tuple[AnyStatement, ...], axis: Axis, fixed: frozenset[Axis]) -> float:
+    """Of a loop over ``axis`` around one that moves further in memory, where an array does not fit in L1: each line is
+    then fetched for itself, not in a row.
+    """
+    total = 0.0
+    for statement in members:
+        if not isinstance(statement, Statement) or statement.product is not None or axis not in statement.classes:
+            continue
+        inner = [a for a in statement.classes if a not in fixed and a is not axis and not a.unrolled]
+        turns = axis.extent * math.prod(a.extent for a in inner)
+        if not inner or turns * statement.target.dtype.itemsize <= L1:
+            continue
+        for value, index in ((load.value, load.index) for load in _touched(statement)):
+            strides = _strides(value, index)
+            own, furthest = strides.get(axis, 0), max(strides.get(a, 0) for a in inner)
+            if 0 < own < furthest:
+                lines = turns * value.dtype.itemsize / VECTOR_BYTES
+                total += lines * (FAR_LINE if math.prod(value.shape) * value.dtype.itemsize > L2 else NEAR_LINE)
+    return total
+
+
+def _touched(statement: Statement) -> list[Load]:
+    """What a statement reads and writes."""
+    return [*statement.reads(), Load(statement.target, statement.index)]
+
+
+def _strides(value: Value, index: tuple[Index, ...]) -> dict[Axis, int]:
+    """How far, in elements, each axis moves in an array."""
+    found: dict[Axis, int] = {}
+    step = 1
+    for part, extent in zip(reversed(index), reversed(value.shape), strict=True):
+        if isinstance(part, Affine):
+            for axis, coefficient in part.terms:
+                found[axis.find()] = found.get(axis.find(), 0) + abs(coefficient) * step
+        step *= extent
+    return found
 
 
 def _stride_cost(index: tuple[Index, ...], value: Value, innermost: Axis | None) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 from srcgrad.schedule.ir import Affine, AnyStatement, Axis, Index, Statement, Value
@@ -67,12 +68,15 @@ def _common_axis(x: Index, y: Index) -> Axis | None:
 
 
 def are_apart(a: tuple[Index, ...] | None, b: tuple[Index, ...] | None) -> bool:
-    """Whether two indices never name the same element, because their ranges in some dimension do not meet."""
+    """Whether two indices never name the same element, because in some dimension their ranges do not meet, or their
+    steps pass one another by (the greatest common divisor test: Banerjee, "Dependence Analysis", 1997).
+    """
     if a is None or b is None:
         return False
     for x, y in zip(a, b, strict=True):
         if isinstance(x, Affine) and isinstance(y, Affine):
             (low, high), (least, most) = x.bounds(), y.bounds()
-            if high < least or most < low:
+            step = math.gcd(*(coefficient for _, coefficient in (*x.terms, *y.terms)))
+            if high < least or most < low or (step > 1 and (x.const - y.const) % step):
                 return True
     return False

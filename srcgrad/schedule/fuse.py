@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 from srcgrad.core.settings import settings
 from srcgrad.schedule.axes import choose_unrolled, inner_programs, merge_axes
-from srcgrad.schedule.cost import accumulator_cost, crossing_cost, handed_on, leaf_cost, loop_overhead
+from srcgrad.schedule.cost import accumulator_cost, crossing_cost, handed_on, jump_cost, leaf_cost, loop_overhead
 from srcgrad.schedule.dependence import Dependences, dependences
 from srcgrad.schedule.ir import AnyStatement, Axis, Block, Loop, Program, Statement
 from srcgrad.schedule.parallel import mark_parallel
@@ -170,7 +170,7 @@ class _Search:
                 continue
             body = self.best(members, fixed | {axis})
             block.items.append(Loop(axis, body.block))
-            cost += accumulator_cost(members, axis, fixed)
+            cost += accumulator_cost(members, axis, fixed) + jump_cost(members, axis, fixed)
             if any(_remaining(s, fixed | {axis}) for s in members):
                 cost += loop_overhead(axis) + axis.extent * body.cost
             else:

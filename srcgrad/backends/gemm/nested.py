@@ -4,9 +4,10 @@
 
 The offset of a row of A is the sum of one stride times its coordinate along each axis, and so on for the columns
 and the depth. The offsets of a block are computed once, into tables that the micro-kernel reads beside the elements;
-only a B whose columns are not adjacent is copied, into panels. (The idea is that of indirect convolution: Dukhan,
-"The indirect convolution algorithm", 2019; and of contraction without transposition: Matthews, "High-performance
-tensor contraction without transposition", 2018.)
+only a B whose columns are not adjacent is copied, one panel at a time. All of this is on the stack: memory that is
+taken and given back in every call may go back to the system, and be faulted in again. (The idea is that of indirect
+convolution: Dukhan, "The indirect convolution algorithm", 2019; and of contraction without transposition: Matthews,
+"High-performance tensor contraction without transposition", 2018.)
 """
 
 from __future__ import annotations
@@ -21,22 +22,40 @@ from numba.extending import intrinsic
 from srcgrad.backends.gemm.driver import (
     DEPTH,
     FAR,
+    LINE,
     cols_of,
     itemsize_of,
     lanes_of,
-    like,
-    release,
-    reserve,
     rows_of,
     shifted,
 )
-from srcgrad.backends.gemm.micro import part, part_narrow, whole
+from srcgrad.backends.gemm.micro import TILES, part, part_narrow, whole
 from srcgrad.backends.gemm.transpose import transpose_block
 from srcgrad.backends.runtime import routine
 
-#: rows and columns of a block
-BLOCK_ROWS = 192
-BLOCK_COLS = 256
+#: rows of a block, which stay in L2 for all columns
+BLOCK_ROWS = 512
+
+
+def _room(name: str, size: Any) -> Any:
+    def room(typingctx: Any, pointer: Any) -> Any:
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            element = context.get_value_type(pointer.dtype)
+            made = cgutils.alloca_once(builder, ir.ArrayType(element, size(pointer.dtype)))
+            made.align = LINE
+            return builder.bitcast(made, element.as_pointer())
+
+        return pointer(pointer), codegen
+
+    room.__name__ = room.__qualname__ = name
+    room.__doc__ = "Elements on the stack, like those that the pointer points to."
+    return intrinsic(room)
+
+
+panel_room = _room("panel_room", lambda dtype: DEPTH * TILES[dtype].cols)
+table_room = _room(
+    "table_room", lambda dtype: 2 * BLOCK_ROWS + 3 * DEPTH + 2 * max(tile.cols for tile in TILES.values())
+)
 
 
 @routine
@@ -75,18 +94,29 @@ def _tables(axes: Any, first: int, count: int, start: int, length: int, one: Any
 
 
 @routine
+def _are_even(columns: Any, count: int, stride: int) -> bool:
+    """Whether so many columns are one stride apart."""
+    even = True
+    for q in range(1, count):
+        even = even and columns[q] == columns[0] + q * stride
+    return even
+
+
+@routine
 def _pack(
     b: Any, starts: Any, runs: int, step: int, length: int, columns: Any, width: int, cols: int, out: Any
 ) -> None:
     """One panel of B, runs x length x cols."""
     lanes = lanes_of(b)
+    adjacent = width == cols and _are_even(columns, cols, 1)
     for run in range(runs):
         source = shifted(b, starts[run])
         panel = shifted(out, run * length * cols)
         done = 0
         while step == 1 and done + lanes <= width:
-            first, stride = columns[done], columns[done + 1] - columns[done]
-            if columns[done + lanes - 1] - first != (lanes - 1) * stride:
+            own, first = shifted(columns, done), columns[done]
+            stride = own[1] - first
+            if not _are_even(own, lanes, stride):
                 break
             whole_squares = length - length % lanes
             for p in range(0, whole_squares, lanes):
@@ -95,6 +125,11 @@ def _pack(
                 for q in range(lanes):
                     panel[p * cols + done + q] = source[first + q * stride + p]
             done += lanes
+        if adjacent and done == 0:
+            for p in range(length):
+                for q in range(cols):
+                    panel[p * cols + q] = source[columns[0] + p * step + q]
+            continue
         for p in range(length):
             for q in range(done, width):
                 panel[p * cols + q] = source[columns[q] + p * step]
@@ -129,13 +164,6 @@ def _column(
 
 
 @routine
-def _panels(axes: Any, first: int, count: int, columns: int, cols: int) -> int:
-    """The most panels that so many columns can fall into: a panel ends where the innermost axis does."""
-    inner: int = axes[first + 3 * (count - 1)]
-    return (columns // inner + 2) * ((min(inner, columns) + cols - 1) // cols)
-
-
-@routine
 def gemm_nested(axes: Any, a: Any, b: Any, c: Any) -> None:
     """C (+)= A B over nested axes.
 
@@ -153,83 +181,57 @@ def gemm_nested(axes: Any, a: Any, b: Any, c: Any) -> None:
         return
     last = first_depth + 3 * (n_depth - 1)
     inner, a_step, b_step = axes[last], axes[last + 1], axes[last + 2]
-    rows, cols, itemsize = rows_of(a), cols_of(a), itemsize_of(a)
-    longest = min(max(inner, 1), DEPTH)
-    most = min(runs, DEPTH // longest)
-    n_max, m_max = min(n, BLOCK_COLS), min(m, BLOCK_ROWS)
-    room = reserve((4 * n_max + 2 * m_max + 3 * most) * 8)
-    b_cols = like(axes, room)
-    c_cols, widths, panels = shifted(b_cols, n_max), shifted(b_cols, 2 * n_max), shifted(b_cols, 3 * n_max)
-    a_rows = shifted(b_cols, 4 * n_max)
-    c_rows = shifted(a_rows, m_max)
-    a_runs = shifted(c_rows, m_max)
-    b_runs, panel_runs = shifted(a_runs, most), shifted(a_runs, 2 * most)
-    panel = longest * most * cols
-    room_b = reserve(_panels(axes, first_col, n_cols, n_max, cols) * panel * itemsize)
-    packed = like(b, room_b)
-    far = m > 2 * rows and abs(b_step) * itemsize > FAR
+    rows, cols = rows_of(a), cols_of(a)
+    most = min(runs, DEPTH // min(max(inner, 1), DEPTH))
+    packed, tables = panel_room(b), table_room(axes)
+    a_rows, c_rows = tables, shifted(tables, BLOCK_ROWS)
+    a_runs, b_runs = shifted(tables, 2 * BLOCK_ROWS), shifted(tables, 2 * BLOCK_ROWS + DEPTH)
+    panel_runs = shifted(tables, 2 * BLOCK_ROWS + 2 * DEPTH)
+    b_cols = shifted(tables, 2 * BLOCK_ROWS + 3 * DEPTH)
+    c_cols = shifted(b_cols, cols)
+    far = m > 2 * rows and abs(b_step) * itemsize_of(a) > FAR
+    if m <= BLOCK_ROWS:
+        _tables(axes, 4, n_rows, 0, m, a_rows, c_rows)
     add = accumulate
     for p in range(0, runs, most):
         count = min(most, runs - p)
         _tables(axes, first_depth, n_depth - 1, p, count, a_runs, b_runs)
         for q in range(0, max(inner, 1), DEPTH):
             length = min(DEPTH, inner - q)
-            depth = (count, length)
             for run in range(count):
                 panel_runs[run] = run * length * cols
-            for j in range(0, n, BLOCK_COLS):
-                columns = min(BLOCK_COLS, n - j)
-                _tables(axes, first_col, n_cols, j, columns, b_cols, c_cols)
-                own_b = shifted(b, q * b_step)
-                at = used = 0
-                while at < columns:
-                    width, direct = 1, not far
-                    while width < cols and at + width < columns and c_cols[at + width] == c_cols[at] + width:
-                        direct = direct and b_cols[at + width] == b_cols[at] + width
-                        width += 1
-                    widths[at], panels[at] = width, -1
-                    if not direct:
-                        panels[at] = used
-                        _pack(
-                            own_b,
-                            b_runs,
-                            count,
-                            b_step,
-                            length,
-                            shifted(b_cols, at),
-                            width,
-                            cols,
-                            shifted(packed, used),
-                        )
-                        used += panel
-                    at += width
-                for i in range(0, m, BLOCK_ROWS):
-                    height = min(BLOCK_ROWS, m - i)
+            own_a, own_b = shifted(a, q * a_step), shifted(b, q * b_step)
+            for i in range(0, m, BLOCK_ROWS):
+                height = min(BLOCK_ROWS, m - i)
+                if m > BLOCK_ROWS:
                     _tables(axes, 4, n_rows, i, height, a_rows, c_rows)
-                    own_a = shifted(a, q * a_step)
-                    at = 0
-                    while at < columns:
-                        source, steps = shifted(own_b, b_cols[at]), (b_runs, b_step)
-                        if panels[at] >= 0:
-                            source, steps = shifted(packed, panels[at]), (panel_runs, cols)
-                        target = shifted(c, c_cols[at])
-                        _column(
-                            height,
-                            widths[at],
-                            depth,
-                            own_a,
-                            a_rows,
-                            (a_runs, a_step),
-                            source,
-                            steps,
-                            target,
-                            c_rows,
-                            add,
-                        )
-                        at += widths[at]
+                at = 0
+                while at < n:
+                    columns = min(cols, n - at)
+                    _tables(axes, first_col, n_cols, at, columns, b_cols, c_cols)
+                    width, direct = 1, not far
+                    while width < columns and c_cols[width] == c_cols[0] + width:
+                        direct = direct and b_cols[width] == b_cols[0] + width
+                        width += 1
+                    panel, steps = shifted(own_b, b_cols[0]), (b_runs, b_step)
+                    if not direct:
+                        _pack(own_b, b_runs, count, b_step, length, b_cols, width, cols, packed)
+                        panel, steps = packed, (panel_runs, cols)
+                    _column(
+                        height,
+                        width,
+                        (count, length),
+                        own_a,
+                        a_rows,
+                        (a_runs, a_step),
+                        panel,
+                        steps,
+                        shifted(c, c_cols[0]),
+                        c_rows,
+                        add,
+                    )
+                    at += width
             add = True
-    release(room)
-    release(room_b)
 
 
 def call_of(name: str) -> Any:
