@@ -22,6 +22,7 @@ from srcgrad.schedule.ir import (
     Value,
     children,
     cost_of,
+    index_axes,
 )
 from srcgrad.schedule.product import product_cost
 
@@ -130,9 +131,10 @@ def _stride_cost(index: tuple[Index, ...], value: Value, innermost: Axis | None)
     """Of touching a value in successive turns of the innermost loop: 0 the same element, 1 the next, 3 elsewhere."""
     stride, step = 0, 1
     for part, extent in zip(reversed(index), reversed(value.shape), strict=True):
-        if not isinstance(part, Affine):
+        if isinstance(part, Affine):
+            stride += step * sum(coefficient for axis, coefficient in part.terms if axis.find() is innermost)
+        elif innermost in set(index_axes(part)):
             return 3.0
-        stride += step * sum(coefficient for axis, coefficient in part.terms if axis.find() is innermost)
         step *= extent
     return 0.0 if stride == 0 else 1.0 if abs(stride) == 1 else 3.0
 
@@ -172,13 +174,9 @@ def crossing_cost(
 
 def _traffic(value: Value, fixed: frozenset[Axis], index: tuple[Index, ...] | None = None) -> float:
     """Of the elements that are touched while the fixed axes stand still: of all, or of those at an index."""
-    elements = 1
-    for dim, axis in enumerate(value.axes):
-        part = None if index is None else index[dim]
-        if isinstance(part, Affine):
-            elements *= math.prod(a.find().extent for a, _ in part.terms if a.find() not in fixed)
-        elif axis is not None and axis.find() not in fixed:
-            elements *= axis.extent
+    own = (axis.find() for axis in value.axes if axis is not None)
+    moving = set(own) if index is None else {axis for part in index for axis in index_axes(part)}
+    elements = math.prod(axis.extent for axis in moving - fixed)
     size = elements * value.dtype.itemsize
     level = 0.5 + 0.15 * math.log2(max(1.0, size / VECTOR_BYTES)) if size <= L2 else 6.0
     return level * max(1.0, size / VECTOR_BYTES * 2)
