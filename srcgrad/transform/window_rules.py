@@ -1,4 +1,5 @@
-"""Rewrites of contractions with windows: a convolution written as a product of copied windows copies nothing.
+"""Rewrites of windows, and of contractions with them: a convolution written as a product of copied windows copies
+nothing.
 
 contract(concatenate(shifted slices of x), w)    ->   contract(windows(x), w with an axis for each of the window's)
 contract(reshape(windows(x)), w)                 ->   the same
@@ -153,4 +154,51 @@ def _grid(starts: Sequence[Ints]) -> tuple[Ints, Ints, Ints] | None:
     return axes, tuple(sizes), tuple(dilations)
 
 
-WINDOW_RULES: dict[str, tuple[Rewrite, ...]] = {"contract": (contract_of_windows,)}
+def slice_of_windows(node: Node) -> Node | None:
+    """Every other window, or a part of each, as windows that are further apart, smaller, or more dilated."""
+    x = node.inputs[0]
+    if x.op.name != "windows" or node.size == 0 or min(node.params["steps"]) < 1:
+        return None
+    source, axes = x.inputs[0], x.params["axes"]
+    ndim = source.ndim
+    starts, counts, strides = list(node.params["starts"]), list(node.shape), list(node.params["steps"])
+    steps, dilations = [], []
+    for k, axis in enumerate(axes):
+        step, dilation = x.params["steps"][k], x.params["dilations"][k]
+        starts[axis] = starts[axis] * step + starts[ndim + k] * dilation
+        steps.append(strides[axis] * step)
+        dilations.append(strides[ndim + k] * dilation)
+        counts[axis] = (counts[axis] - 1) * steps[-1] + (counts[ndim + k] - 1) * dilations[-1] + 1
+        strides[axis] = 1
+    shape, inner = tuple(counts[:ndim]), {"starts": tuple(starts[:ndim]), "steps": tuple(strides[:ndim])}
+    part = source if shape == source.shape else apply("slice", source, shape=shape, **inner)
+    sizes = node.shape[ndim:]
+    return apply("windows", part, axes=axes, sizes=sizes, steps=tuple(steps), dilations=tuple(dilations))  # type: ignore[no-any-return]
+
+
+def windows_side_by_side(node: Node) -> Node | None:
+    """Windows that neither overlap nor leave anything out are a reshape with axes in another order."""
+    x, axes, sizes = node.inputs[0], node.params["axes"], node.params["sizes"]
+    if set(node.params["dilations"]) != {1} or node.params["steps"] != sizes:
+        return None
+    if any(x.shape[axis] != node.shape[axis] * size for axis, size in zip(axes, sizes, strict=True)):
+        return None
+    shape: list[int] = []
+    outer: list[int] = []
+    inner: dict[int, int] = {}
+    for axis, extent in enumerate(x.shape):
+        outer.append(len(shape))
+        if axis in axes:
+            inner[axis] = len(shape) + 1
+            shape += [node.shape[axis], sizes[axes.index(axis)]]
+        else:
+            shape.append(extent)
+    order = (*outer, *(inner[axis] for axis in axes))
+    return apply("transpose", apply("reshape", x, shape=tuple(shape)), axes=order)  # type: ignore[no-any-return]
+
+
+WINDOW_RULES: dict[str, tuple[Rewrite, ...]] = {
+    "contract": (contract_of_windows,),
+    "slice": (slice_of_windows,),
+    "windows": (windows_side_by_side,),
+}
