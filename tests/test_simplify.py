@@ -26,7 +26,7 @@ def variable(*shape: int, dtype: Any = F8, name: str = "x") -> Node:
     return new_input(ArrayType(shape, np.dtype(dtype)), name)
 
 
-X, Y, M = variable(3), variable(3, name="y"), variable(2, 3, name="m")
+X, Y, Z, M = variable(3), variable(3, name="y"), variable(5, name="z"), variable(2, 3, name="m")
 I, S, C = variable(dtype=np.int64, name="i"), variable(name="s"), variable(3, dtype=bool, name="c")
 
 
@@ -98,6 +98,7 @@ PAIRS = [
     (cut(put(X, cut(Y, 0, 2), 0, 2), 1, 1), cut(X, 1, 1)),
     (cut(put(X, cut(Y, 0, 2), 1), 0, 2), None),
     (put(put(X, cut(Y, 0, 2), 1), cut(Y, 1, 2), 1), put(X, cut(Y, 1, 2), 1)),
+    (put(put(X, cut(Y, 0, 2), 1), cut(Z, 1, 1), 0), apply("concatenate", cut(Z, 1, 1), cut(Y, 0, 2), axis=0)),
     (put(X, cut(X, 1, 2), 1), X),
     (put(X, Y, 0), Y),
     (put(X, Y, 2, -1), cut(Y, 2, 3, -1)),

@@ -148,6 +148,25 @@ def update_of(node: Node) -> Node | None:
     return None
 
 
+def tiled_of(node: Node) -> Node | None:
+    """Parts that were written one after the other, and together are everything, are put side by side."""
+    parts: dict[Block, Node] = {}
+    x, missing = node, node.size
+    while missing > 0 and x.op.name in ("update", "place"):
+        block = written_block(x)
+        if any(part.step != 1 for part in block) or not all(are_disjoint(block, other) for other in parts):
+            return None
+        parts[block] = x.inputs[-1]
+        missing -= x.inputs[-1].size
+        x = x.inputs[0]
+    axes = [k for k, extent in enumerate(node.shape) if any(len(block[k]) < extent for block in parts)]
+    if missing or len(axes) != 1:
+        return None
+    (axis,) = axes
+    pieces = [parts[block] for block in sorted(parts, key=lambda block: block[axis].start)]
+    return apply("concatenate", *pieces, axis=axis)  # type: ignore[no-any-return]
+
+
 def place_of(node: Node) -> Node | None:
     """``place(x, everywhere) -> x``; places compose; a place of zeros is zeros."""
     x = node.inputs[0]
@@ -240,7 +259,7 @@ def offset_of(node: Node) -> Node | None:
 
 PART_RULES: dict[str, tuple[Rewrite, ...]] = {
     "slice": (slice_of,),
-    "update": (update_of,),
+    "update": (update_of, tiled_of),
     "place": (place_of,),
     "concatenate": (concatenate_of,),
     "gather": (gather_of,),
