@@ -146,6 +146,69 @@ def test_short_loops_and_small_matrices_stay() -> None:
     assert contracts_in_loops(check(Graph((x, w, h), tuple(results), "f"))) == 1
 
 
+def dear_in_loops(graph: Graph) -> int:
+    loops = [node for node in graph.nodes() if node.op is LOOP]
+    return sum(node.op.name in ("divide", "exp") for one in loops for node in one.params["body"].nodes())
+
+
+def integer(value: int) -> Node:
+    return constant(np.int64(value))
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize(
+    "place",
+    [
+        lambda i: i,
+        lambda i: apply("add", i, integer(3)),
+        lambda i: apply("subtract", apply("add", i, integer(3)), integer(2)),
+        lambda i: apply("subtract", integer(T - 1), i),
+        lambda i: apply("add", apply("subtract", integer(T - 1), i), integer(2)),
+    ],
+)
+def test_dear_functions_of_what_is_given_come_before(place: Any, reverse: bool) -> None:
+    x, y, s, scale = variable(T + 3), variable(T), variable(), variable()
+
+    def step(i: Any, consts: Any, c: Any, row: Any) -> list[Any]:
+        element = apply("gather", consts[0], place(i), axes=(0,), position=0)
+        return [c[0] * apply("exp", element * consts[1]) + row[0] / (element * element + 1.0), c[0]]
+
+    results = recurrence([y], [x, scale], [s], step, reverse=reverse)
+    assert dear_in_loops(check(Graph((x, y, s, scale), tuple(results), "f"))) == 0
+
+
+def test_what_the_loop_carries_stays() -> None:
+    x, s = variable(T), variable()
+
+    def step(i: Any, consts: Any, c: Any, row: Any) -> list[Any]:
+        return [apply("exp", c[0] * row[0]) / (row[0] * row[0] + 1.0)]
+
+    assert dear_in_loops(check(Graph((x, s), tuple(recurrence([x], [], [s], step)), "f"))) == 2
+
+
+@pytest.mark.parametrize(("extent", "left"), [(4, 0), (16, 1)])
+def test_loops_over_more_elements_have_vectors_of_their_own(extent: int, left: int) -> None:
+    x, s = variable(T, extent), variable(extent)
+
+    def step(i: Any, consts: Any, c: Any, row: Any) -> list[Any]:
+        return [c[0] * apply("exp", row[0])]
+
+    assert dear_in_loops(check(Graph((x, s), tuple(recurrence([x], [], [s], step)), "f"))) == left
+
+
+@pytest.mark.parametrize("shift", [-1, 4])
+def test_places_out_of_the_array_are_read_in_the_loop(shift: int) -> None:
+    """A negative index counts from the end; one beyond the end is an error when it is read."""
+    x, s = variable(T + 3), variable()
+
+    def step(i: Any, consts: Any, c: Any, row: Any) -> list[Any]:
+        place = apply("add", i, integer(shift))
+        return [c[0] * apply("exp", apply("gather", consts[0], place, axes=(0,), position=0))]
+
+    graph = simplify(Graph((x, s), tuple(recurrence([], [x], [s], step)), "f"))
+    assert dear_in_loops(simplify(hoist(graph))) == 1
+
+
 def recurrent(wx: Any, wh: Any, b: Any, x: Any) -> Any:
     h = np.zeros(wh.shape[0])
     for t in range(x.shape[0]):
