@@ -12,7 +12,7 @@ from srcgrad.numpy import linalg, systems
 from srcgrad.numpy.indexing import take
 from srcgrad.numpy.joining import concatenate
 from srcgrad.numpy.messages import error
-from srcgrad.numpy.products import operands
+from srcgrad.numpy.products import conjugate, operands
 from srcgrad.numpy.protocols import FUNCTIONS, implements_as
 from srcgrad.numpy.shaping import matrix_transpose
 from srcgrad.numpy.systems import floats, matrix, stacked, triangular, unstacked
@@ -48,6 +48,7 @@ def solve_triangular(
 ) -> Any:
     """As `scipy.linalg.solve_triangular`."""
     a, b = floats(matrix("scipy.linalg.solve_triangular", a, square=True), b)
+    a = conjugate(a) if trans in (2, "C") else a
     options = {"lower": bool(lower), "transposed": _TRANSPOSED[trans], "unit": bool(unit_diagonal)}
     return _by_columns(lambda right: triangular(a, right, **options), b)
 
@@ -95,8 +96,8 @@ def cho_solve(c_and_lower: Any, b: Any, overwrite_b: bool = False, check_finite:
     lower = bool(lower)
 
     def solved(right: Any) -> Any:
-        half = triangular(factor, right, lower=lower, transposed=not lower)
-        return triangular(factor, half, lower=lower, transposed=lower)
+        half = triangular(factor if lower else conjugate(factor), right, lower=lower, transposed=not lower)
+        return triangular(conjugate(factor) if lower else factor, half, lower=lower, transposed=lower)
 
     return _by_columns(solved, b)
 
@@ -149,6 +150,8 @@ def eigh(a: Any, b: Any = None, *, lower: bool = True, eigvals_only: bool = Fals
         values, vectors = systems.eigh(a)
         return values if eigvals_only else (values, vectors)
     a, b = floats(matrix("scipy.linalg.eigh", a, square=True), matrix("scipy.linalg.eigh", b, square=True))
+    if a.dtype.kind == "c":
+        raise error(UnsupportedError, "scipy.linalg.eigh: a generalised problem of complex matrices is not supported")
     root = systems.cholesky(b)
     half = triangular(root, a, lower=True, transposed=False)
     values, turned = systems.eigh(triangular(root, matrix_transpose(half), lower=True, transposed=False))

@@ -20,7 +20,7 @@ from srcgrad.numpy.creation import eye
 from srcgrad.numpy.geometry import reshaped
 from srcgrad.numpy.joining import concatenate
 from srcgrad.numpy.messages import error
-from srcgrad.numpy.products import matmul, operands
+from srcgrad.numpy.products import conjugate, matmul, operands
 from srcgrad.numpy.protocols import implements_as, is_face, plain_function
 from srcgrad.numpy.reductions import max as _max
 from srcgrad.numpy.reductions import min as _min
@@ -200,10 +200,10 @@ def slogdet(a: Any) -> Any:
 
 @implements_as("linalg.cholesky")
 def cholesky(a: Any, /, *, upper: bool = False) -> Any:
-    """As `numpy.linalg.cholesky`, of the symmetric part; NaN where that is not positive definite."""
+    """As `numpy.linalg.cholesky`, of the Hermitian part; NaN where that is not positive definite."""
     a = matrix("linalg.cholesky", a, square=True)
     found = unstacked(factoring.cholesky(stacked(a)), a.shape[:-2])
-    return matrix_transpose(found) if upper else found
+    return conjugate(matrix_transpose(found)) if upper else found
 
 
 @implements_as("linalg.qr")
@@ -224,7 +224,7 @@ def qr(a: Any, mode: str = "reduced") -> Any:
 
 @implements_as("linalg.eigh")
 def eigh(a: Any, UPLO: str = "L") -> Any:
-    """As `numpy.linalg.eigh`, of the symmetric part.
+    """As `numpy.linalg.eigh`, of the Hermitian part.
 
     The derivative of eigenvectors leaves out how those of equal eigenvalues turn into each other, for which basis of
     their common space is found has no derivative. It is right for what depends on their common space only (a projector

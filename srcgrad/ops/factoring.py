@@ -7,7 +7,7 @@ pseudo-inverses" (1973).
 
 Conventions:
 
-* Cholesky and the symmetric eigenproblem are those of the symmetric part of the operand, whose cotangent is symmetric.
+* Cholesky and the symmetric eigenproblem are those of the Hermitian part of the operand, whose cotangent is Hermitian.
 * How the vectors of two equal eigen- or singular values (up to rounding) turn into each other counts as zero, for which
   basis of their common space is found has no derivative. That is right for what depends on the common space only, and
   leaves out a part for a function of the matrix ``V f(w) V^T``.
@@ -25,18 +25,19 @@ from srcgrad.core.errors import TraceShapeError
 from srcgrad.core.lowering import Library
 from srcgrad.core.op import TABLE, Op, apply
 from srcgrad.core.sample import Arg, Sample
-from srcgrad.core.types import ArrayType, Shape, TupleType
+from srcgrad.core.types import ArrayType, Shape, TupleType, real_dtype
 from srcgrad.ops.families import nonzero
 from srcgrad.ops.matrices import (
     as_columns,
     as_rows,
     check_square,
     check_stacks,
+    conjugated,
     flipped,
     flipped_times,
+    hermitian,
     lower_half,
     mirrored,
-    symmetric,
     times,
     times_flipped,
     total,
@@ -55,28 +56,28 @@ def _shape_numbers(params: Params, types: Sequence[ArrayType]) -> tuple[int, ...
     return types[0].shape
 
 
-def _symmetric_part(a: Any) -> Any:
-    return (a + np.swapaxes(a, 1, 2)) / 2
+def _hermitian_part(a: Any) -> Any:
+    return (a + np.conj(np.swapaxes(a, 1, 2))) / 2
 
 
 # Cholesky
 
 
 def _infer_cholesky(a: ArrayType) -> ArrayType:
-    check_square("cholesky", a)
+    check_square("cholesky", a, kinds="fc")
     return a
 
 
 def _reference_cholesky(a: Any) -> Any:
-    return np.linalg.cholesky(_symmetric_part(a))
+    return np.linalg.cholesky(_hermitian_part(a))
 
 
 def _adjoint_cholesky(cotangent: Any, out: Any, a: Any) -> tuple[Any]:
-    """``L^-T phi(L^T dL) L^-1``, made symmetric; phi takes the lower triangle with half of the diagonal."""
+    """``L^-T phi(L^T dL) conj(L)^-1``, made Hermitian; phi takes the lower triangle with half of the diagonal."""
     inner = lower_half(flipped_times(out, cotangent))
     half = triangular_solve(out, inner, lower=True, transposed=True, unit=False)
-    found = triangular_solve(out, flipped(half), lower=True, transposed=True, unit=False)
-    return (symmetric(found),)
+    found = triangular_solve(conjugated(out), flipped(half), lower=True, transposed=True, unit=False)
+    return (hermitian(flipped(found)),)
 
 
 _POSITIVE = Arg(
@@ -92,8 +93,11 @@ cholesky = TABLE.add(
         _reference_cholesky,
         Library("factoring.cholesky", _square_numbers),
         adjoint=_adjoint_cholesky,
-        samples=(Sample((_POSITIVE,)), Sample((_LARGE,)), Sample((Arg((0, 2, 2)),))),
-        doc="The lower factor of the symmetric part.",
+        samples=(
+            *(Sample((operand,)) for operand in (_POSITIVE, _LARGE, Arg((0, 2, 2)))),
+            Sample((Arg((1, 2, 2), kind="c", values=[[3, 1 + 0.5j], [0.5 - 1j, 2]]),)),
+        ),
+        doc="The lower factor of the Hermitian part.",
     )
 )
 
@@ -144,12 +148,12 @@ qr = TABLE.add(
 
 
 def _infer_eigh(a: ArrayType) -> TupleType:
-    check_square("eigh", a)
-    return TupleType((ArrayType(a.shape[:2], a.dtype), a))
+    check_square("eigh", a, kinds="fc")
+    return TupleType((ArrayType(a.shape[:2], real_dtype(a.dtype)), a))
 
 
 def _reference_eigh(a: Any) -> tuple[Any, Any]:
-    values, vectors = np.linalg.eigh(_symmetric_part(a))
+    values, vectors = np.linalg.eigh(_hermitian_part(a))
     return values, vectors
 
 
@@ -166,7 +170,10 @@ def _gap_inverses(values: Any, shape: Shape) -> tuple[Any, Any]:
 
 
 def _adjoint_eigh(cotangents: tuple[Any, Any], out: Any, a: Any) -> tuple[Any]:
-    """``V (diag(dw) + F * (V^T dV)) V^T``, made symmetric, with F of `_gap_inverses`."""
+    """``conj(V) (diag(dw) + F * (V^T dV)) V^T``, made Hermitian, with F of `_gap_inverses`.
+
+    Of complex vectors the phase is left out: what depends on it has no derivative.
+    """
     (of_values, of_vectors), (values, vectors) = cotangents, out
     inner = None
     if of_vectors is not None:
@@ -175,7 +182,9 @@ def _adjoint_eigh(cotangents: tuple[Any, Any], out: Any, a: Any) -> tuple[Any]:
         inner = total(where_index("equal", as_columns(of_values, a.shape)), inner)
     if inner is None:
         return (None,)
-    return (symmetric(times_flipped(times(vectors, inner), vectors)),)
+    if inner.dtype != a.dtype:
+        inner = apply("astype", inner, dtype=a.dtype)
+    return (hermitian(times_flipped(times(conjugated(vectors), inner), vectors)),)
 
 
 eigh = TABLE.add(

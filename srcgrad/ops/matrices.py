@@ -13,17 +13,17 @@ from srcgrad.ops.creation import iota_on
 Matrices = Any
 
 
-def check_stacks(name: str, *types: ArrayType) -> None:
-    """Operands are stacks of equally many matrices of one float dtype."""
+def check_stacks(name: str, *types: ArrayType, kinds: str = "f") -> None:
+    """Operands are stacks of equally many matrices of one float dtype, or complex where ``kinds`` has "c"."""
     if any(t.ndim != 3 or t.shape[0] != types[0].shape[0] for t in types):
         raise TraceShapeError(f"{name}: {', '.join(map(str, types))} are not stacks of equally many matrices")
-    if any(t.dtype.kind != "f" or t.dtype != types[0].dtype for t in types):
+    if any(t.dtype.kind not in kinds or t.dtype != types[0].dtype for t in types):
         raise TraceError(f"{name} is not defined for operands of types {', '.join(map(str, types))}")
 
 
-def check_square(name: str, *types: ArrayType) -> None:
+def check_square(name: str, *types: ArrayType, kinds: str = "f") -> None:
     """As `check_stacks`, and the first operand's matrices are square, of as many rows as the others have."""
-    check_stacks(name, *types)
+    check_stacks(name, *types, kinds=kinds)
     order = types[0].shape[2]
     if any(t.shape[1] != order for t in types):
         raise TraceShapeError(f"{name}: shapes {', '.join(str(t.shape[1:]) for t in types)} do not fit")
@@ -82,9 +82,14 @@ def mirrored(a: Matrices) -> Matrices:
     return half + flipped(half)
 
 
-def symmetric(a: Matrices) -> Matrices:
-    """``(A + A^T) / 2``."""
-    return (a + flipped(a)) * 0.5
+def conjugated(a: Matrices) -> Matrices:
+    """The complex conjugates; real matrices themselves."""
+    return apply("conjugate", a) if a.dtype.kind == "c" else a
+
+
+def hermitian(a: Matrices) -> Matrices:
+    """``(A + A^H) / 2``."""
+    return (a + flipped(conjugated(a))) * 0.5
 
 
 def identities(like: Matrices) -> Matrices:

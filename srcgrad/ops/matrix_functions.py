@@ -17,7 +17,7 @@ from srcgrad.ops.matrices import check_square, flipped
 
 
 def _infer_expm(a: ArrayType) -> ArrayType:
-    check_square("expm", a)
+    check_square("expm", a, kinds="fc")
     return a
 
 
@@ -62,6 +62,7 @@ expm = TABLE.add(
             Sample((Arg((1, 2, 2), values=[[4.0, -3.0], [2.0, -5.0]]),)),
             Sample((Arg((1, 2, 2), values=[[0.01, -0.003], [0.002, -0.005]]),)),
             Sample((Arg((1, 0, 0)),)),
+            Sample((Arg((1, 3, 3), -1.0, 1.0, kind="c"),)),
         ),
         doc="The exponential of a matrix.",
     )

@@ -17,8 +17,8 @@ import numpy as np
 from srcgrad.core.lowering import Library
 from srcgrad.core.op import TABLE, Op, apply, face_of
 from srcgrad.core.sample import Arg, Sample
-from srcgrad.core.types import ArrayType, TupleType
-from srcgrad.ops.creation import iota_on
+from srcgrad.core.types import ArrayType, TupleType, real_dtype
+from srcgrad.ops.creation import iota_on, zeros_like
 from srcgrad.ops.families import INT64
 from srcgrad.ops.matrices import (
     Matrices,
@@ -37,7 +37,7 @@ Params = dict[str, Any]
 
 
 def _infer_triangular(a: ArrayType, b: ArrayType, **params: bool) -> ArrayType:
-    check_square("triangular_solve", a, b)
+    check_square("triangular_solve", a, b, kinds="fc")
     return b
 
 
@@ -65,6 +65,7 @@ def _solve_numbers(params: Params, types: Sequence[ArrayType]) -> tuple[int, ...
 _DIAGONAL = 4.0 * np.eye(40) + np.sin(np.arange(1600.0)).reshape(40, 40) / 4
 _SQUARE = Arg((2, 3, 3), values=[[[3, 1, 0.5], [-1, 2, 1], [0.5, 1, -2]], [[0.5, -2, 1], [3, 1, 0], [1, 0.5, 2]]])
 _LARGE = Arg((1, 40, 40), values=_DIAGONAL)
+_COMPLEX = Arg((1, 2, 2), kind="c", values=[[2 + 1j, 1], [0.5j, 1 - 1j]])
 
 triangular_solve = TABLE.add(
     Op(
@@ -84,6 +85,10 @@ triangular_solve = TABLE.add(
                 Sample((_LARGE, Arg((1, 40, 5))), {"lower": lower, "transposed": not lower, "unit": False})
                 for lower in (False, True)
             ),
+            *(
+                Sample((_COMPLEX, Arg((1, 2, 3), kind="c")), {"lower": True, "transposed": flag, "unit": False})
+                for flag in (False, True)
+            ),
             Sample((Arg((0, 2, 2)), Arg((0, 2, 1))), {"lower": True, "transposed": False, "unit": False}),
         ),
         doc="``op(A) X = B`` where op transposes or does not; one triangle of A is read, and not its diagonal if unit.",
@@ -95,7 +100,7 @@ triangular_solve = TABLE.add(
 
 
 def _infer_lu(a: ArrayType) -> TupleType:
-    check_square("lu", a)
+    check_square("lu", a, kinds="fc")
     return TupleType((a, ArrayType(a.shape[:2], INT64)))
 
 
@@ -146,7 +151,7 @@ lu = TABLE.add(
         _reference_lu,
         Library("factoring.lu", _square_numbers),
         adjoint=_adjoint_lu,
-        samples=(Sample((_SQUARE,)), Sample((_LARGE,)), Sample((Arg((1, 0, 0)),))),
+        samples=tuple(Sample((operand,)) for operand in (_SQUARE, _LARGE, Arg((1, 0, 0)), _COMPLEX)),
         doc="``A[order] = L U``: L below the diagonal, with ones on its own, and U, in one matrix; and the order.",
     )
 )
@@ -156,7 +161,7 @@ lu = TABLE.add(
 
 
 def _infer_solve(a: ArrayType, b: ArrayType, factors: ArrayType, order: ArrayType, *, transposed: bool) -> ArrayType:
-    check_square("linear_solve", a, b, factors)
+    check_square("linear_solve", a, b, factors, kinds="fc")
     return b
 
 
@@ -178,6 +183,12 @@ _FACTORED = (
     Arg((2, 2), kind="i", values=[[0, 1], [1, 0]]),
 )
 
+_FACTORED_COMPLEX = (
+    Arg((1, 2, 2), kind="c", values=[[2j, 1], [1, 1 + 1j]]),
+    Arg((1, 2, 2), kind="c", values=[[2j, 1], [-0.5j, 1 + 1.5j]]),
+    Arg((1, 2), kind="i", values=[[0, 1]]),
+)
+
 linear_solve = TABLE.add(
     Op(
         "linear_solve",
@@ -187,6 +198,10 @@ linear_solve = TABLE.add(
         adjoint=_adjoint_solve,
         samples=tuple(
             Sample((_FACTORED[0], Arg((2, 2, 3)), *_FACTORED[1:]), {"transposed": transposed})
+            for transposed in (False, True)
+        )
+        + tuple(
+            Sample((_FACTORED_COMPLEX[0], Arg((1, 2, 3), kind="c"), *_FACTORED_COMPLEX[1:]), {"transposed": transposed})
             for transposed in (False, True)
         ),
         doc="``op(A) X = B`` where op transposes or does not; the results of `lu` are a hint.",
@@ -203,8 +218,8 @@ def factored_solve(a: Matrices, b: Matrices, factors: Sequence[Any], transposed:
 
 
 def _infer_slogdet(a: ArrayType, factors: ArrayType, order: ArrayType) -> TupleType:
-    check_square("slogdet", a, factors)
-    return TupleType((ArrayType(a.shape[:1], a.dtype),) * 2)
+    check_square("slogdet", a, factors, kinds="fc")
+    return TupleType((ArrayType(a.shape[:1], a.dtype), ArrayType(a.shape[:1], real_dtype(a.dtype))))
 
 
 def _reference_slogdet(a: Any, factors: Any, order: Any) -> tuple[Any, Any]:
@@ -212,10 +227,14 @@ def _reference_slogdet(a: Any, factors: Any, order: Any) -> tuple[Any, Any]:
 
 
 def _adjoint_slogdet(cotangents: tuple[Any, Any], out: Any, a: Any, factors: Any, order: Any) -> tuple[Any, None, None]:
-    """``d log|det A| = tr(A^-1 dA)``; the sign is constant."""
-    _, given = cotangents
+    """``d log|det A| = Re t`` and ``d sign = i sign Im t`` with ``t = tr(A^-1 dA)``; a real sign is constant."""
+    of_sign, given = cotangents
+    if a.dtype.kind == "c" and of_sign is not None:
+        given = apply("compose", zeros_like(out[1]) if given is None else given, apply("imag", of_sign * out[0]))
     if given is None:
         return None, None, None
+    if given.dtype != a.dtype:
+        given = apply("astype", given, dtype=a.dtype)
     weights = apply("broadcast_to", apply("reshape", given, shape=(*given.shape, 1, 1)), shape=a.shape)
     return linear_solve(a, where_index("equal", weights), factors, order, transposed=True), None, None
 
@@ -227,14 +246,14 @@ slogdet = TABLE.add(
         _reference_slogdet,
         Library("solving.slogdet", _square_numbers),
         adjoint=_adjoint_slogdet,
-        samples=(Sample(_FACTORED),),
+        samples=(Sample(_FACTORED), Sample(_FACTORED_COMPLEX)),
         doc="The sign and the logarithm of the size of the determinant; the results of `lu` are a hint.",
     )
 )
 
 
 def _infer_det(a: ArrayType, factors: ArrayType, order: ArrayType) -> ArrayType:
-    check_square("det", a, factors)
+    check_square("det", a, factors, kinds="fc")
     return ArrayType(a.shape[:1], a.dtype)
 
 
@@ -243,6 +262,11 @@ def _reference_det(a: Any, factors: Any, order: Any) -> Any:
 
 
 def _adjoint_det(cotangent: Any, out: Any, a: Any, factors: Any, order: Any) -> tuple[Any, None, None]:
+    """``d det A = det A tr(A^-1 dA)``; of real matrices by the cofactors, which singular ones have as well."""
+    if a.dtype.kind == "c":
+        weights = apply("reshape", cotangent * out, shape=(*cotangent.shape, 1, 1))
+        weights = where_index("equal", apply("broadcast_to", weights, shape=a.shape))
+        return linear_solve(a, weights, factors, order, transposed=True), None, None
     weights = apply("reshape", cotangent, shape=(*cotangent.shape, 1, 1))
     return apply("broadcast_to", weights, shape=a.shape) * cofactors(a, factors, order), None, None
 
@@ -254,7 +278,7 @@ det = TABLE.add(
         _reference_det,
         Library("solving.det", _square_numbers),
         adjoint=_adjoint_det,
-        samples=(Sample(_FACTORED),),
+        samples=(Sample(_FACTORED), Sample(_FACTORED_COMPLEX)),
         doc="The determinant; the results of `lu` are a hint.",
     )
 )

@@ -8,9 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import carray, njit
+from numba import carray, njit, types
+from numba.extending import overload
 
 from srcgrad.backends.library.fortran import fortran
+from srcgrad.backends.library.numbers import conjugate, quotient, real_part
 from srcgrad.backends.library.solving import SMALL_ORDER, copy, parity, substitute
 
 Pointer = Any
@@ -25,10 +27,11 @@ def _transpose(out: Matrix, a: Matrix) -> None:
 
 
 @njit
-def _copy_symmetric(out: Matrix, a: Matrix) -> None:
+def _copy_hermitian(out: Matrix, a: Matrix) -> None:
+    """``(A + A^H) / 2``, whose diagonal is real."""
     for i in range(a.shape[0]):
         for j in range(a.shape[1]):
-            out[i, j] = (a[i, j] + a[j, i]) / 2
+            out[i, j] = (a[i, j] + conjugate(a[j, i])) / 2
 
 
 @njit(error_model="numpy")
@@ -47,7 +50,7 @@ def _eliminate(a: Matrix, order: Any) -> None:
         if a[column, column] == 0:
             continue
         for i in range(column + 1, n):
-            factor = a[i, column] / a[column, column]
+            factor = quotient(a[i, column], a[column, column])
             a[i, column] = factor
             for k in range(column + 1, n):
                 a[i, k] = a[i, k] - factor * a[column, k]
@@ -79,23 +82,23 @@ def _root(a: Matrix) -> bool:
         for j in range(i + 1):
             rest = a[i, j]
             for k in range(j):
-                rest -= a[i, k] * a[j, k]
+                rest -= a[i, k] * conjugate(a[j, k])
             if i != j:
-                a[i, j] = rest / a[j, j]
-            elif rest > 0:
-                a[i, i] = np.sqrt(rest)
+                a[i, j] = quotient(rest, a[j, j])
+            elif real_part(rest) > 0:
+                a[i, i] = np.sqrt(real_part(rest))
             else:
                 return False
     return True
 
 
 def cholesky(factor_data: Pointer, a_data: Pointer, count: int, n: int) -> None:
-    """``L L^T = (a + a^T) / 2``. The lower triangle of C order is the upper one of LAPACK."""
+    """``L L^H = (a + a^H) / 2``. The lower triangle of C order is the upper one of LAPACK, of the conjugate."""
     factor, a = carray(factor_data, (count, n, n)), carray(a_data, (count, n, n))
     info = np.zeros(1, np.int32)
     for c in range(count):
         lower = factor[c]
-        _copy_symmetric(lower, a[c])
+        _copy_hermitian(lower, a[c])
         if n <= SMALL_ORDER:
             info[0] = 0 if _root(lower) else 1
         else:
@@ -121,15 +124,38 @@ def qr(q_data: Pointer, r_data: Pointer, a_data: Pointer, count: int, m: int, n:
         _transpose(q[c], columns)
 
 
+def _diagonalise(*args: Any) -> None:
+    """Of ``(rows, values, info)``: eigenvalues and, over the column-major matrix, its eigenvectors."""
+    raise NotImplementedError
+
+
+def _diagonalise_real(rows, values, info):  # type: ignore[no-untyped-def]
+    n = rows.shape[0]
+    work, places = np.empty(1 + 6 * n + 2 * n * n, rows.dtype), np.empty(3 + 5 * n, np.int32)
+    fortran("syevd", ("V", "L", n, rows, n, values, work, work.size, places, places.size, info))
+
+
+def _diagonalise_complex(rows, values, info):  # type: ignore[no-untyped-def]
+    n = rows.shape[0]
+    work, places = np.empty(2 * n + n * n, rows.dtype), np.empty(3 + 5 * n, np.int32)
+    held = np.empty(1 + 5 * n + 2 * n * n, values.dtype)
+    fortran("heevd", ("V", "L", n, rows, n, values, work, work.size, held, held.size, places, places.size, info))
+
+
+overload(_diagonalise)(
+    lambda rows, values, info: _diagonalise_complex if isinstance(rows.dtype, types.Complex) else _diagonalise_real
+)
+
+
 def eigh(values_data: Pointer, vectors_data: Pointer, a_data: Pointer, count: int, n: int) -> None:
-    """``(a + a^T) / 2 = V diag(w) V^T``, w ascending."""
+    """``(a + a^H) / 2 = V diag(w) V^H``, w ascending."""
     values, vectors = carray(values_data, (count, n)), carray(vectors_data, (count, n, n))
     a = carray(a_data, (count, n, n))
     rows, info = np.empty((n, n), vectors.dtype), np.zeros(1, np.int32)
-    work, places = np.empty(1 + 6 * n + 2 * n * n, vectors.dtype), np.empty(3 + 5 * n, np.int32)
     for c in range(count if n else 0):
-        _copy_symmetric(rows, a[c])
-        fortran("syevd", ("V", "L", n, rows, n, values[c], work, work.size, places, places.size, info))
+        _copy_hermitian(vectors[c], a[c])
+        _transpose(rows, vectors[c])
+        _diagonalise(rows, values[c], info)
         _transpose(vectors[c], rows)
         if info[0] != 0:
             values[c] = np.nan

@@ -13,16 +13,19 @@ from numba.core import cgutils, types
 from numba.extending import get_cython_function_address, intrinsic
 
 _ROUTINES = {
-    "cython_blas": ("gemm", "trsm"),
-    "cython_lapack": ("geqrf", "gesdd", "gesv", "getrf", "orgqr", "potrf", "syevd"),
+    ("cython_blas", "sdcz"): ("gemm", "trsm"),
+    ("cython_lapack", "sdcz"): ("gesv", "getrf", "potrf"),
+    ("cython_lapack", "sd"): ("geqrf", "gesdd", "orgqr", "syevd"),
+    ("cython_lapack", "cz"): ("heevd",),
 }
+_PREFIX = {types.float32: "s", types.float64: "d", types.complex64: "c", types.complex128: "z"}
 
 
 def _register() -> None:
     """Make the routines known to the linker; on import, since machine code from the disk cache needs that as well."""
-    for module, names in _ROUTINES.items():
+    for (module, prefixes), names in _ROUTINES.items():
         for name in names:
-            for prefix in "sd":
+            for prefix in prefixes:
                 address = get_cython_function_address(f"scipy.linalg.{module}", prefix + name)
                 binding.add_symbol(f"srcgrad_{prefix}{name}", address)
 
@@ -32,14 +35,14 @@ _register()
 
 @intrinsic(prefer_literal=True)
 def fortran(typingctx: Any, routine: Any, arguments: Any) -> Any:
-    """``fortran("potrf", ("U", n, a, n, info))`` calls ``spotrf`` or ``dpotrf``, by the first array of floats.
+    """``fortran("potrf", ("U", n, a, n, info))`` calls ``spotrf`` or another, by the first array that is not of ints.
 
     Letters and numbers are passed by reference, as Fortran has it: ints as 32-bit integers, floats in the dtype of that
     array. Of arrays the data is passed; addresses are passed as they are.
     """
     memory = (types.Array, types.CPointer)
-    real = next(t.dtype for t in arguments if isinstance(t, memory) and isinstance(t.dtype, types.Float))
-    name = f"srcgrad_{'s' if real == types.float32 else 'd'}{routine.literal_value}"
+    number = next(t.dtype for t in arguments if isinstance(t, memory) and t.dtype in _PREFIX)
+    name = f"srcgrad_{_PREFIX[number]}{routine.literal_value}"
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         pointers = []
@@ -51,7 +54,7 @@ def fortran(typingctx: Any, routine: Any, arguments: Any) -> Any:
             elif isinstance(getattr(type_, "literal_value", None), str):
                 data = cgutils.alloca_once_value(builder, ir.Constant(ir.IntType(8), ord(type_.literal_value)))
             else:
-                wanted = real if isinstance(type_, types.Float) else types.int32
+                wanted = number if isinstance(type_, types.Float) else types.int32
                 data = cgutils.alloca_once_value(builder, context.cast(builder, value, type_, wanted))
             pointers.append(builder.bitcast(data, ir.IntType(8).as_pointer()))
         callee_type = ir.FunctionType(ir.VoidType(), [pointer.type for pointer in pointers])

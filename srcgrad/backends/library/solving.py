@@ -13,6 +13,7 @@ import numpy as np
 from numba import carray, njit
 
 from srcgrad.backends.library.fortran import fortran
+from srcgrad.backends.library.numbers import direction, quotient
 
 Pointer = Any
 Matrix = Any
@@ -46,7 +47,7 @@ def substitute(a: Matrix, x: Matrix, lower: bool, transposed: bool, unit: bool) 
         i = step if lower != transposed else n - 1 - step
         if not unit:
             for k in range(sides):
-                x[i, k] = x[i, k] / a[i, i]
+                x[i, k] = quotient(x[i, k], a[i, i])
         for rest in range(step + 1, n):
             j = rest if lower != transposed else n - 1 - rest
             factor = a[i, j] if transposed else a[j, i]
@@ -142,12 +143,10 @@ def slogdet(
         sign[c], size[c] = parity(order[c], place), 0
         for i in range(n):
             pivot = lu[c, i, i]
-            if pivot < 0:
-                sign[c] = -sign[c]
-            elif pivot == 0:
+            if pivot == 0:
                 sign[c] = 0
+            else:
+                sign[c] *= direction(pivot)
             size[c] += np.log(abs(pivot))
-            if pivot != pivot:  # noqa: PLR0124  NaN
-                sign[c] = pivot
         if sign[c] == 0:
             size[c] = -np.inf
