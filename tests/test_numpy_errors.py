@@ -88,7 +88,7 @@ ERRORS: dict[type[Exception], dict[str, list[Callable[[Any], Any]]]] = {
         "scipy.special.softmax.*srcgrad.numpy.softmax": [lambda x: scipy.special.softmax(x, axis=1)],
         "scipy.linalg.expm.*srcgrad.numpy.scipy_linalg.expm": [lambda x: scipy.linalg.expm(x)],
         "traced boolean mask.*np.where.mask": [lambda x: x[x > 1], lambda x: x[0, x[0] > 1]],
-        "length of a slice.*x.i : i . k.": [lambda x: x[0, : x[0].argmax()], lambda x: x[0, x[0].argmax() : 2]],
+        "length of a slice.*x.i : i . k.": [lambda x: x[0, : x[0].argmax() : 2], lambda x: x[0, x[0].argmax() :: 2]],
         "decides? the length.*static_argnums": [
             lambda x: np.repeat(x, x[0].astype(int), axis=1),
             lambda x: snp.arange(x[0, 0]),

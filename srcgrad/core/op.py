@@ -51,6 +51,8 @@ class Op:
         face = face_of(args)
         if face is None:
             return self.reference(*args, **params)
+        if hasattr(face, "__sg_apply__"):  # it broadcasts by rules of its own
+            return face.__sg_apply__(self, args, params)
         if self.prepare is not None:
             args = tuple(self.prepare(args, params))
             face = face_of(args)

@@ -62,6 +62,10 @@ def _enter(function: F, name: str, is_ours: Callable[[tuple[Any, ...], dict[str,
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         if is_ours(args, kwargs):
+            if any(hasattr(arg, "__sg_apply__") for arg in args):
+                from srcgrad.numpy import ragged
+
+                return ragged.call(name, args, kwargs)
             return function(*args, **kwargs)
         return plain_function(name)(*args, **kwargs)
 

@@ -28,7 +28,9 @@ from srcgrad.numpy.geometry import Ints, Window, c_strides
 from srcgrad.numpy.keys import Key, is_traced_mask, parse_key
 from srcgrad.numpy.messages import BRANCH, COUNT, NUMBER, error
 from srcgrad.numpy.methods import Methods
+from srcgrad.numpy.ragged import Ragged
 from srcgrad.numpy.selection import select
+from srcgrad.numpy.spans import spans_of
 from srcgrad.numpy.static import static_value
 
 
@@ -114,7 +116,10 @@ class Array(Methods, Tracer):
 
     # indexing
 
-    def __getitem__(self, key: Any) -> Array:
+    def __getitem__(self, key: Any) -> Any:
+        sliced = spans_of(key, self.shape)
+        if sliced is not None:
+            return Ragged(self[sliced[0]], sliced[1], is_view=True)
         parsed = parse_key(key, self.shape)
         view = self._view(parsed)
         is_element = view.ndim == 0 and not parsed.has_ellipsis
@@ -125,6 +130,10 @@ class Array(Methods, Tracer):
             raise error(TraceError, "a NumPy scalar does not support item assignment")
         if is_traced_mask(key):
             self._set_where(key, value)
+            return
+        sliced = spans_of(key, self.shape)
+        if sliced is not None:
+            Ragged(self._view(parse_key(sliced[0], self.shape)), sliced[1], is_view=True).write(value)
             return
         parsed = parse_key(key, self.shape)
         view = self._view(parsed)

@@ -13,9 +13,10 @@ from srcgrad.control.record import error
 from srcgrad.core.errors import TraceError
 from srcgrad.core.op import apply
 from srcgrad.core.types import type_of
-from srcgrad.graph.node import as_node
+from srcgrad.graph.node import Node, as_node
 from srcgrad.graph.trace import Tracer
 from srcgrad.numpy import Array
+from srcgrad.numpy.ragged import Ragged
 from srcgrad.numpy.static import static_of
 from srcgrad.staging.branches import known_truth, truth
 from srcgrad.staging.logic import and_, or_
@@ -102,6 +103,13 @@ def _any(values: Any) -> Any:
     return _as_bool(found)
 
 
+def _len(value: Any) -> Any:
+    if not isinstance(value, Ragged):
+        return builtins.len(value)
+    length = value.spans[0].length if 0 in value.spans else value.array.shape[0]
+    return Array(length) if isinstance(length, Node) else length
+
+
 def _itself(value: Any) -> Any:
     return value
 
@@ -140,6 +148,7 @@ def _stacked(values: Any) -> Any:
 #: What traced code calls in place of a built-in function.
 BUILTINS: dict[Any, Callable[..., Any]] = {
     range: range_,
+    len: _len,
     float: _converting(float),
     int: _converting(int),
     complex: _converting(complex),

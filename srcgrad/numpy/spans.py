@@ -1,0 +1,148 @@
+"""Slices with bounds that are known only when the program runs, as spans of positions along an axis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from srcgrad.core.errors import UnsupportedError
+from srcgrad.core.op import apply
+from srcgrad.graph.node import Node, as_node
+from srcgrad.numpy.keys import known_difference
+from srcgrad.numpy.messages import error
+from srcgrad.numpy.static import static_value
+
+_INT64 = np.dtype(np.int64)
+Spans = dict[int, "Span"]
+
+
+@dataclass(frozen=True, eq=False)
+class Span:
+    """From start to stop along an axis, as nodes or ints within it; ``written`` is what the user's program says."""
+
+    start: Any
+    stop: Any
+    written: tuple[Any, Any]
+
+    @property
+    def length(self) -> Node:
+        return apply("maximum", as_node(self.stop) - self.start, 0)  # type: ignore[no-any-return]
+
+    def is_same(self, other: Span) -> bool:
+        return self.start is other.start and self.stop is other.stop
+
+    def is_longer_or_shorter(self, other: Span) -> bool:
+        """Whether the lengths are known to differ."""
+        starts, ends = (known_difference(a, b) for a, b in zip(self.written, other.written, strict=True))
+        return ends is not None and starts is not None and ends != starts
+
+
+def spans_of(key: Any, shape: tuple[int, ...]) -> tuple[tuple[Any, ...], Spans] | None:
+    """The key with full slices in place of those of unknown length, and these by axis of the result; None without."""
+    parts = key if isinstance(key, tuple) else (key,)
+    if not any(isinstance(part, slice) and _is_unknown(part) for part in parts):
+        return None
+    if any(part is not None and part is not Ellipsis and not is_simple(part) for part in parts):
+        what = "a slice of unknown length beside an index array"
+        raise error(UnsupportedError, what, "Index in two steps")
+    used = sum(part is not None and part is not Ellipsis for part in parts)
+    plain: list[Any] = []
+    spans: Spans = {}
+    axis = result = 0
+    for part in parts:
+        if part is Ellipsis:
+            rest = len(shape) - used
+            axis, result = axis + rest, result + rest
+        elif part is None:
+            result += 1
+        elif isinstance(part, slice):
+            if _is_unknown(part):
+                spans[result] = _span(part, shape[axis])
+                part = slice(None)
+            axis, result = axis + 1, result + 1
+        else:
+            axis += 1
+        plain.append(part)
+    return tuple(plain), spans
+
+
+def is_simple(part: Any) -> bool:
+    """Whether a part of a key is a slice, or one integer, traced or not."""
+    return isinstance(part, slice | int | np.integer) or (hasattr(part, "__sg_node__") and part.ndim == 0)
+
+
+def _is_unknown(part: slice) -> bool:
+    bounds = [_bound(bound) for bound in (part.start, part.stop)]
+    if not any(isinstance(bound, Node) for bound in bounds) or part.step not in (None, 1):
+        return False
+    return known_difference(bounds[1], bounds[0]) is None
+
+
+def _bound(value: Any) -> Any:
+    """None, an int, or a node."""
+    if value is None or not hasattr(value, "__sg_node__"):
+        return value
+    node = as_node(value)
+    known = static_value(node)
+    return node if known is None else int(known)
+
+
+def _span(part: slice, extent: int) -> Span:
+    first, last = _bound(part.start), _bound(part.stop)
+    written = (0 if first is None else first, extent if last is None else last)
+    return Span(_clipped(written[0], extent), _clipped(written[1], extent), written)
+
+
+def _clipped(bound: Any, extent: int) -> Any:
+    """A bound as NumPy takes it: counted from the end where it is negative, and within the axis."""
+    if not isinstance(bound, Node):
+        return slice(bound).indices(extent)[1]
+    bound = bound if bound.dtype == _INT64 and not bound.array_type.weak else apply("astype", bound, dtype=_INT64)
+    wrapped = apply("where", apply("less", bound, 0), apply("maximum", bound + extent, 0), bound)
+    return apply("minimum", wrapped, extent)
+
+
+def mask_of(spans: Spans, shape: tuple[int, ...]) -> Any:
+    """Where all positions of an array of this shape are in the spans, up to broadcasting."""
+    made: Any = None
+    for axis, span in spans.items():
+        place = np.arange(shape[axis]).reshape([-1 if k == axis else 1 for k in range(len(shape))])
+        inside = None
+        if not (isinstance(span.start, int) and span.start == 0):
+            inside = apply("greater_equal", as_node(place), span.start)
+        if not (isinstance(span.stop, int) and span.stop == shape[axis]):
+            below = apply("less", as_node(place), span.stop)
+            inside = below if inside is None else apply("logical_and", inside, below)
+        made = inside if made is None else apply("logical_and", made, inside)
+    return made
+
+
+def position_in(span: Span, index: Any) -> Any:
+    """Where an element of the slice is in the array."""
+    if isinstance(index, int | np.integer):
+        place = span.start + int(index) if index >= 0 else span.stop + int(index)
+    else:
+        node = as_node(index)
+        place = apply("where", apply("less", node, 0), as_node(span.stop) + node, as_node(span.start) + node)
+    return place
+
+
+def within(span: Span, part: slice) -> Span:
+    """A slice of a slice."""
+
+    def bound(value: Any, default: Any) -> Any:
+        value = _bound(value)
+        if value is None:
+            return default
+        if isinstance(value, int):
+            place = span.start + value if value >= 0 else span.stop + value
+        else:
+            place = apply("where", apply("less", value, 0), as_node(span.stop) + value, as_node(span.start) + value)
+        if isinstance(place, int) and isinstance(span.start, int) and isinstance(span.stop, int):
+            return min(max(place, span.start), span.stop)
+        return apply("minimum", apply("maximum", as_node(place), span.start), span.stop)
+
+    start, stop = bound(part.start, span.start), bound(part.stop, span.stop)
+    return Span(start, stop, (start, stop))
