@@ -130,6 +130,9 @@ def jacrev(
 
     A leaf has the shape of the result, then that of the argument. Several ``argnums`` give a tuple.
 
+    Of a complex result by a complex argument it is the derivative of a holomorphic function; for others use `vjp`. Of a
+    real result by a complex argument it is the gradient, as `grad` has it.
+
     >>> import numpy as np
     >>> jacrev(lambda x: x * x)(np.array([1.0, 2.0]))
     array([[2., 0.],

@@ -437,3 +437,21 @@ def test_infinite_parts_are_composed() -> None:
     found = sg.jit(lambda x, y: compose(x, y))(x, x[::-1].copy())
     np.testing.assert_array_equal(found.real, x)
     np.testing.assert_array_equal(found.imag, x[::-1])
+
+
+# Jacobians
+
+
+def test_jacobians() -> None:
+    """Of holomorphic functions the derivative, of complex functions of real arguments both parts', else gradients."""
+    z, x = Z[0], X[0]
+    np.testing.assert_allclose(sg.jacrev(lambda z: z**3)(z), np.diag(3 * z**2))
+    np.testing.assert_allclose(sg.jacrev(lambda x: np.exp(1j * x) * x)(x), np.diag(np.exp(1j * x) * (1 + 1j * x)))
+    np.testing.assert_allclose(sg.jacrev(lambda z: np.abs(z) ** 2)(z), np.diag(2 * z))
+    np.testing.assert_allclose(sg.jacrev(lambda z: np.sum(z * z))(z), 2 * z)
+
+
+def test_hessians_are_of_real_arguments() -> None:
+    np.testing.assert_allclose(sg.hessian(lambda x: np.sum(np.abs(np.exp(1j * x) + x) ** 2))(X[0]).shape, (4, 4))
+    with pytest.raises(TypeError, match=r"hessian takes real arguments.*sg.hvp"):
+        sg.hessian(lambda z: np.sum(np.abs(z) ** 2))(Z[0])

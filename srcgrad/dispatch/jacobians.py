@@ -40,7 +40,18 @@ def jacrev(function: Callable[..., Any], argnums: Argnums, options: Options) -> 
 
 def hessian(function: Callable[..., Any], argnums: Argnums, options: Options) -> Function:
     """See `srcgrad.hessian`."""
-    return jacrev(Grad(function, argnums, False, False, options), argnums, options)
+    gradient = Grad(function, argnums, False, False, options)
+
+    @functools.wraps(gradient)
+    def of_real(*args: Any, **kwargs: Any) -> Any:
+        if any(type_of(leaf).dtype.kind == "c" for leaf in tree.leaves(args) if hasattr(leaf, "dtype")):
+            raise ArgumentError(
+                "hessian takes real arguments: the gradient of a real function is not differentiable as a function of "
+                "complex numbers; use sg.hvp, or differentiate with respect to real and imaginary parts"
+            )
+        return gradient(*args, **kwargs)
+
+    return jacrev(of_real, argnums, options)
 
 
 def hvp(function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
@@ -94,16 +105,29 @@ def _rows(pullback: Callable[..., Any], structure: tree.Structure, leaves: list[
     type_ = type_of(leaf)
     others = [np.zeros(type_of(other).shape, type_of(other).dtype) for other in leaves]
 
+    def pulled(hit: Any) -> Any:
+        others[position] = hit
+        found = pullback(tree.unflatten(structure, others))
+        if type_.dtype.kind != "c":
+            return found
+        others[position] = hit * 1j
+        return tree.map(_complex_derivative, found, pullback(tree.unflatten(structure, others)))
+
     def row(carry: tuple[()], number: Any) -> Any:
         hit = apply("equal", np.arange(type_.size).reshape(type_.shape), number)
-        others[position] = apply("astype", hit, dtype=type_.dtype)
-        return carry, pullback(tree.unflatten(structure, others))
+        return carry, pulled(apply("astype", hit, dtype=type_.dtype))
 
     if type_.shape == ():
-        others[position] = np.ones((), type_.dtype)
-        return pullback(tree.unflatten(structure, others))
+        return pulled(np.ones((), type_.dtype))
     _, stacked = scan(row, (), np.arange(type_.size))
     return tree.map(lambda column: _unstacked(column, type_), stacked)
+
+
+def _complex_derivative(of_real: Any, of_imaginary: Any) -> Any:
+    """Of a complex result, given the gradients of its parts: of holomorphic functions where the argument is complex."""
+    if type_of(of_real).dtype.kind == "c":
+        return apply("conjugate", of_real)
+    return apply("compose", of_real, of_imaginary)
 
 
 def _unstacked(column: Any, type_: ArrayType) -> Any:
