@@ -41,6 +41,8 @@ class Settings:
     unroll_operations: int = 5000
     #: graphs up to this many statements have their axis orders searched exactly
     exact_search: int = 400
+    #: arrangements that the search looks at before it takes the first axis everywhere: it is exponential in layers
+    search_effort: int = 8000
 
 
 def _from_environment() -> Settings:

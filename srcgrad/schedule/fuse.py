@@ -69,6 +69,8 @@ class _Search:
         self.handed = handed_on(before)
         self.exact = exact
         self.memo: dict[tuple[Group, Fixed], _Choice] = {}
+        #: how many trees have been looked at: the search takes what comes first when it has seen enough
+        self.arranged = 0
 
     def best(self, group: Group, fixed: Fixed) -> _Choice:
         """The cheapest tree of these statements inside loops over the fixed axes; cost of one execution."""
@@ -91,8 +93,11 @@ class _Search:
             candidates = candidates[:2]
         cheapest: _Choice | None = None
         for axis in candidates:
+            spent = self.arranged >= settings.search_effort
+            if spent and cheapest:
+                break
             tried: list[dict[AnyStatement, int]] = []
-            for distribute in (False, True):
+            for distribute in (False,) if spent else (False, True):
                 early = self.slots(group, axis, fixed, distribute=distribute)
                 for slots in (early, self.sunk(group, axis, early)):
                     if slots not in tried:
@@ -154,6 +159,7 @@ class _Search:
         self, group: Group, slots: dict[AnyStatement, int], axis: Axis, fixed: Fixed, most: float = math.inf
     ) -> _Choice | None:
         """The tree for these slots, None where its cost is not below ``most``."""
+        self.arranged += 1
         cost = crossing_cost(group, slots, self.handed, fixed)
         block = Block()
         members_of: dict[int, list[AnyStatement]] = {}
