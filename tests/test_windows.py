@@ -281,24 +281,32 @@ def test_threads_share_images_and_not_their_rows():
     assert source.count("gemm_nested_float32(((2, ") == 2  # two images at a time
 
 
+def test_threads_share_one_image():
+    """Whose rows and columns are no multiples of a block."""
+    x, k = make(((1, 33, 39, 8), (3, 3, 8, 16)), "float64")
+    with override(parallel_cycles=0), mock.patch("srcgrad.backends.threads.limit", return_value=2):
+        assert "gemm_nested_split" in sg.source(sg.jit(window_view), x, k)
+        assert_near(sg.jit(window_view)(x, k), window_view(x, k), "float64")
+
+
 # the driver
 
 
 @functools.cache
-def native(dtype):
+def native(dtype, split):
     from llvmlite import binding
 
-    from srcgrad.backends.gemm.native import nested_product
+    from srcgrad.backends.gemm.native import split_nested_product
 
-    nested_product(dtype)
+    split_nested_product(dtype)  # and the serial one, which it calls
     pointer = ctypes.c_void_p
-    address = binding.address_of_symbol(f"srcgrad_gemm_nested_{dtype}")
+    address = binding.address_of_symbol(f"srcgrad_gemm_nested_{'split_' * split}{dtype}")
     return ctypes.CFUNCTYPE(None, pointer, pointer, pointer, pointer)(address)
 
 
-def gemm_nested(nests, a, b, c, accumulate):
+def gemm_nested(nests, a, b, c, accumulate, split):
     axes = np.array([*map(len, nests), accumulate, *itertools.chain(*itertools.chain(*nests))], np.int64)
-    native(str(c.dtype))(axes.ctypes.data, a.ctypes.data, b.ctypes.data, c.ctypes.data)
+    native(str(c.dtype), split)(axes.ctypes.data, a.ctypes.data, b.ctypes.data, c.ctypes.data)
 
 
 def offsets(nest, which):
@@ -312,7 +320,7 @@ def offsets(nest, which):
 BEGIN = 1000
 
 
-def check_nested(nests, dtype, accumulate):
+def check_nested(nests, dtype, accumulate, split=False):
     rows, cols, depth = nests
     generator = np.random.default_rng(0)
     a, b, c = generator.standard_normal((3, 60000)).astype(dtype)
@@ -323,7 +331,7 @@ def check_nested(nests, dtype, accumulate):
     if not accumulate:
         expected[places] = 0
     np.add.at(expected, places, left @ right)
-    gemm_nested(nests, a[BEGIN:], b[BEGIN:], c[BEGIN:], accumulate)
+    gemm_nested(nests, a[BEGIN:], b[BEGIN:], c[BEGIN:], accumulate, split)
     assert np.max(np.abs(c - expected)) < (3e-4 if dtype == "float32" else 1e-11)
 
 
@@ -346,9 +354,10 @@ NESTS = {
 
 @each_float
 @pytest.mark.parametrize("accumulate", [False, True])
+@pytest.mark.parametrize("split", [False, True], ids=["serial", "split"])
 @pytest.mark.parametrize("nests", NESTS.values(), ids=NESTS)
-def test_nested_product(nests, accumulate, dtype):
-    check_nested(nests, dtype, accumulate)
+def test_nested_product(nests, split, accumulate, dtype):
+    check_nested(nests, dtype, accumulate, split)
 
 
 @each_float

@@ -233,6 +233,8 @@ class Emitter(Reductions):
             arguments = [m, n, k, a, a_row, a_col, b, b_row, b_col, c, c_row, accumulate]
         else:
             kind, name = "nested_product", "gemm_nested"
+            if statement.parallel and not statement.onto:
+                kind, name = "split_nested_product", "gemm_nested_split"
             arguments = [tuple(row_nest), tuple(col_nest), tuple(depth_nest), a, b, c, accumulate]
         function = self.expressions.functions[dtype, kind] = f"{name}_{dtype}"
         self.out.line(f"{function}({', '.join(map(str, arguments))})", self.comment(statement.location))

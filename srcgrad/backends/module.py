@@ -137,7 +137,7 @@ def _imports(out: Writer, emitter: Emitter) -> tuple[Symbol, ...]:
     for (function, dtype), name in emitter.expressions.functions.items():
         if function.startswith("cast "):
             casts.add(name)
-        elif dtype in ("product", "split_product", "nested_product", "blas_product"):
+        elif dtype.endswith("product"):
             symbols.append((name, (_PRODUCTS, dtype, (function,))))
         elif dtype == "library":
             symbols.append((name, (_LIBRARY, "library", ast.literal_eval(f"({function})"))))

@@ -74,10 +74,34 @@ def nested_product(dtype: str) -> Any:
     """The product over nested axes: rows, columns and depth, each a tuple of axes; a, b, c; whether to accumulate."""
     from srcgrad.backends.gemm.nested import call_of, gemm_nested
 
-    element = _ELEMENTS[dtype]
     name = f"srcgrad_gemm_nested_{dtype}"
-    _known(name, lambda: gemm_nested.py_func, types.void(types.CPointer(types.int64), *[types.CPointer(element)] * 3))
+    _known(name, lambda: gemm_nested.py_func, nested_signature(_ELEMENTS[dtype]))
     return call_of(name)
+
+
+@functools.cache
+def split_nested_product(dtype: str) -> Any:
+    """The same on all threads, where no rows of the result overlap; not to be called in a part of a split loop."""
+    from srcgrad.backends.gemm.nested import call_of
+
+    provide()
+    nested_product(dtype)
+    type_ = nested_signature(_ELEMENTS[dtype])
+    serial = types.ExternalFunction(f"srcgrad_gemm_nested_{dtype}", type_)
+
+    def make() -> Any:
+        from srcgrad.backends.gemm.shared import split_over_rows
+
+        return split_over_rows(serial).py_func
+
+    name = f"srcgrad_gemm_nested_split_{dtype}"
+    _known(name, make, type_)
+    return call_of(name)
+
+
+def nested_signature(element: Any) -> Any:
+    """The C signature over nested axes: a table of the axes, A, B, C."""
+    return types.void(types.CPointer(types.int64), *[types.CPointer(element)] * 3)
 
 
 def _external(name: str, make: Callable[[], Any], element: Any) -> Any:

@@ -9,6 +9,7 @@ import functools
 from typing import Any
 
 from srcgrad.backends.gemm.driver import cols_of, rows_of, shifted
+from srcgrad.backends.gemm.nested import table_room
 from srcgrad.backends.runtime import routine
 from srcgrad.backends.threads import fork, thread_count
 
@@ -76,3 +77,31 @@ def split_over_threads(product: Any) -> Any:
         fork(share, parts, (of_columns <= of_rows, m, n, k, a, a_row, a_col, b, b_row, b_col, c, c_row, accumulate))
 
     return gemm_split
+
+
+@functools.cache
+def split_over_rows(product: Any) -> Any:
+    """A ``product`` over nested axes (`gemm_nested`), the longest axis of its rows split among the threads; no rows of
+    C may overlap.
+    """
+
+    @routine
+    def share(part: int, parts: int, axis: int, length: int, axes: Any, a: Any, b: Any, c: Any) -> None:
+        own = table_room(axes)
+        for k in range(length):
+            own[k] = axes[k]
+        first, last = part * axes[axis] // parts, (part + 1) * axes[axis] // parts
+        own[axis] = last - first
+        product(own, shifted(a, first * axes[axis + 1]), b, shifted(c, first * axes[axis + 2]))
+
+    @routine
+    def gemm_nested_split(axes: Any, a: Any, b: Any, c: Any) -> None:
+        longest = 4
+        for axis in range(4, 4 + 3 * axes[0], 3):
+            if axes[axis] > axes[longest]:
+                longest = axis
+        parts = thread_count(axes[longest])
+        length = 4 + 3 * (axes[0] + axes[1] + axes[2])
+        fork(share, parts, (longest, length, axes, a, b, c))
+
+    return gemm_nested_split
