@@ -16,6 +16,7 @@ from srcgrad.graph.node import as_node
 from srcgrad.numpy.assignment import warn_of_lost_part
 from srcgrad.numpy.messages import COUNT, error
 from srcgrad.numpy.protocols import creates, implements, involves_face, is_face
+from srcgrad.numpy.rows import joined_rows
 from srcgrad.numpy.static import static_of
 from srcgrad.numpy.traced import Array, lift
 from srcgrad.numpy.views import permuted
@@ -272,6 +273,9 @@ def astype(x: Any, dtype: Any, /, *, copy: bool = True, casting: str = "unsafe",
 
 def _stacked(values: Sequence[Any]) -> Any:
     """Nested lists with traced values in them as one array: one concatenation of all leaves, one reshape."""
+    rows = joined_rows(values)
+    if rows is not None:
+        return rows
     leaves: list[Any] = []
     outer = _collect(values, leaves)
     inner = type_of(leaves[0]).shape

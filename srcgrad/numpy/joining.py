@@ -18,7 +18,8 @@ from srcgrad.numpy.elementwise import deliver
 from srcgrad.numpy.geometry import Span
 from srcgrad.numpy.indexing import take
 from srcgrad.numpy.messages import COUNT, error
-from srcgrad.numpy.protocols import implements, is_face
+from srcgrad.numpy.protocols import implements, is_face, namespace
+from srcgrad.numpy.rows import joined_rows
 from srcgrad.numpy.shaping import as_array, atleast_1d, atleast_2d, atleast_3d, one_axis
 from srcgrad.numpy.static import static_of
 from srcgrad.numpy.traced import Array
@@ -67,6 +68,9 @@ def concat(arrays: Any, /, axis: int | None = 0, out: Any = None, *, dtype: Any 
 @implements
 def stack(arrays: Any, axis: int = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind") -> Any:
     """As `numpy.stack`."""
+    rows = joined_rows(arrays) if isinstance(arrays, list | tuple) and dtype is None else None
+    if rows is not None:
+        return deliver(namespace("moveaxis")(rows, 0, axis), out)
     made = _arrays(arrays, dtype)
     if any(one.shape != made[0].shape for one in made):
         raise error(TraceShapeError, "all input arrays must have the same shape")

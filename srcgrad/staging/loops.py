@@ -190,6 +190,7 @@ def _staged(
         after,
         may_not_run=space.length is None or stop is not None,
         peeled=peeled or space.length is None,
+        stacking=space.length is not None and stop is None,
     )
     if recorder.is_plain and space.length is not None and space.length <= _PLAIN:
         return False

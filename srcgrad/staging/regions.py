@@ -24,11 +24,13 @@ from srcgrad.graph.trace import Tracer, Watch
 from srcgrad.numpy.static import is_static
 from srcgrad.staging.attempts import attempt
 from srcgrad.staging.branches import zeros
+from srcgrad.staging.growing import Growing
 from srcgrad.staging.places import (
     UNBOUND,
     Containers,
     Entry,
     Place,
+    Variable,
     describe,
     handle_like,
     hidden_variables,
@@ -140,8 +142,10 @@ class Recorder:
         *,
         may_not_run: bool,
         peeled: bool = True,
+        stacking: bool = False,
     ) -> None:
-        self._body, self._cells, self._peeled = body, cells, peeled
+        self._body, self._cells, self._peeled, self._stacking = body, cells, peeled, stacking
+        self.growing: dict[str, Growing] = {}
         self._watched = places(cells, (*carried, *leaving) if may_not_run else carried)
         self._leaving = [] if may_not_run else places(cells, leaving)
         self.slots: list[Slot] = []
@@ -168,6 +172,9 @@ class Recorder:
         """Run the body once; whether it changed nothing that is not carried."""
         variables = [*places(self._cells, self._cells), *self._hidden]
         before = [(place, place.get()) for place in [*variables, *(slot.place for slot in self.slots)]]
+        for name, growing in self.growing.items():
+            growing.values.clear()
+            Variable(name, self._cells[name]).set(growing)
         entries = [place.get() for place in self._watched]
         containers = Containers(self._cells)
         entered, carried = [*self.slots], [*self.handles]
@@ -192,6 +199,8 @@ class Recorder:
         known = {id(handle) for handle, _ in self.handles}
         found = [(handle, node) for handle, node in watch.before if id(handle) not in known]
         self.handles += found
+        if self._stacking and self._finds_growing(containers):
+            return False
         own = {(id(slot.place.container), slot.place.key) for slot in self.slots if isinstance(slot.place, Entry)}
         for entry, before in changed_entries(containers):
             if (id(entry.container), entry.key) not in own:
@@ -209,6 +218,25 @@ class Recorder:
         self._check_aliases(watch)
         self._collect(watch)
         return True
+
+    def _finds_growing(self, containers: Containers) -> bool:
+        """Whether the body appends to further lists: it runs again, and may do nothing else with them."""
+        found = False
+        for name, container, before in containers.changed():
+            variable = Variable(name, self._cells[name]) if name in self._cells else None
+            if variable is None or variable.get() is not container or not isinstance(container, list):
+                continue
+            if len(container) > len(before) and all(a is b for a, b in zip(container, before, strict=False)):
+                self.growing[name] = Growing(name, container)
+                found = True
+        return found
+
+    def _changed_in_place(self) -> list[Any]:
+        """What leaves an iteration under a name of which the next one changes the array."""
+        leaves = [pair for slot in self.slots for pair in zip(slot.fresh, slot.leaving, strict=True)]
+        return [
+            after for inside, after in leaves if isinstance(inside, Tracer) and inside.__sg_node__ not in self.inputs
+        ]
 
     def _check_aliases(self, watch: Watch) -> None:
         """What is carried by value must not have been written under its first name."""
@@ -229,6 +257,8 @@ class Recorder:
             nodes = [as_node(leaf) for leaf in leaves if is_array(leaf) and not watch.is_older(leaf)]
             self.kept.append((place, value, nodes))
             self.outputs += [converted(node, strong(node.array_type)) for node in nodes]
+        for growing in self.growing.values():
+            self.outputs += growing.nodes(watch, self._changed_in_place())
         self._older = watch.is_older
 
     @property
@@ -275,6 +305,10 @@ class Recorder:
                     ],
                 )
             )
+        stacks = iter(nodes)
+        for growing in self.growing.values():
+            assert isinstance(turns, int)
+            growing.extended(stacks, turns)
 
     @property
     def cycles(self) -> list[list[tuple[int, int]]]:
