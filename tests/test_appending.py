@@ -97,7 +97,7 @@ def in_two_loops(x):
 def changed_afterwards(x):
     rows = []
     for i in range(20):
-        rows.append(x * i)
+        rows.append(x * i)  # noqa: PERF401  this is what is tested
     rows[3] += 1.0
     rows[4] = x
     return np.array(rows)
@@ -139,3 +139,20 @@ def test_the_size_of_the_program_does_not_depend_on_the_trip_count() -> None:
         return len(graph.nodes()) + sum(len(body.nodes()) for body in bodies)
 
     assert size(50) == size(5000)
+
+
+def comprehensions(x):
+    table = np.array([np.sin(x) * k for k in range(30)])
+    weights = [a * b for a, b in zip(x, table[0], strict=True)]
+    return table, np.array(weights), np.array([v * v for v in x]), [k * k for k in range(40)][7] * x[0]
+
+
+def filtered(x):
+    return np.array([x[k] for k in range(24) if k % 2]), np.array([[x[i] * x[j] for j in range(3)] for i in range(20)])
+
+
+@pytest.mark.parametrize("function", [comprehensions, filtered])
+def test_comprehensions(function: Any) -> None:
+    same_as_python(function, X)
+    gradient_is_right(function, X)
+    assert "loop" in regions(function, X)

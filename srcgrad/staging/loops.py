@@ -78,6 +78,17 @@ def for_(
     _rolled_out(space, body, stop, carried, leaving, target, cells, reason)
 
 
+def listed(values: Any, element: Callable[..., Any], several: bool) -> list[Any]:
+    """``[element(item) for item in values]``; ``element(*item)`` where there are several targets."""
+    made: list[Any] = []
+
+    def body(item: Any) -> None:
+        made.append(element(*item) if several else element(item))
+
+    for_(values, body, None, [], [], None, False)
+    return made
+
+
 def _is_short(length: int, has_loops: bool) -> bool:
     return length <= 1 or (not has_loops and _unrolled.get() * length <= settings.unroll_loops)
 

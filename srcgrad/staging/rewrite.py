@@ -7,6 +7,7 @@
     else: b
     a if test else b            if_else(test, lambda: a, lambda: b)
     a and b, not a, a < b < c   and_(a, lambda: b), not_(a), chain(a, (lambda: b, less), (lambda: c, less))
+    [a for x in xs]             listed(xs, lambda x: a, ...)
     f(x), x[i]                  callee(f)(x), item(x, i)
 
 Variables stay Python's own: a body is a nested function that declares what it writes `nonlocal`, so that the run-time
@@ -288,6 +289,18 @@ class _Function(ast.NodeTransformer):
             return node
         return ast.copy_location(_helper("item", node.value, _key(node.slice)), node)
 
+    def visit_ListComp(self, node: ast.ListComp) -> ast.expr:
+        generator = node.generators[0]
+        simple = len(node.generators) == 1 and not generator.ifs and not generator.is_async
+        names = _target_names(generator.target)
+        if not simple or names is None or _names_something(node):
+            self.generic_visit(node)
+            return node
+        values = self.loop_space(generator.iter)
+        element = ast.Lambda(_no_parameters(tuple(names)), self.visit(node.elt))
+        several = ast.Constant(isinstance(generator.target, ast.Tuple))
+        return ast.copy_location(_helper("listed", values, element, several), node)
+
     def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
         if _names_something(node):
             return node
@@ -329,6 +342,13 @@ def _key(node: ast.expr) -> ast.expr:
         parts = [part or ast.Constant(None) for part in (node.lower, node.upper, node.step)]
         return ast.copy_location(_helper("slice", *parts), node)
     return node
+
+
+def _target_names(target: ast.expr) -> list[str] | None:
+    """The names that a plain target, or a tuple of these, binds; None for any other target."""
+    parts = target.elts if isinstance(target, ast.Tuple) else [target]
+    names = [part.id for part in parts if isinstance(part, ast.Name)]
+    return names if len(set(names)) == len(parts) else None
 
 
 def _names_something(node: ast.AST) -> bool:

@@ -8,7 +8,7 @@ from srcgrad.staging.branches import if_, if_else
 from srcgrad.staging.builtins import item
 from srcgrad.staging.convert import callee, looped
 from srcgrad.staging.logic import and_, assert_, catching, chain, not_, or_
-from srcgrad.staging.loops import for_, while_
+from srcgrad.staging.loops import for_, listed, while_
 
 __all__ = [
     "and_",
@@ -20,6 +20,7 @@ __all__ = [
     "if_",
     "if_else",
     "item",
+    "listed",
     "looped",
     "not_",
     "or_",
