@@ -41,7 +41,8 @@ def _room(name: str, size: Any) -> Any:
     def room(typingctx: Any, pointer: Any) -> Any:
         def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             element = context.get_value_type(pointer.dtype)
-            made = cgutils.alloca_once(builder, ir.ArrayType(element, size(pointer.dtype)))
+            with builder.goto_entry_block():
+                made = builder.alloca(ir.ArrayType(element, size(pointer.dtype)))
             made.align = LINE
             return builder.bitcast(made, element.as_pointer())
 
@@ -190,8 +191,6 @@ def gemm_nested(axes: Any, a: Any, b: Any, c: Any) -> None:
     b_cols = shifted(tables, 2 * BLOCK_ROWS + 3 * DEPTH)
     c_cols = shifted(b_cols, cols)
     far = m > 2 * rows and abs(b_step) * itemsize_of(a) > FAR
-    if m <= BLOCK_ROWS:
-        _tables(axes, 4, n_rows, 0, m, a_rows, c_rows)
     add = accumulate
     for p in range(0, runs, most):
         count = min(most, runs - p)
@@ -203,8 +202,7 @@ def gemm_nested(axes: Any, a: Any, b: Any, c: Any) -> None:
             own_a, own_b = shifted(a, q * a_step), shifted(b, q * b_step)
             for i in range(0, m, BLOCK_ROWS):
                 height = min(BLOCK_ROWS, m - i)
-                if m > BLOCK_ROWS:
-                    _tables(axes, 4, n_rows, i, height, a_rows, c_rows)
+                _tables(axes, 4, n_rows, i, height, a_rows, c_rows)
                 at = 0
                 while at < n:
                     columns = min(cols, n - at)
