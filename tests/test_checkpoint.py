@@ -178,3 +178,12 @@ def test_errors() -> None:
 
 def test_outside_of_a_trace_it_is_the_loop() -> None:
     np.testing.assert_allclose(native(7, 3)(U), simulated(7, 3)(U))
+
+
+def test_the_size_of_the_program_depends_on_the_levels_alone() -> None:
+    def size(graph: Any) -> int:
+        nodes = graph.nodes()
+        return len(nodes) + sum(size(node.params["body"]) for node in nodes if "body" in node.params)
+
+    few, many = (size(sg.grad(simulated(steps, True)).specialise(U).graph) for steps in (400, 4000))
+    assert few == many
