@@ -356,6 +356,16 @@ def tan(z: Any) -> Any:
     return compose(imag(turned), -real(turned))
 
 
+@_in_double
+def sinc(z: Any) -> Any:
+    """``sin(pi z) / (pi z)``, and 1 at 0."""
+    x, y = math.pi * real(z), math.pi * imag(z)
+    if x == 0.0 and y == 0.0:
+        return compose(1.0, 0.0)
+    turned = _sinh_of(-y, x)
+    return divide(compose(imag(turned), -real(turned)), compose(x, y))
+
+
 # their inverses, in terms of roots of 1 - z and 1 + z
 
 
@@ -429,7 +439,7 @@ NAMES = frozenset(
     (
         *("compose", "real", "imag", "conjugate", "absolute", "angle", "isnan", "isinf", "isfinite"),
         *("divide", "reciprocal", "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt", "power"),
-        *("sinh", "cosh", "tanh", "sin", "cos", "tan"),
+        *("sinh", "cosh", "tanh", "sin", "cos", "tan", "sinc"),
         *("arcsin", "arccos", "arctan", "arcsinh", "arccosh", "arctanh"),
     )
 )

@@ -63,4 +63,4 @@ def _sinc_slope(out: Any, x: Any) -> Any:
     return where(small, math.pi * angle * series, (cos(math.pi * far) - apply("sinc", far)) / far)
 
 
-sinc = pointwise("sinc", _sinc_slope, dtypes=division_dtypes, cost=15.0)
+sinc = pointwise("sinc", _sinc_slope, dtypes=division_dtypes, cost=15.0, kinds="fc")
