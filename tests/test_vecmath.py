@@ -74,6 +74,30 @@ def _erfinv(x: Any) -> Any:
     return y
 
 
+def _erfcx(x: Any) -> Any:
+    if x < 50:
+        return mpmath.exp(min(FAR, x * x)) * mpmath.erfc(max(x, mpf(-200)))
+    return sum((-1) ** k * mpmath.fac2(2 * k - 1) / (2 * x * x) ** k for k in range(24)) / (x * mpmath.sqrt(mp.pi))
+
+
+def _log_ndtr(x: Any) -> Any:
+    if x > 0:
+        return mpmath.log1p(-mpmath.erfc(min(x, mpf(200)) / mpmath.sqrt(2)) / 2)
+    return mpmath.log(_erfcx(-x / mpmath.sqrt(2)) / 2) - x * x / 2
+
+
+def _scaled_i(order: int, x: Any) -> Any:
+    """`exp(-|x|) besseli(order, x)`, for large `x` by Hankel's expansion."""
+    a = abs(x)
+    if a < 1e4:
+        return mpmath.exp(-a) * mpmath.besseli(order, x)
+    total = term = mpf(1)
+    for k in range(1, 20):
+        term *= -mpf(4 * order**2 - (2 * k - 1) ** 2) / (8 * k * a)
+        total += term
+    return (mpmath.sign(x) if order else 1) * total / mpmath.sqrt(2 * mp.pi * a)
+
+
 REFERENCE: dict[str, Callable[..., Any]] = {
     "exp": lambda x: mpmath.exp(_clip(x)),
     "exp2": lambda x: mpf(2) ** _clip(x),
@@ -110,6 +134,18 @@ REFERENCE: dict[str, Callable[..., Any]] = {
     "erf": mpmath.erf,
     "erfc": lambda x: mpmath.erfc(min(x, mpf(200))),
     "erfinv": _erfinv,
+    "gamma": mpmath.gamma,
+    "erfcx": _erfcx,
+    "ndtr": lambda x: mpmath.erfc(-max(x, mpf(-200)) / mpmath.sqrt(2)) / 2,
+    "log_ndtr": _log_ndtr,
+    "i0": lambda x: mpmath.besseli(0, _clip(x)),
+    "i1": lambda x: mpmath.besseli(1, _clip(x)),
+    "i0e": lambda x: _scaled_i(0, x),
+    "i1e": lambda x: _scaled_i(1, x),
+    "j0": mpmath.j0,
+    "j1": mpmath.j1,
+    "y0": lambda x: mpmath.bessely(0, x),
+    "y1": lambda x: mpmath.bessely(1, x),
 }
 # Where the function is real and interesting, beyond random bit patterns of all exponents.
 INTERVALS: dict[str, list[tuple[float, float]]] = {
@@ -142,8 +178,19 @@ INTERVALS: dict[str, list[tuple[float, float]]] = {
     "erf": [(-6, 6), (0.9, 1.1)],
     "erfc": [(-6, 28), (0.4, 1.1), (-4, 10.5)],
     "erfinv": [(-1, 1), (0.9, 1), (0.999, 1)],
+    "gamma": [(-9, 12), (0.9, 2.1), (-40, 40), (-180, 172)],
+    "erfcx": [(-27, 28), (-2, 2), (0, 12)],
+    "ndtr": [(-39, 9), (-2, 2)],
+    "log_ndtr": [(-39, 39), (-2, 2)],
+    "i0": [(-720, 720), (-16, 16)],
+    "i1": [(-720, 720), (-16, 16)],
+    "i0e": [(-16, 16), (-100, 100)],
+    "i1e": [(-16, 16), (-100, 100)],
+    **{name: [(-10, 10), (0, 12), (0, 100), (1e3, 1e5)] for name in ("j0", "j1", "y0", "y1")},
 }
-POLES = {"gammaln", "digamma", "polygamma1"}
+POLES = {"gammaln", "digamma", "polygamma1", "gamma"}
+#: Their float32 versions compute in float64.
+WIDE = {"power", "gamma", "erfcx", "ndtr", "log_ndtr", "i0", "i1", "i0e", "i1e", "j0", "j1", "y0", "y1"}
 
 
 @functools.cache
@@ -187,6 +234,10 @@ def _in_domain(name: str, x: Any) -> Any:
         return x[x >= 1]
     if name == "logit":
         return x[(x > 0) & (x < 1)]
+    if name in ("y0", "y1"):
+        x = x[x > 0]
+    if name in ("j0", "j1", "y0", "y1"):
+        return x[abs(x) < 1e8]
     if name in POLES:
         return x[(abs(x) < 1e30) & (x > -1e5) & ((x > 0) | (x != np.rint(x)))]
     return x
@@ -220,6 +271,8 @@ def _scale(name: str, arguments: tuple[Any, ...], value: Any) -> Any:
         x = arguments[0]
         terms = (abs(REFERENCE[name](1 - x)),) if x < 0 else ()
         return max(1, abs(value), *terms)
+    if name in ("j0", "j1", "y0", "y1") and abs(arguments[0]) > 0.5:
+        return max(abs(value), mpmath.sqrt(2 / (mp.pi * max(2, abs(arguments[0])))))
     return abs(value)
 
 
@@ -292,13 +345,15 @@ def test_special_values_are_those_of_numpy_and_scipy(name: str, dtype: np.dtype[
     with np.errstate(all="ignore"):
         if name in BINARY:
             arguments = tuple(np.array(np.meshgrid(values, values)).reshape(2, -1))
-        elif name in ("sinc", "polygamma1", "digamma", "gammaln"):
+        elif name in ("sinc", "polygamma1", "digamma", "gammaln", "gamma", "i1", "i1e", "j0", "j1", "y0", "y1"):
             arguments = (values,)
         else:
             arguments = (np.concatenate([values, extremes, -extremes[-1:]]),)
         got = _apply(name, *arguments)
         expected = np.asarray(reference(*arguments)).astype(dtype)
     if name == "erfinv":  # odd, while SciPy's loses the sign of zero
+        expected = np.copysign(expected, arguments[0])
+    if name in ("i1", "i1e"):  # likewise
         expected = np.copysign(expected, arguments[0])
     if name == "sinc":
         expected[np.isin(values, [1.0, -1.0, 2.0, -2.0, 3.0, -3.0])] = 0.0
@@ -345,7 +400,7 @@ def test_loops_are_vectorised(name: str, dtype: np.dtype[Any]) -> None:
     (text,) = _loop(name, dtype).inspect_llvm().values()
     element = "double" if dtype == np.float64 else "float"
     assert re.search(rf"load <\d+ x {element}>", text), "no vector loop"
-    if dtype == np.float32 and name not in ("power", "sin", "cos", "tan"):
+    if dtype == np.float32 and name not in {"sin", "cos", "tan"} | WIDE:
         assert not re.search(r"<\d+ x double>", text), "float64 arithmetic in a float32 loop"
         assert not re.search(r"<\d+ x i64>", text), "wide integers in a float32 loop"
 

@@ -2,6 +2,7 @@
 
 from srcgrad.ops import (
     arithmetic,
+    bessel,
     complex,
     contract,
     creation,
@@ -11,6 +12,7 @@ from srcgrad.ops import (
     indexing,
     logic,
     matrix_functions,
+    normal,
     random,
     reductions,
     scans,
@@ -23,6 +25,7 @@ from srcgrad.ops import (
 
 __all__ = [
     "arithmetic",
+    "bessel",
     "complex",
     "contract",
     "creation",
@@ -32,6 +35,7 @@ __all__ = [
     "indexing",
     "logic",
     "matrix_functions",
+    "normal",
     "random",
     "reductions",
     "scans",

@@ -12,12 +12,16 @@ from typing import Any
 import numpy as np
 
 from srcgrad.backends.vecmath import (
+    bessel,
     error,
     exponential,
     gamma,
+    gamma_function,
     hyperbolic,
     inverse_trigonometric,
     logarithm,
+    modified_bessel,
+    normal,
     power,
     root,
     sigmoid,
@@ -37,6 +41,10 @@ _ROOMS = {
     power: ("power",),
     gamma: ("gammaln", "digamma", "polygamma1"),
     error: ("erf", "erfc", "erfinv"),
+    gamma_function: ("gamma",),
+    normal: ("erfcx", "ndtr", "log_ndtr"),
+    modified_bessel: ("i0", "i1", "i0e", "i1e"),
+    bessel: ("j0", "j1", "y0", "y1"),
 }
 _SUFFIX = {np.dtype(np.float64): "_f64", np.dtype(np.float32): "_f32"}
 
