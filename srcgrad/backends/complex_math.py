@@ -19,6 +19,7 @@ from numba.core import types
 from numba.extending import intrinsic, overload
 
 from srcgrad.backends import vecmath
+from srcgrad.backends.native.compiler import KernelCompiler
 from srcgrad.backends.scalars import copysign as _copysign
 from srcgrad.backends.scalars import sqrt as _root
 from srcgrad.backends.scalars import where
@@ -36,7 +37,7 @@ _LN2 = math.log(2.0)
 
 
 def _scalar(function: Callable[..., Any]) -> Any:
-    return njit(error_model="numpy", fastmath=False)(function)
+    return njit(error_model="numpy", fastmath=False, pipeline_class=KernelCompiler)(function)
 
 
 # parts

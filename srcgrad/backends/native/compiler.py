@@ -12,10 +12,10 @@ from numba.core import lowering
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler, DefaultPassBuilder, _LowerResult
 from numba.core.compiler_machinery import LoweringPass, PassManager, register_pass
+from numba.core.errors import NumbaError
 from numba.core.typed_passes import NativeLowering, NoPythonBackend
 
 from srcgrad.backends.native.entry import write_entry
-from srcgrad.backends.native.expressions import Unknown
 from srcgrad.backends.native.functions import Unit, describe
 
 
@@ -107,6 +107,8 @@ class KernelCompiler(Compiler):
     def _compile_core(self) -> Any:
         try:
             return super()._compile_core()
-        except Unknown:
+        except (NumbaError, NotImplementedError):
+            if not self._knows:
+                raise
             self._knows, self.state.status.fail_reason, self.state.library = False, None, None
             return super()._compile_core()

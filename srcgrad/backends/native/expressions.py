@@ -288,8 +288,8 @@ class Expressions:
             parts = [self.operand(part) for part in value]
             kind = types.Tuple.from_types([part.type for part in parts])
             return Operand(kind, self.context.make_tuple(self.builder, kind, [part.value for part in parts]))
-        if isinstance(value, float | np.generic):
-            kind = types.float64 if type(value) is float else from_dtype(value.dtype)  # type: ignore[union-attr]
+        if isinstance(value, float | complex | np.generic):
+            kind = from_dtype(np.result_type(value))
             return Operand(kind, self.context.get_constant_generic(self.builder, kind, value))
         if isinstance(value, types.Type):
             return Operand(types.NumberClass(value), self.context.get_dummy_value())
@@ -362,7 +362,7 @@ class Expressions:
                 return Operand(
                     types.int64, self.builder.select(negative, self.builder.neg(operand.value), operand.value)
                 )
-        if function in (min, max) and len(args) == 2 and not any(isinstance(arg, tuple) for arg in args):
+        if function in (min, max) and len(args) == 2 and all(_is_index(arg) for arg in args):
             first, second = (self.integer(arg) for arg in args)
             other = self.builder.icmp_signed("<" if function is min else ">", second, first)
             return Operand(types.int64, self.builder.select(other, second, first))
@@ -375,16 +375,21 @@ class Expressions:
         kinds = tuple(operand.type for operand in operands)
         if isinstance(function, types.ExternalFunction):
             return self.call_external(function, operands)
-        if not isinstance(function, Dispatcher):
-            raise Unknown(f"call of {function!r}")
         own = self.unit.own(function, kinds) if _reads_text(function) else None
         if own is not None:
             return self.call_own(own[0], own[1], operands)
-        kind = types.Dispatcher(function)
+        kind = types.Dispatcher(function) if isinstance(function, Dispatcher) else self.known_to_numba(function)
         signature = self.typing_context.resolve_function_type(kind, kinds, {})
         if signature is None:
             raise Unknown(f"{function!r} of {kinds}")
         return self.lowered(self.context.get_function(kind, signature), signature, operands)
+
+    def known_to_numba(self, function: Any) -> types.Type:
+        """The type of a function that Numba or one of its extensions has."""
+        try:
+            return self.typing_context.resolve_value_type(function)
+        except (NumbaError, ValueError) as error:
+            raise Unknown(f"call of {function!r}") from error
 
     def call_own(self, descriptor: Any, signature: Any, operands: list[Operand]) -> Operand:
         result = self.context.call_internal(
@@ -441,7 +446,11 @@ class Expressions:
 
 def _reads_text(function: Any) -> bool:
     """Whether a function is compiled by this front end."""
-    return getattr(function._compiler.pipeline_class, "reads_text", False)
+    return isinstance(function, Dispatcher) and getattr(function._compiler.pipeline_class, "reads_text", False)
+
+
+def _is_index(value: Any) -> bool:
+    return type(value) is int or (isinstance(value, Operand) and value.type == types.int64)
 
 
 def _common(first: types.Type, second: types.Type) -> types.Type:

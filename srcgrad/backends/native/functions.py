@@ -16,6 +16,7 @@ from llvmlite import ir
 from numba.core import types
 from numba.core.bytecode import FunctionIdentity
 from numba.core.compiler import Flags, _make_subtarget
+from numba.core.errors import NumbaError
 from numba.core.funcdesc import PythonFunctionDescriptor
 
 from srcgrad.backends.native.expressions import Operand, Unknown
@@ -62,7 +63,7 @@ class Unit:
         if key not in self._functions:
             try:
                 self._functions[key] = self._write(dispatcher, kinds)
-            except Unknown:
+            except (NumbaError, NotImplementedError):  # `Unknown`, or something that Numba cannot do in this form
                 self._functions[key] = None
         return self._functions[key]
 
@@ -73,7 +74,7 @@ class Unit:
         descriptor = describe(context, function, kinds, return_type, flags)
         try:
             self.define(context, module, function, descriptor)
-        except Unknown:
+        except Exception:
             module.globals.pop(descriptor.mangled_name, None)
             raise
         written = module.globals[descriptor.mangled_name]
