@@ -109,7 +109,7 @@ def test_different_values_and_small_arrays_are_left_alone(n: int) -> None:
     assert count(check(Graph((b, v, w), (total,), "f")), "update") == 2
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.data())
 def test_random_chains(data: st.DataObject) -> None:
     ndim = data.draw(st.integers(1, 3))
@@ -120,8 +120,11 @@ def test_random_chains(data: st.DataObject) -> None:
     b, v, w = variable(*shape, name="b"), variable(*part, name="v"), variable(*part, name="w")
     values = [v, -v, v * 3.0, w]
     total: Any = b
+    inner = tuple(extent - 2 for extent in part)
     if data.draw(st.booleans()):
         total = put(total, data.draw(starts), w)
+    if data.draw(st.booleans()):
+        total = put(total, tuple(1 + start for start in data.draw(starts)), cut(w, (0,) * ndim, inner))
     outputs: list[Any] = []
     for _ in range(data.draw(st.integers(2, 6))):
         total = add_at(total, data.draw(starts), values[data.draw(st.sampled_from((0, 0, 0, 1, 2, 3)))])
@@ -134,6 +137,8 @@ def test_random_chains(data: st.DataObject) -> None:
         outputs.append(put(total, data.draw(starts), w * 2.0))
     if end == "sliced" or data.draw(st.booleans()):
         outputs.append(cut(total, data.draw(starts), part))
+    if data.draw(st.booleans()):
+        outputs.append(cut(total, tuple(1 + start for start in data.draw(starts)), inner))
     check(Graph((b, v, w), tuple(outputs), "f"))
 
 

@@ -142,8 +142,11 @@ def _added(node: Node) -> tuple[Node, _Window] | None:
     base, part = node.inputs
     terms = list(_terms(part))
     own = [term for term in terms if _is_block_of(term, base, written_block(node))]
+    if not own:  # a smaller block was written before: the update went on from below that
+        own = [term for term in terms if _is_written_over(term, base, written_block(node))]
     if len(own) != 1 or len(terms) < 2:
         return None
+    base = own[0].inputs[0]
     first, *others = (term for term in terms if term is not own[0])
     for other in others:
         first = apply("add", first, other)
@@ -166,12 +169,22 @@ def _is_block_of(node: Node, base: Node, block: Block) -> bool:
     return node.op.name == "slice" and node.inputs[0] is base and _read_block(node) == block
 
 
+def _is_written_over(node: Node, base: Node, block: Block) -> bool:
+    """Whether a node is a block of the base after a write inside that block."""
+    if node.op.name != "slice" or node.inputs[0].op.name != "update":
+        return False
+    written = node.inputs[0]
+    return written.inputs[0] is base and _read_block(node) == block and is_within(written_block(written), block)
+
+
 def _read_block(node: Node) -> Block:
     return block_of(node.params["starts"], node.shape, node.params["steps"])
 
 
 def _is_passed_on(node: Node, users: Users) -> bool:
     """Whether all that becomes of an array is that something is added to a block of it."""
+    if node.op.name == "update" and set(users[node.inputs[1]]) != {node}:
+        return False
     updates = {user for user in users[node] if user.op.name == "update" and user.inputs[0] is node}
     if len(updates) != 1 or any(user is node for user in users[node]):
         return False
@@ -197,17 +210,31 @@ def _rewritten(chain: _Chain, users: Users) -> dict[Node, Node]:
     gathered = _gathered(chain)
     if gathered is None:
         return {}
+    block = written_block(chain.end)
+    beside = set(users[chain.end.inputs[1]]) - {chain.end}  # they read the last block before it is written
     readers = set(users[chain.end])
     overwrites = [u for u in readers if u.op.name == "update" and u.inputs[0] is chain.end and _added(u) is None]
-    slices = [u for u in readers if u.op.name == "slice" and _has_unit_steps(_read_block(u))]
-    if len(overwrites) == 1 and len(overwrites) + len(slices) == len(readers) and len(slices) <= _MOST_SLICES:
+    slices = [u for u in readers if _is_slice(u)]
+    found = {u: gathered.part(_within_block(_read_block(u), block)) for u in beside if _is_slice(u)}
+    if len(slices) + len(beside) > _MOST_SLICES or len(found) < len(beside):
+        return {}
+    if len(overwrites) == 1 and len(overwrites) + len(slices) == len(readers):
         (last,) = overwrites
         if _has_unit_steps(written_block(last)) and last.inputs[1] is not chain.end:
-            found = {reader: gathered.part(_read_block(reader)) for reader in slices}
+            found |= {reader: gathered.part(_read_block(reader)) for reader in slices}
             return {**found, last: gathered.around(written_block(last), last.inputs[1])}
     if gathered.base.op.name == "update" and _has_unit_steps(block := written_block(gathered.base)):
-        return {chain.end: gathered.around(block, gathered.part(block))}
-    return {chain.end: gathered.part(whole(chain.end.shape))}
+        return {**found, chain.end: gathered.around(block, gathered.part(block))}
+    return {**found, chain.end: gathered.part(whole(chain.end.shape))}
+
+
+def _is_slice(node: Node) -> bool:
+    return node.op.name == "slice" and _has_unit_steps(_read_block(node))
+
+
+def _within_block(inner: Block, block: Block) -> Block:
+    """A block of a block."""
+    return tuple(range(p.start + q.start, p.stop + q.start) for p, q in zip(inner, block, strict=True))
 
 
 def _gathered(chain: _Chain) -> _Chain | None:
