@@ -264,6 +264,14 @@ for dtype in ("float32", "float64"):
     da, db = sg.grad(lambda a, b: np.sum(np.tanh(a @ b) * weight), argnums=(0, 1))(a, b)
     d = (1 - np.tanh(a @ b) ** 2) * weight
     assert np.allclose(da, d @ b.T, 1e-3, 1e-4) and np.allclose(db, a.T @ d, 1e-3, 1e-4)
+    windows = lambda x: np.lib.stride_tricks.sliding_window_view(x, (3, 3), axis=(1, 2))
+    shapes = (2, 9, 8, 5), (3, 3, 5, 21), (2, 7, 6, 21)
+    x, k, weight = (generator.standard_normal(shape).astype(dtype) for shape in shapes)
+    convolved = lambda x, k: np.sum(np.einsum("bhwcij,ijco->bhwo", windows(x), k) * weight)
+    assert "gemm_nested" in sg.source(convolved, x, k)
+    dx, dk = sg.grad(convolved, argnums=(0, 1))(x, k)
+    assert np.allclose(dk, np.einsum("bhwcij,bhwo->ijco", windows(x), weight), 1e-3, 1e-4)
+    assert np.isclose(np.sum(dx * x), convolved(x, k), 1e-3, 1e-3)
 """
 
 
