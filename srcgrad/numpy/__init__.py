@@ -28,6 +28,7 @@ from srcgrad.numpy import (
     scipy_linalg,
     shaping,
     special,
+    special_ufuncs,
 )
 from srcgrad.numpy.protocols import FUNCTIONS
 from srcgrad.numpy.traced import Array
@@ -50,6 +51,7 @@ _ROOMS = (
     scipy_linalg,
     shaping,
     special,
+    special_ufuncs,
 )
 
 

@@ -142,6 +142,16 @@ def deliver(result: Any, out: Any, where: Any = True, name: str = "out") -> Any:
 _made: dict[str, Ufunc | None] = {}
 
 
+def composite(nin: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Enter a function of ``nin`` traced operands as the ufunc of its name."""
+
+    def enter(function: Callable[..., Any]) -> Callable[..., Any]:
+        _COMPOSITES[function.__name__] = (function, nin)
+        return function
+
+    return enter
+
+
 def ufunc(name: str) -> Ufunc | None:
     """The ufunc of a name, None where neither the table nor the composites have it."""
     if name not in _made:

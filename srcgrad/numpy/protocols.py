@@ -26,7 +26,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
 
 #: Plain functions of scipy.special that this namespace has under the same name.
-SCIPY_FUNCTIONS = ("log_softmax", "logsumexp", "polygamma", "softmax")
+SCIPY_FUNCTIONS = ("comb", "factorial", "log_softmax", "logsumexp", "multigammaln", "polygamma", "softmax")
 
 
 def is_face(value: Any) -> bool:

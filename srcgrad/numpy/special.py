@@ -5,15 +5,18 @@ As a module it stands for `scipy.special`: what it does not have is SciPy's.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
+from srcgrad.core.errors import UnsupportedError
 from srcgrad.core.op import apply
 from srcgrad.core.types import type_of
 from srcgrad.numpy.elementwise import ufunc
 from srcgrad.numpy.indexing import where
-from srcgrad.numpy.protocols import implements, is_face
+from srcgrad.numpy.messages import error
+from srcgrad.numpy.protocols import implements, is_face, namespace
 from srcgrad.numpy.reductions import max, sum
 from srcgrad.numpy.shaping import as_array, some_axes
 from srcgrad.numpy.views import without_axes
@@ -74,6 +77,46 @@ def log_softmax(x: Any, axis: Any = None) -> Any:
     x = _as_float(x)
     shifted = apply("subtract", x, _shift(x, axis))
     return apply("subtract", shifted, apply("log", sum(apply("exp", shifted), axis, keepdims=True)))
+
+
+# Combinations
+
+
+@implements
+def comb(N: Any, k: Any, *, exact: bool = False, repetition: bool = False) -> Any:
+    """As `scipy.special.comb` with ``exact=False``."""
+    _only_floats("comb", exact)
+    if repetition:
+        return comb(N + k - 1, k)
+    N, k = as_array(N), as_array(k)
+    valid = (k <= N) & (N >= 0) & (k >= 0)
+    return where(valid, namespace("binom")(where(valid, N, 1), where(valid, k, 1)), 0.0)
+
+
+@implements
+def factorial(n: Any, exact: bool = False, extend: str = "zero") -> Any:
+    """As `scipy.special.factorial` with ``exact=False``: 0 for negative n."""
+    _only_floats("factorial", exact)
+    n = _as_float(n)
+    if extend == "complex":
+        return apply("gamma", n + 1)
+    return where(n < 0, np.zeros((), n.dtype), apply("gamma", where(n < 0, np.zeros((), n.dtype), n) + 1))
+
+
+def _only_floats(name: str, exact: Any) -> None:
+    if exact:
+        what = f"scipy.special.{name}: exact=True makes Python integers, which have no derivative"
+        raise error(UnsupportedError, what, "Use exact=False")
+
+
+@implements
+def multigammaln(a: Any, d: int) -> Any:
+    """As `scipy.special.multigammaln`, without the check that ``a > (d - 1) / 2``."""
+    a = _as_float(a)
+    total = d * (d - 1) / 4 * math.log(math.pi)
+    for j in range(int(d)):
+        total = apply("gammaln", a - j / 2) + total
+    return total
 
 
 def __getattr__(name: str) -> Any:

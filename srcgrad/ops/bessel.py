@@ -10,7 +10,7 @@ from typing import Any
 
 from srcgrad.core.op import apply
 from srcgrad.ops.arithmetic import absolute, sign, where
-from srcgrad.ops.families import nonzero, pointwise, special_function
+from srcgrad.ops.families import horner, nonzero, pointwise, special_function
 from srcgrad.ops.logic import greater, less
 
 #: Below this, the derivatives of j1 and i1 are their series: a divisor x would come back squared in the second one.
@@ -22,14 +22,7 @@ _LARGE = 100.0
 def _slope_near_zero(alternating: int) -> Any:
     """The derivative of j1 (alternating: -1) or i1 (1) near 0, to order 8 of x."""
     terms = [alternating**k * (2 * k + 1) / (2 * 4**k * math.factorial(k) * math.factorial(k + 1)) for k in range(5)]
-    return lambda x: _horner(x * x, terms)
-
-
-def _horner(x: Any, coefficients: list[float]) -> Any:
-    total: Any = coefficients[-1]
-    for coefficient in reversed(coefficients[:-1]):
-        total = total * x + coefficient
-    return total
+    return lambda x: horner(x * x, terms)
 
 
 def _first_order(name: str, alternating: int, factor: Any = lambda x: 1.0) -> Any:
@@ -61,7 +54,7 @@ def _scaled(order: int, unscaled: Any) -> Any:
         a = absolute(x)
         large = greater(a, _LARGE)
         inverse = 1 / where(large, a, _LARGE)
-        far = inverse * apply("sqrt", inverse) * _horner(inverse, series)
+        far = inverse * apply("sqrt", inverse) * horner(inverse, series)
         near = where(large, 0, x)
         return where(large, far * sign(x) if order == 0 else far, unscaled(out, near) - sign(near) * out)
 

@@ -256,6 +256,14 @@ def nonzero(x: Any) -> Any:
     return apply("where", apply("equal", x, 0), 1, x)
 
 
+def horner(x: Any, coefficients: Sequence[float]) -> Any:
+    """``c[0] + c[1] x + c[2] x**2 + ...`` of Python numbers."""
+    total: Any = coefficients[-1]
+    for coefficient in reversed(coefficients[:-1]):
+        total = total * x + coefficient
+    return total
+
+
 # Reductions over axes
 
 

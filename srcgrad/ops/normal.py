@@ -7,7 +7,7 @@ from typing import Any
 
 from srcgrad.ops.arithmetic import where
 from srcgrad.ops.exponential import exp
-from srcgrad.ops.families import pointwise
+from srcgrad.ops.families import horner, pointwise
 from srcgrad.ops.logic import greater
 from srcgrad.ops.special import digamma
 
@@ -22,15 +22,18 @@ def _erfcx_slope(out: Any, x: Any) -> Any:
     large = greater(x, _LARGE)
     inverse = 1 / where(large, x, _LARGE)
     square = inverse * inverse
-    series: Any = _SERIES[-1]
-    for coefficient in reversed(_SERIES[:-1]):
-        series = series * square + coefficient
-    return where(large, square * series, 2 * where(large, 0, x) * out - _TWO_OVER_SQRT_PI)
+    return where(large, square * horner(square, _SERIES), 2 * where(large, 0, x) * out - _TWO_OVER_SQRT_PI)
+
+
+def _log_ndtr_slope(x: Any) -> Any:
+    """The density over the distribution; both vanish far below, so there their quotient is a function of its own."""
+    above = greater(x, 0)
+    upper = where(above, x, 0)
+    density = 1 / math.sqrt(2 * math.pi) * exp(-0.5 * upper * upper)
+    return where(above, density / ndtr(upper), math.sqrt(2 / math.pi) / erfcx(where(above, 0, -math.sqrt(0.5) * x)))
 
 
 erfcx = pointwise("erfcx", _erfcx_slope, cost=25.0)
 ndtr = pointwise("ndtr", lambda out, x: 1 / math.sqrt(2 * math.pi) * exp(-0.5 * x * x), cost=25.0)
-log_ndtr = pointwise(
-    "log_ndtr", lambda out, x: math.sqrt(2 / math.pi) / erfcx(-math.sqrt(0.5) * x), cost=40.0, domain=(-4.0, 3.0)
-)
+log_ndtr = pointwise("log_ndtr", lambda out, x: _log_ndtr_slope(x), cost=40.0, domain=(-4.0, 3.0))
 gamma = pointwise("gamma", lambda out, x: out * digamma(x), cost=60.0, domain=(0.5, 4.0))
