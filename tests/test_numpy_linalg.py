@@ -12,6 +12,7 @@ import scipy.linalg
 
 import srcgrad as sg
 import srcgrad.numpy as snp
+from srcgrad.core.errors import UnsupportedError
 from srcgrad.numpy import scipy_linalg
 from srcgrad.numpy.scipy_linalg import cho_solve
 from tests.interpreted import gradient
@@ -45,6 +46,12 @@ linalg.qr(x.T, mode="economic") | linalg.qr(m) | linalg.svdvals(x) | linalg.svd(
 linalg.svd(m, compute_uv=False) | linalg.eigh(p)[0] | linalg.eigvalsh(p) | linalg.eigvalsh(p, p @ p)
 linalg.eigh(p, p @ p, eigvals_only=True) | linalg.pinv(x) | linalg.lstsq(x.T, v)[0] | linalg.lstsq(x.T, v)[1]
 linalg.block_diag(m, x, v) | linalg.toeplitz(v) | linalg.toeplitz(v, x[0]) | linalg.hilbert(2) * m[0, 0]
+linalg.lu(m) | linalg.lu(m, permute_l=True) | linalg.lu(b, p_indices=True) | linalg.lu_solve(linalg.lu_factor(m), v)
+linalg.lu_solve(linalg.lu_factor(m), x.T, trans=1) | linalg.lu_solve(linalg.lu_factor(b), b, 2) | linalg.lu_factor(m)[0]
+linalg.lu_solve((m, np.array([2, 1, 2])), v) | linalg.solve_banded((1, 1), m, v) | linalg.circulant(v)
+linalg.solve_banded((0, 1), x + 2, x.T) | linalg.solveh_banded(x[:2] * 0.2 + np.array([[0], [3]]), v)
+linalg.solveh_banded(x[:2] * 0.2 + np.array([[3], [0]]), x.T, lower=True) | linalg.hankel(v) | linalg.hankel(v, x[0])
+linalg.companion(v + 3) | linalg.leslie(v, x[0, :2])
 """
 
 
@@ -171,3 +178,33 @@ def test_singular_matrices_are_not_hidden() -> None:
     assert not np.isfinite(sg.jit(lambda a: np.linalg.solve(a, a[0] * np.arange(4.0)))(singular)).any()
     assert np.isnan(np.diag(sg.jit(lambda a: np.linalg.cholesky(a))(-np.eye(40)))).all()
     assert sg.jit(lambda a: np.linalg.slogdet(a))(singular) == (0, -np.inf)
+
+
+def test_gradients_of_structured_systems() -> None:
+    rng = np.random.default_rng(2)
+    a, b = rng.uniform(-1, 1, (4, 4)) + np.eye(4), rng.uniform(-1, 1, (4, 2))
+    weights = rng.uniform(-1, 1, (4, 2))
+
+    def losses(linalg: Any) -> list[Callable[[Any, Any], Any]]:
+        return [
+            lambda a, b: np.sum(weights * linalg.lu_solve(linalg.lu_factor(a), b)),
+            lambda a, b: np.sum(weights * linalg.lu_solve(linalg.lu_factor(a), b, trans=1)),
+            lambda a, b: np.sum(np.arange(16.0).reshape(4, 4) * linalg.lu(a)[2]) + np.sum(b),
+            lambda a, b: np.sum(weights * linalg.solve_banded((1, 2), a + 3 * np.eye(4)[2], b)),
+            lambda a, b: np.sum(weights * linalg.solveh_banded(0.1 * a[:2] + np.array([[0.0], [2.0]]), b)),
+            lambda a, b: np.sum(np.cos(np.arange(16.0).reshape(4, 4)) * linalg.circulant(a[0])) + np.sum(b),
+        ]
+
+    directions = rng.uniform(-1, 1, a.shape), rng.uniform(-1, 1, b.shape)
+    for ours, plain in zip(losses(scipy_linalg), losses(scipy.linalg), strict=True):
+        found = gradient(ours, a, b, argnums=(0, 1))
+        pulled = sum(np.sum(one * other) for one, other in zip(found, directions, strict=True))
+        ends = [plain(*(x + sign * 1e-6 * d for x, d in zip((a, b), directions, strict=True))) for sign in (1, -1)]
+        np.testing.assert_allclose(pulled, (ends[0] - ends[1]) / 2e-6, rtol=1e-6)
+
+
+def test_exchanges_that_are_not_known() -> None:
+    with pytest.raises(UnsupportedError, match="Call lu_factor in the same traced function"):
+        interpreted(lambda a, p, b: scipy_linalg.lu_solve((a, p), b), np.eye(2), np.array([0, 1]), np.ones(2))
+    with pytest.raises(UnsupportedError, match=r"scipy.linalg.qr"):
+        interpreted(lambda a: scipy_linalg.lu(a), np.ones((2, 3)))

@@ -34,6 +34,7 @@ TITLES = {
     "rounding": "Rounding and clipping",
     "special": "Functions of `scipy.special`",
     "scipy_linalg": "`scipy.linalg`",
+    "scipy_structured": "`scipy.linalg`",
     "ordering": "Order, quantiles, counts",
     "pieces": "Choices, running sums, polynomials",
     "numerics": "Numerics, statistics, comparison",
