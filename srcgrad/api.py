@@ -76,7 +76,7 @@ def grad(
     np.float64(12.0)
     >>> grad(grad(lambda x: x * x * x))(2.0)
     np.float64(12.0)
-    >>> grad(lambda z: abs(z) ** 2)(3 + 4j)
+    >>> grad(lambda z: z.real**2 + z.imag**2)(3 + 4j)
     np.complex128(6+8j)
     """
     options = Options(backend, fast_math, static_argnums, static_argnames)

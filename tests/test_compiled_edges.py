@@ -291,3 +291,14 @@ def test_the_stack_is_bounded() -> None:
     function = sg.jit(spread)
     np.testing.assert_allclose(function(x), spread(x), rtol=1e-9)
     assert function.last.executable.module.workspace_bytes > 10 * x.nbytes
+
+
+@pytest.mark.parametrize("name", ["view", "np", "kernel", "range", "min", "float32", "part", "sin", "workspace", "at"])
+def test_functions_and_arguments_may_be_named_as_things_in_a_module(name):
+    namespace = {"numpy": np}
+    exec(f"def {name}(x, w): return numpy.sum(numpy.sin(x @ w))", namespace)
+    exec(f"def f({name}, w): return numpy.sum(numpy.sin({name} @ w))", namespace)
+    x = np.random.default_rng(0).random((40, 40))
+    expected = np.sum(np.sin(x @ x))
+    for function in (namespace[name], namespace["f"]):
+        np.testing.assert_allclose(sg.jit(function)(x, x), expected)

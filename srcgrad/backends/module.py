@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import json
+import builtins
+import keyword
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -77,6 +79,8 @@ def emit_module(program: Program, storage: Storage, name: str, *, fast_math: boo
     from srcgrad.backends.emit import Emitter
 
     name = name if name.isidentifier() else "f"
+    if name in _RESERVED or keyword.iskeyword(name) or hasattr(builtins, name):
+        name += "_"
     emitter = Emitter(program, storage, name)
     for reserved in (name, *_RESERVED):
         emitter.names.reserve(reserved)
