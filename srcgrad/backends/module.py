@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
-import json
 import builtins
+import json
 import keyword
 import math
 from dataclasses import dataclass
