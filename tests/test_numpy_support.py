@@ -39,6 +39,7 @@ TITLES = {
     "pieces": "Choices, running sums, polynomials",
     "numerics": "Numerics, statistics, comparison",
     "complex_parts": "Complex numbers",
+    "elements": "Complex numbers",
     "fft": "`numpy.fft`",
 }
 

@@ -57,6 +57,7 @@ def test_values_of_one_operand(name: str, dtype: str) -> None:
 def test_values_of_two_operands(name: str) -> None:
     pairs = np.array(list(itertools.product(*TWO[name])))
     check(name, *pairs.T)
+    check(name, *np.array([[0.5, 1.5, 2.5], [0.25, 1.0, 0.5]], np.float32))
 
 
 REFERENCES: dict[str, Callable[..., Any]] = {

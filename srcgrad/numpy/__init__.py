@@ -14,6 +14,7 @@ from srcgrad.numpy import (
     complex_parts,
     contraction,
     creation,
+    elements,
     elementwise,
     fft,
     indexing,
@@ -30,6 +31,7 @@ from srcgrad.numpy import (
     special,
     special_ufuncs,
 )
+from srcgrad.numpy.elements import vectorize
 from srcgrad.numpy.protocols import FUNCTIONS
 from srcgrad.numpy.traced import Array
 from srcgrad.numpy.views import dynamic_slice, dynamic_update
@@ -39,6 +41,7 @@ _ROOMS = (
     complex_parts,
     contraction,
     creation,
+    elements,
     elementwise,
     indexing,
     joining,
@@ -89,4 +92,4 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *elementwise.ufunc_names()})
 
 
-__all__ = ["Array", "dynamic_slice", "dynamic_update", "fft", "isscalar", "linalg", "ndarray"]
+__all__ = ["Array", "dynamic_slice", "dynamic_update", "fft", "isscalar", "linalg", "ndarray", "vectorize"]

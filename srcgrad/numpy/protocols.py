@@ -101,10 +101,30 @@ def namespace(name: str) -> Callable[..., Any]:
     return found
 
 
+_SIZE = "How many elements that has depends on the data, and shapes may not"
+_CURES = {
+    **dict.fromkeys(
+        ("unique", "union1d", "intersect1d", "setdiff1d", "setxor1d"),
+        f"{_SIZE}: call it outside of the traced function and pass indices, or use np.sort(x)",
+    ),
+    "trim_zeros": f"{_SIZE}: call it outside of the traced function, and slice inside",
+    **dict.fromkeys(
+        ("roots", "linalg.eig", "linalg.eigvals"),
+        "Eigenvalues are here for symmetric matrices only, by np.linalg.eigh and np.linalg.eigvalsh; a known root can be "
+        "refined with Newton's method",
+    ),
+    **dict.fromkeys(
+        ("nextafter", "spacing"), "It steps between floating-point numbers: call it outside of the traced function"
+    ),
+}
+
+
 def unsupported(name: str, label: str | None = None) -> UnsupportedError:
     """The error for a function that this namespace does not have."""
     from srcgrad.numpy.elementwise import ufunc_names
 
+    if name in _CURES:
+        return error(UnsupportedError, f"{label or 'numpy.' + name} is not supported on traced arrays", _CURES[name])
     close = difflib.get_close_matches(name, [*FUNCTIONS, *ufunc_names()], 3)
     near = f"Near it there are {', '.join(close)}; or" if close else "You can"
     cure = f"{near} give it a derivative of your own with sg.custom_vjp"

@@ -128,7 +128,7 @@ def rel_entr(x: Any, y: Any) -> Any:
     apart = where(extreme, p, 1)
     value = where(extreme, apart * (log(apart) - log(where(extreme, q, 1))), usual)
     both_zero = apply("equal", x, 0) & apply("equal", y, 0)
-    return where(inside, value, where(both_zero, 0.0, math.inf))
+    return where(inside | both_zero, value, math.inf)  # where both are 0, the value is that of p = q = 1
 
 
 @composite(2)

@@ -45,8 +45,10 @@ def stand_in(value: Any) -> Any:
     if isinstance(value, np.ufunc):
         home = "srcgrad.numpy" if getattr(np, value.__name__, None) is value else "srcgrad.numpy.special"
         return getattr(_module(home), value.__name__, value)
-    if value is np.ndarray:
-        return _module("srcgrad.numpy").ndarray
+    if isinstance(value, np.vectorize):
+        return _module("srcgrad.numpy.elements").traced_vectorize(value)
+    if value is np.ndarray or value is np.vectorize:
+        return getattr(_module("srcgrad.numpy"), value.__name__)
     if not callable(value) or isinstance(value, type):
         return value
     module, name = getattr(value, "__module__", None), getattr(value, "__name__", None)

@@ -19,6 +19,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from srcgrad.core.location import _is_ours as is_ours
+from srcgrad.numpy.elements import vectorize
 from srcgrad.numpy.stand_ins import stand_in
 from srcgrad.staging.builtins import BUILTINS, LOOPED
 from srcgrad.staging.rewrite import RUNTIME, rewritten
@@ -147,7 +148,8 @@ def callee(function: Any) -> Any:
     call = getattr(type(function), "__call__", None)  # noqa: B004  the function itself is needed
     if isinstance(call, FunctionType) and _is_users(call.__code__):
         return MethodType(_copy(call), function)
-    return stand_in(function)
+    seen = stand_in(function)
+    return seen.with_function(staged(seen.pyfunc)) if isinstance(seen, vectorize) else seen
 
 
 def looped(function: Any) -> Any:
