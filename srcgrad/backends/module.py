@@ -132,6 +132,7 @@ def emit_module(program: Program, storage: Storage, name: str, *, fast_math: boo
 def _imports(out: Writer, emitter: Emitter) -> tuple[Symbol, ...]:
     """Write what the module imports and the constants; the native symbols among them."""
     from srcgrad.backends import complex_math, vecmath
+    from srcgrad.backends.incomplete import INCOMPLETE
     from srcgrad.backends.numeric import BY_KIND, NUMERIC
     from srcgrad.backends.scalars import INSTRUCTIONS
 
@@ -154,6 +155,8 @@ def _imports(out: Writer, emitter: Emitter) -> tuple[Symbol, ...]:
             _import(imported, "srcgrad.backends.numeric", f"{kind}_{function}", name)
         elif function in NUMERIC:
             _import(imported, "srcgrad.backends.numeric", function, name)
+        elif function in INCOMPLETE:
+            _import(imported, "srcgrad.backends.incomplete", function, name)
         else:
             exported = vecmath.lookup(function, np.dtype(dtype))
             _import(imported, vecmath.FUNCTIONS[exported].__module__, exported, name)

@@ -26,7 +26,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
 
 #: Plain functions of scipy.special that this namespace has under the same name.
-SCIPY_FUNCTIONS = ("comb", "factorial", "log_softmax", "logsumexp", "multigammaln", "polygamma", "softmax")
+SCIPY_FUNCTIONS = ("comb", "factorial", "log_softmax", "logsumexp", "multigammaln", "polygamma", "softmax", "zeta")
 
 
 def is_face(value: Any) -> bool:
@@ -110,7 +110,7 @@ _CURES = {
     "trim_zeros": f"{_SIZE}: call it outside of the traced function, and slice inside",
     **dict.fromkeys(
         ("roots", "linalg.eig", "linalg.eigvals"),
-        "Eigenvalues are here for symmetric matrices only, by np.linalg.eigh and np.linalg.eigvalsh; a known root can be "
+        "Eigenvalues are here for symmetric matrices only, by np.linalg.eigh and np.linalg.eigvalsh; a root can be "
         "refined with Newton's method",
     ),
     **dict.fromkeys(

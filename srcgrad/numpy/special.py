@@ -13,7 +13,7 @@ import numpy as np
 from srcgrad.core.errors import UnsupportedError
 from srcgrad.core.op import apply
 from srcgrad.core.types import type_of
-from srcgrad.numpy.elementwise import ufunc
+from srcgrad.numpy.elementwise import deliver, ufunc
 from srcgrad.numpy.indexing import where
 from srcgrad.numpy.messages import error
 from srcgrad.numpy.protocols import implements, is_face, namespace
@@ -117,6 +117,12 @@ def multigammaln(a: Any, d: int) -> Any:
     for j in range(int(d)):
         total = apply("gammaln", a - j / 2) + total
     return total
+
+
+@implements
+def zeta(x: Any, q: Any = None, out: Any = None) -> Any:
+    """As `scipy.special.zeta`; without q, Riemann's function, only the derivative with respect to q is there."""
+    return deliver(apply("zeta", x, 1.0 if q is None else q), out, name="zeta")
 
 
 def __getattr__(name: str) -> Any:

@@ -21,6 +21,11 @@ from srcgrad.ops.special import gammaln, log_expit, xlogy
 
 #: Stirling's correction ``gammaln(x) - (x - 1/2) log(x) + x - log(2 pi) / 2`` in ``1 / x**2``, times x
 _STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156)
+#: ``B(2k) / (2k + 1)!`` for k = 1, 2, ...
+_SPENCE = [
+    float(b) / math.factorial(2 * k + 3)
+    for k, b in enumerate((1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510))
+]
 _EXPREL = [1 / math.factorial(k + 1) for k in range(11)]
 _LOG1P_QUOTIENT = [(-1) ** k / (k + 1) for k in range(11)]
 
@@ -162,6 +167,24 @@ def pseudo_huber(delta: Any, r: Any) -> Any:
 
 
 # Exponentials, logarithms, cosines near 0
+
+
+@composite(1)
+def spence(x: Any) -> Any:
+    """The integral of ``log(t) / (1 - t)`` from 1 to x: a series in log(x) around 1, reflections elsewhere.
+
+    NIST Digital Library of Mathematical Functions, 25.12.
+    """
+    (x,) = _floats(x)
+    high = x > 2
+    upper = where(high, x, 1)
+    inside = where(high, 1 / upper, x)
+    low = inside < 0.5
+    lower = where(low, inside, 0.25)
+    u = log(where(low, 1 - lower, inside))
+    series = -u * (1 + u * (0.25 + u * horner(u * u, _SPENCE)))
+    value = where(low, math.pi**2 / 6 - xlogy(log1p(-lower), lower) - series, series)
+    return where(high, -value - 0.5 * apply("square", log(upper)), value)
 
 
 @composite(1)

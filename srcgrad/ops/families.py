@@ -39,6 +39,7 @@ FORMULA_FUNCTIONS: dict[str, str] = {
     **dict.fromkeys(("erf", "erfc", "erfinv", "expit", "log_expit", "logit"), "f"),
     **dict.fromkeys(("gamma", "gammaln", "digamma", "polygamma1", "polygamma"), "f"),
     **dict.fromkeys(("erfcx", "ndtr", "log_ndtr"), "f"),
+    **dict.fromkeys(("gammainc", "gammaincc", "betainc", "exp1", "expi", "zeta"), "f"),
     **dict.fromkeys(("j0", "j1", "y0", "y1", "i0", "i1", "i0e", "i1e"), "f"),
     **dict.fromkeys(("integer_power", "left_shift", "right_shift"), "iu"),
     "absolute": "ifc",
