@@ -63,7 +63,7 @@ class Emitter(Reductions):
                 continue
             if isinstance(entry, Loop) and entry.parallel:
                 split_loop(self, entry, [])
-            elif isinstance(entry, Loop):
+            elif isinstance(entry, Loop) and entry.axis.extent:
                 for bounds in self.whole_vectors(entry):
                     self.write_loop(entry, lambda body=entry.body: self.block(body), bounds)
             elif isinstance(entry, Statement):
@@ -71,7 +71,7 @@ class Emitter(Reductions):
                     self.statement(entry, block, position)
             elif isinstance(entry, LibraryCall):
                 self.library(entry)
-            else:
+            elif not isinstance(entry, Loop):
                 self.region(entry)
             position += 1
 

@@ -124,7 +124,7 @@ class Reductions(Elements):
             self.starts([start for start in starts if start not in long])
         if long:
             self.long_sums(long, inner, bounds or ("0", str(inner.axis.extent)))
-        else:
+        elif inner.axis.extent:
             self.write_loop(inner, lambda: self.block(inner.body), bounds)
         finished = {key: name for key, name in self.accumulators.items() if key not in before}
         self.accumulators = before
