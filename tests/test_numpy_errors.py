@@ -13,6 +13,7 @@ import scipy.special
 
 import srcgrad.numpy as snp
 from srcgrad.core.errors import SrcgradError
+from srcgrad.numpy import scipy_linalg
 from tests.programs import interpreted
 
 X = np.arange(6.0).reshape(2, 3)
@@ -155,6 +156,7 @@ ERRORS: dict[type[Exception], dict[str, list[Callable[[Any], Any]]]] = {
     },
     NotImplementedError: {
         "numpy.unique is not supported.*depends on the data.*np.sort": [lambda x: np.unique(x)],
+        "scipy.linalg.sqrtm is not supported.*sg.custom_vjp": [lambda x: scipy_linalg.sqrtm(x)],
         "numpy.packbits is not supported.*sg.custom_vjp": [lambda x: np.packbits(x)],
         "numpy.linalg.eig is not supported": [lambda x: np.linalg.eig(x)],
         "Use full_matrices=False": [lambda x: np.linalg.svd(x)],

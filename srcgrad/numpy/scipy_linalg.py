@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ from srcgrad.numpy.indexing import take
 from srcgrad.numpy.joining import concatenate
 from srcgrad.numpy.messages import error
 from srcgrad.numpy.products import conjugate, operands
-from srcgrad.numpy.protocols import FUNCTIONS, implements_as
+from srcgrad.numpy.protocols import FUNCTIONS, implements_as, known_arguments, unsupported
 from srcgrad.numpy.shaping import matrix_transpose
 from srcgrad.numpy.systems import floats, matrix, stacked, triangular, unstacked
 from srcgrad.ops import matrix_functions
@@ -229,9 +231,20 @@ globals().update(
 
 
 def __getattr__(name: str) -> Any:
-    """SciPy's own attribute."""
+    """SciPy's own attribute; a function of it says that it takes no traced arrays."""
     if name.startswith("__"):
         raise AttributeError(name)
     import scipy.linalg
 
-    return getattr(scipy.linalg, name)
+    plain = getattr(scipy.linalg, name)
+    if not isinstance(plain, FunctionType):
+        return plain
+
+    @functools.wraps(plain)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        known = known_arguments(args, kwargs)
+        if known is None:
+            raise unsupported(f"scipy.linalg.{name}", f"scipy.linalg.{name}")
+        return plain(*known[0], **known[1])
+
+    return call

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from srcgrad.core.errors import UnsupportedError
+from srcgrad.core.location import user_location
 from srcgrad.core.op import apply
 from srcgrad.ops.exponential import exp
 from srcgrad.ops.families import pointwise
@@ -18,8 +19,10 @@ def _undefined(name: str, operand: str, last: str) -> Any:
     """The partial with respect to an operand that has none."""
 
     def partial(*_: Any) -> Any:
+        location = user_location()
+        where = f"{location}: " if location is not None else ""
         raise UnsupportedError(
-            f"scipy.special.{name} has no derivative with respect to {operand} here, only with respect to {last}. "
+            f"{where}scipy.special.{name} has no derivative with respect to {operand} here, only with respect to {last}. "
             f"Give it one with sg.custom_vjp, or take {operand} out of the differentiation with sg.stop_gradient"
         )
 
