@@ -22,8 +22,8 @@ def _undefined(name: str, operand: str, last: str) -> Any:
         location = user_location()
         where = f"{location}: " if location is not None else ""
         raise UnsupportedError(
-            f"{where}scipy.special.{name} has no derivative with respect to {operand} here, only with respect to {last}. "
-            f"Give it one with sg.custom_vjp, or take {operand} out of the differentiation with sg.stop_gradient"
+            f"{where}scipy.special.{name} has no derivative with respect to {operand} here, only with respect to "
+            f"{last}. Give it one with sg.custom_vjp, or take {operand} out of the differentiation with sg.stop_gradient"
         )
 
     return partial
