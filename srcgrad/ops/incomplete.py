@@ -23,7 +23,7 @@ def _undefined(name: str, operand: str, last: str) -> Any:
         where = f"{location}: " if location is not None else ""
         raise UnsupportedError(
             f"{where}scipy.special.{name} has no derivative with respect to {operand} here, only with respect to "
-            f"{last}. Give it one with sg.custom_vjp, or take {operand} out of the differentiation with sg.stop_gradient"
+            f"{last}. Give it one with sg.custom_vjp, or take {operand} out of it with sg.stop_gradient"
         )
 
     return partial
