@@ -165,8 +165,8 @@ class Library:
     """A call on whole arrays between loops: ``function`` is the name under which the back end knows it,
     ``module.name``.
 
-    It is handed the results, the operands, all C-ordered, then the constant arrays ``tables(params, operand types)``, if
-    there are any, and ``numbers(params, operand types)``: the ints and floats (extents, options) that it needs besides.
+    It is handed the results, the operands, all C-ordered, then the constant arrays ``tables(params, operand types)``,
+    if there are any, and ``numbers(params, operand types)``: the ints and floats (extents, options) that it needs besides.
     No array is 0-dimensional.
     """
 
