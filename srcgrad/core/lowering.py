@@ -166,8 +166,8 @@ class Library:
     ``module.name``.
 
     It is handed the results, the operands, all C-ordered, then the constant arrays ``tables(params, operand types)``,
-    if there are any, and ``numbers(params, operand types)``: the ints and floats (extents, options) that it needs besides.
-    No array is 0-dimensional.
+    if there are any, and ``numbers(params, operand types)``: the ints and floats (extents, options) that it needs
+    besides. No array is 0-dimensional.
     """
 
     function: str
