@@ -62,7 +62,7 @@ def the_last_two(x):
 
 
 def by_length(x):
-    values = []
+    values: list[Any] = []
     for v in x:
         values.append(v * len(values))
     return np.array(values)

@@ -295,7 +295,7 @@ def test_the_stack_is_bounded() -> None:
 
 @pytest.mark.parametrize("name", ["view", "np", "kernel", "range", "min", "float32", "part", "sin", "workspace", "at"])
 def test_functions_and_arguments_may_be_named_as_things_in_a_module(name):
-    namespace = {"numpy": np}
+    namespace: dict[str, Any] = {"numpy": np}
     exec(f"def {name}(x, w): return numpy.sum(numpy.sin(x @ w))", namespace)
     exec(f"def f({name}, w): return numpy.sum(numpy.sin({name} @ w))", namespace)
     x = np.random.default_rng(0).random((40, 40))

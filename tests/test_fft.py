@@ -18,6 +18,8 @@ from srcgrad.ops.fourier import fft, irfft, rfft
 from srcgrad.pipeline import compile_graph
 from tests.complex_checks import check_gradient
 
+OTHER: Any = "other"
+
 RNG = np.random.default_rng(0)
 
 
@@ -184,7 +186,7 @@ def test_empty_stacks() -> None:
     ("program", "message"),
     [
         (lambda z: np.fft.fft(z, 0), r"Invalid number of FFT data points \(0\) specified"),
-        (lambda z: np.fft.fft(z, norm="other"), "Invalid norm value other"),
+        (lambda z: np.fft.fft(z, norm=OTHER), "Invalid norm value other"),
         (lambda z: np.fft.rfft(z), "rfft takes real arrays"),
         (lambda z: np.fft.fft2(z, (3,)), "Shape and axes have different lengths"),
         (lambda z: np.fft.fft(z, axis=3), "axis 3 is out of bounds"),

@@ -98,7 +98,7 @@ def unknown(x):
 
 
 def changing(n):
-    x = 1
+    x: Any = 1
     for _ in range(n):
         x = x + 0.5
     return x

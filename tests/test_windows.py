@@ -235,7 +235,7 @@ def test_convolve_and_correlate(function, sizes, mode):
 @pytest.mark.parametrize("axis", [None, 0, 1, (0, 1), (1, 0), (0, 0)])
 def test_sliding_window_view(axis):
     (x,) = make([(9, 8)], "float64")
-    sizes = {None: (2, 3), 0: 3, 1: 4}.get(axis, (2, 3))
+    sizes: Any = {None: (2, 3), 0: 3, 1: 4}.get(axis, (2, 3))
     view = lambda x: sliding_window_view(x, sizes, axis)  # noqa: E731
     assert_near(sg.jit(view)(x), view(x), "float64")
 
