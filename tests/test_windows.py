@@ -7,6 +7,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import itertools
+from typing import Any
 from unittest import mock
 
 import numpy as np
