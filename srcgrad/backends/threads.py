@@ -69,7 +69,7 @@ def _runtime() -> ctypes.CDLL | None:
 
 @contextlib.contextmanager
 def _short_spins() -> Iterator[None]:
-    """Let the runtime, which reads its variables as it is loaded, spin for about 150 us before a thread sleeps.
+    """Let the runtime, which reads its variables as it is loaded, spin for about 250 us before a thread sleeps.
 
     Its own choice is some 10 ms, in which a waiting thread keeps the one that it waits for from a core that
     others use too: on two busy cores a fork and join took 24 ms.
