@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,8 @@ CONTENDERS = ("srcgrad", "numpy", "openblas")
 AVX512 = "SkylakeX"
 AVX2 = "Haswell"
 LEAST_SECONDS = 0.01
+#: the waiting threads of whoever had the last turn spin for this long at most (those of OpenBLAS some 20 ms)
+PAUSE = 0.05
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -81,6 +83,7 @@ def _start(name: str, threads: int, core_type: str) -> Any:
 
 
 def _ask(server: Any, size: int, dtype: str) -> float:
+    sleep(PAUSE)
     server.stdin.write(f"{size} {dtype}\n")
     server.stdin.flush()
     return float(server.stdout.readline())
