@@ -26,7 +26,10 @@ class Interpreted:
         """As the native function: only exactly what it was made for is taken, and numbers are NumPy's scalars."""
         for node, array in zip(self.graph.inputs, arrays, strict=True):
             if node.shape and not (
-                type(array) is np.ndarray and array.shape == node.shape and array.dtype == node.dtype
+                type(array) is np.ndarray
+                and array.shape == node.shape
+                and array.dtype == node.dtype
+                and array.flags.c_contiguous
             ):
                 return NotImplemented
         return tuple(np.asarray(result)[()] for result in interpret(self.graph, arrays))

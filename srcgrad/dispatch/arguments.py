@@ -17,6 +17,7 @@ import numpy as np
 from srcgrad.core import tree
 from srcgrad.core.errors import ArgumentError
 from srcgrad.core.types import PYTHON_SCALARS, ArrayType, type_of
+from srcgrad.dispatch.sharing import NOTHING, Sharing, sharing_of
 
 #: by themselves: of equal dtypes NumPy's own object, which native code tells arrays by
 _DTYPES = {np.dtype(code): np.dtype(code) for code in "qQlL?bhiBHIfdFD"}
@@ -87,6 +88,9 @@ class Arguments:
         self.leaves, self.structure = tree.flatten(parameters.with_statics(args, kwargs))
         self.types: list[ArrayType] = []
         self.dynamic: list[int] = []
+        #: the dynamic leaves into which the function writes, and how leaves lie in memory then; see `found_written`
+        self.written: tuple[int, ...] = ()
+        self.sharing: Sharing = NOTHING
         for position, leaf in enumerate(self.leaves):
             type_ = None
             if not isinstance(leaf, Static):
@@ -119,10 +123,18 @@ class Arguments:
         """What the program depends on: the structure, the types, the static values."""
         return self.structure, tuple(self.types), tuple(self.statics.items())
 
-    @cached_property
+    def found_written(self, written: tuple[int, ...]) -> None:
+        """Say into which dynamic leaves the function writes: then it matters how they lie in memory."""
+        self.written, self.sharing = written, sharing_of(self.values, written, self.name_of)
+
+    def name_of(self, number: int) -> str:
+        """What a dynamic leaf is called in messages."""
+        return self.paths[self.dynamic[number]]
+
+    @property
     def exact_key(self) -> Hashable:
         """The key, and of what class and byte order each leaf is: what the check of a closure depends on."""
-        return self.key, tuple((type(leaf), getattr(leaf, "dtype", None)) for leaf in self.values)
+        return self.key, self.sharing, tuple((type(leaf), getattr(leaf, "dtype", None)) for leaf in self.values)
 
     def _as_static(self, position: int) -> Static:
         leaf = self.leaves[position]

@@ -9,7 +9,7 @@ The native function looks at the arrays itself; only where it refuses them is it
         if type(v0) is not dict or len(v0) != 1: return MISS
         try: v2 = v0['w']
         except KeyError: return MISS
-        results = run(v2, v1)
+        results = run(v2, v1)       # where it writes into w: after `if not (v2 and v1 are apart): return MISS`
         if results is NotImplemented:
             if not (type(v2) is ndarray and v2.dtype == D2 and v2.shape == S2): return MISS
             ...
@@ -21,6 +21,7 @@ The native function looks at the arrays itself; only where it refuses them is it
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -29,6 +30,7 @@ import numpy as np
 from srcgrad.core import tree
 from srcgrad.core.types import PYTHON_SCALARS, ArrayType
 from srcgrad.dispatch.arguments import Arguments, Static
+from srcgrad.dispatch.sharing import apart, lies_as
 from srcgrad.pipeline import exact
 
 #: What a closure returns for arguments that it was not made for.
@@ -52,6 +54,7 @@ def make_closure(
     """
     writer = _Writer(arguments)
     writer.open_arguments()
+    writer.check_memory()
     writer.call(function, constants, len(out_types) + len(mutated))
     writer.write_back(mutated, first=len(out_types))
     writer.give(out_structure, out_types)
@@ -79,6 +82,8 @@ class _Writer:
         self._converted: list[str] = []
         self._checks: list[str] = []
         self._originals: list[str] = []
+        #: what holds only for arguments that the native function refuses
+        self._refused: list[str] = []
 
     def name(self, value: Any, stem: str) -> str:
         self._count += 1
@@ -196,6 +201,28 @@ class _Writer:
         known = self.name(value.value, "K")
         self.miss_unless(f"{name} is {known} or (type({name}) is type({known}) and {name} == {known})")
 
+    def check_memory(self) -> None:
+        """Where the function writes into arguments: whether these lie in memory as those that it was made for."""
+        written = self._arguments.written
+        arrays = [k for k, value in enumerate(self._arguments.values) if isinstance(value, np.ndarray)]
+        if not set(written) & set(arrays):
+            return
+        names = [self._originals[k] for k in arrays]
+        places = self.name(tuple(arrays.index(k) for k in written if k in arrays), "W")
+        given = f"{places}, {', '.join(names)}"
+        lies = f"{self.name(lies_as, 'lies_as')}({self.name(self._arguments.sharing, 'S')}, {self.name(arrays, 'A')}"
+        if self._arguments.sharing:
+            self.miss_unless(f"{lies}, {given})")
+            return
+        # arrays that own their memory, none of which is passed twice, lie apart: the usual case, at some 80 ns an array
+        own = " and ".join(f"type({name}) is ndarray and {name}.base is None" for name in names)
+        if len(names) > 3:
+            own = f"{own} and len({{{', '.join(f'id({name})' for name in names)}}}) == {len(names)}"
+        else:
+            own = " and ".join([own, *(f"{a} is not {b}" for a, b in itertools.combinations(names, 2))])
+        self.miss_unless(f"({own}) or {self.name(apart, 'apart')}({given})")
+        self._refused.append(f"{lies}, {given})")
+
     # the call and its results
 
     def call(self, function: Callable[..., Any], constants: Sequence[Any], count: int) -> None:
@@ -203,16 +230,19 @@ class _Writer:
         given = [self.name(constant, "k") for constant in constants]
         self.add(f"results = {run}({', '.join([*self._inputs, *given])})")
         self.add("if results is NotImplemented:")
-        for check in self._checks:
+        for check in [*self._checks, *self._refused]:
             self.add(f"if not ({check}): return MISS", depth=2)
         self.add(f"results = {run}({', '.join([*self._converted, *given])})", depth=2)
         if count:
             self.add(f"({''.join(f'o{k}, ' for k in range(count))}) = results")
 
     def write_back(self, mutated: Sequence[int], first: int) -> None:
+        arrays = [position for position in mutated if isinstance(self._arguments.values[position], np.ndarray)]
+        if len(arrays) > 1:  # all or none; of one, `copyto` says the same before it writes
+            fixed = " and ".join(f"{self._originals[position]}.flags.writeable" for position in arrays)
+            self.add(f"if not ({fixed}): raise ValueError('assignment destination is read-only')")
         for number, position in enumerate(mutated):
-            value = self._arguments.values[position]
-            if isinstance(value, np.ndarray):
+            if position in arrays:
                 self.add(f"copyto({self._originals[position]}, o{first + number})")
 
     def give(self, structure: tree.Structure, types: Sequence[ArrayType]) -> None:

@@ -6,7 +6,7 @@ import functools
 import sys
 import threading
 import types
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from srcgrad.dispatch.arguments import Arguments, Parameters, identifiers
 from srcgrad.dispatch.blame import check_closed, name_line
 from srcgrad.dispatch.closures import MISS, Closure, make_closure
 from srcgrad.dispatch.failing import raising_for
+from srcgrad.dispatch.sharing import arranged
 from srcgrad.graph.node import Graph, as_node, substitute
 from srcgrad.graph.trace import Traced, Tracer, is_tracing, trace
 from srcgrad.pipeline import Executable, compile_graph, stage
@@ -86,6 +87,8 @@ class Function:
         self._latest: Closure = _takes_nothing
         self._closures: dict[Hashable, Closure] = {}
         self._specialisations: dict[Hashable, Specialisation] = {}
+        #: by the keys of arguments, into which of them the function writes
+        self._written: dict[Hashable, tuple[int, ...]] = {}
         #: the specialisation that was compiled or looked up last
         self.last: Specialisation | None = None
         #: for calls with tensors, by which arguments are; see ``dispatch.tensors``
@@ -149,7 +152,27 @@ class Function:
         return self._specialise(arguments)
 
     def trace(self, arguments: Arguments) -> Traced:
-        """The function's own graph for these arguments."""
+        """The function's own graph for these arguments: where it writes into some, as they lie in memory."""
+        traced = self._trace(arguments)
+        if not traced.written:
+            return traced
+        arguments.found_written(traced.written)
+        if not arguments.sharing:
+            return traced
+        check_not_differentiated(self, arguments, traced.differentiated)
+        return self._trace(arguments).writing(traced.written)
+
+    def trace_differentiated(self, arguments: Arguments, wanted: Sequence[int]) -> Traced:
+        """The same where a derivative with respect to some of the dynamic leaves is to be taken."""
+        traced = self.trace(arguments)
+        check_not_differentiated(self, arguments, wanted)
+        for number, value in enumerate(arguments.values):
+            if isinstance(value, Tracer):  # a derivative inside a program, whose own arguments may share memory
+                value.owner.is_differentiated |= number in wanted
+                value.owner.is_written |= number in traced.written
+        return traced
+
+    def _trace(self, arguments: Arguments) -> Traced:
         function = staged(self.function)
 
         def record(*dynamic: Any) -> Any:
@@ -176,7 +199,8 @@ class Function:
         names = identifiers([arguments.paths[position] for position in arguments.dynamic])
         handle = next((type(value) for value in arguments.values if isinstance(value, Tracer)), None) or handle_type()
         with collecting(handle) as failures:
-            traced = trace(record, structure, arguments.types, handle=handle, names=names)
+            arrange = functools.partial(arranged, arguments.sharing)
+            traced = trace(record, structure, arguments.types, handle=handle, names=names, arrange=arrange)
         flag = failures.found
         if flag is None:
             return traced
@@ -197,6 +221,7 @@ class Function:
             from srcgrad.dispatch import tensors
 
             return tensors.call(self, arguments)
+        arguments.found_written(self._written.get(arguments.key, ()))
         closure = self._closures.get(arguments.exact_key)
         if closure is None:
             found = self._specialise(arguments)
@@ -216,14 +241,20 @@ class Function:
         return result
 
     def _specialise(self, arguments: Arguments) -> Specialisation:
-        found = self._specialisations.get(arguments.key)
+        found = self._known(arguments)
         if found is None:
             with _compiling:
-                found = self._specialisations.get(arguments.key)
+                found = self._known(arguments)
                 if found is None:
-                    found = self._specialisations[arguments.key] = self._compile(arguments)
+                    found = self._compile(arguments)
+                    self._written[arguments.key] = arguments.written
+                    self._specialisations[arguments.key, arguments.sharing] = found
         self.last = found
         return found
+
+    def _known(self, arguments: Arguments) -> Specialisation | None:
+        arguments.found_written(self._written.get(arguments.key, ()))
+        return self._specialisations.get((arguments.key, arguments.sharing))
 
     def _compile(self, arguments: Arguments) -> Specialisation:
         for value, position in zip(arguments.values, arguments.dynamic, strict=True):
@@ -246,6 +277,18 @@ class Function:
 def _holds_tensors(arguments: Arguments) -> bool:
     """Whether the define-by-run face is to be asked; it is not imported for arrays."""
     return any(hasattr(value, "__sg_array__") for value in arguments.values)
+
+
+def check_not_differentiated(function: Function, arguments: Arguments, wanted: Iterable[int]) -> None:
+    """Raise ArgumentError where one of these dynamic leaves shares memory that the function writes."""
+    for number in wanted:
+        for group in arguments.sharing.groups:
+            names = [arguments.name_of(part.position) for part in group.parts]
+            if arguments.name_of(number) in names:
+                raise ArgumentError(
+                    f"{function!r}: arguments {' and '.join(names)} share memory that the function writes into; the "
+                    f"derivative with respect to one of them is not defined: pass a copy ({names[-1]}.copy())"
+                )
 
 
 def handle_type() -> type[Tracer]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -14,7 +16,7 @@ from srcgrad.core.errors import ArgumentError, TraceError
 from srcgrad.core.op import apply
 from srcgrad.core.types import ArrayType, type_of
 from srcgrad.dispatch.arguments import Arguments
-from srcgrad.dispatch.function import Options, handle_type
+from srcgrad.dispatch.function import Options, Recorded, handle_type
 from srcgrad.dispatch.transforms import Jit, differentiated_leaves
 from srcgrad.graph.node import Graph, Node, as_node, substitute
 from srcgrad.graph.structure import new_input
@@ -27,7 +29,12 @@ from srcgrad.transform.simplify import simplify
 
 
 class Vjp(Jit):
-    """The function of `vjp`: messages call it so."""
+    """The function of `vjp`: messages call it so. It leaves its arguments as they are."""
+
+    def record(self, arguments: Arguments) -> Recorded:
+        traced = self.trace_differentiated(arguments, range(len(arguments.values)))
+        graph = replace(traced.graph, outputs=traced.graph.outputs[: traced.n_results])
+        return Recorded(graph, traced.out_structure)
 
 
 def vjp(function: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
@@ -48,12 +55,17 @@ def vjp(function: Callable[..., Any], *primals: Any, has_aux: bool = False) -> t
     forward, backward = _compiled_pair(function, has_aux)
     differentiated_leaves(forward, Arguments(forward.parameters, primals, {}), tuple(range(len(primals))))
     result = forward(*primals)
+    primals = tree.map(_snapshot, primals)  # the pullback is at this point, whatever becomes of the caller's arrays
     value, aux = result if has_aux else (result, None)
 
     def pullback(cotangent: Any) -> Any:
         return backward(cotangent, *primals)
 
     return (value, pullback, aux) if has_aux else (value, pullback)
+
+
+def _snapshot(leaf: Any) -> Any:
+    return np.array(leaf) if type(leaf) is np.ndarray else copy.copy(leaf) if isinstance(leaf, np.ndarray) else leaf
 
 
 @lru_cache(maxsize=256)
@@ -72,7 +84,8 @@ def _traced_vjp(
     transform = Vjp(function, Options())
     arguments = Arguments(transform.parameters, primals, {})
     leaves = differentiated_leaves(transform, arguments, tuple(range(len(primals))))
-    traced = transform.trace(arguments)
+    wrt = [arguments.dynamic.index(position) for positions in leaves for position in positions]
+    traced = transform.trace_differentiated(arguments, wrt)
     value, aux = traced.out_structure, None
     if has_aux:
         if value.kind is not tuple or len(value.children) != 2:
@@ -83,7 +96,6 @@ def _traced_vjp(
         new_input(ArrayType(output.shape, output.dtype), f"ct{k}") if output.array_type.is_differentiable else None
         for k, output in enumerate(graph.outputs[: value.num_leaves])
     ]
-    wrt = [arguments.dynamic.index(position) for positions in leaves for position in positions]
     silent = [None] * (len(graph.outputs) - len(seeds))
     outputs, cotangents = adjoint(graph, wrt, [*seeds, *silent])
     outputs, flags = unguarded(outputs)

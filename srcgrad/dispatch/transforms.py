@@ -44,11 +44,11 @@ class Grad(Function):
 
     def record(self, arguments: Arguments) -> Recorded:
         wrt = differentiated_leaves(self, arguments, self.argnums)
-        traced = self.trace(arguments)
+        inputs = [arguments.dynamic.index(position) for positions in wrt for position in positions]
+        traced = self.trace_differentiated(arguments, inputs)
         value, aux = self._split(traced.out_structure)
         results = traced.graph.outputs[: traced.n_results]
         _check_scalar(self, value, results[: value.num_leaves])
-        inputs = [arguments.dynamic.index(position) for positions in wrt for position in positions]
         seeds = [filled(results[0].array_type, 1), *[None] * (len(results) - 1)]
         graph = simplify(Graph(traced.graph.inputs, tuple(results), traced.graph.name))
         outputs, cotangents = adjoint(graph, inputs, seeds)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -70,7 +70,7 @@ class Watch:
 class Tracer(Operators):
     """A mutable handle on a value of the program being recorded."""
 
-    __slots__ = ("__weakref__", "_base", "_node", "_read", "_write")
+    __slots__ = ("__weakref__", "_base", "_node", "_read", "_write", "is_differentiated", "is_written")
     __sg_level__ = 1
 
     def __init__(self, node: Node) -> None:
@@ -78,6 +78,8 @@ class Tracer(Operators):
         self._base: Tracer | None = None
         self._read: Read | None = None
         self._write: Write | None = None
+        #: of owners: whether anything was ever written, whether a derivative with respect to it was taken
+        self.is_written = self.is_differentiated = False
         watch = _watching.get()
         if watch is not None:
             watch.made(self)
@@ -99,9 +101,18 @@ class Tracer(Operators):
         assert self._read is not None
         return self._read(self._base.__sg_node__)
 
+    @property
+    def owner(self) -> Tracer:
+        """The handle whose data this one shows."""
+        handle = self
+        while handle._base is not None:
+            handle = handle._base
+        return handle
+
     def assign(self, node: Node) -> None:
         """Make this handle, and every view of the same data, see a new value of the same type."""
         if self._base is None:
+            self.is_written = True
             watch = _watching.get()
             if watch is not None:
                 assert self._node is not None
@@ -149,10 +160,21 @@ class Traced:
     graph: Graph
     out_structure: tree.Structure
     mutated: tuple[int, ...]
+    #: the inputs into which anything was written, also where it left them as they were
+    written: tuple[int, ...] = ()
+    #: the inputs that a derivative was taken with respect to while the function ran
+    differentiated: tuple[int, ...] = ()
 
     @property
     def n_results(self) -> int:
         return len(self.graph.outputs) - len(self.mutated)
+
+    def writing(self, positions: Sequence[int]) -> Traced:
+        """The same with new values of no other inputs than these, of several that share memory."""
+        kept = [k for k, position in enumerate(self.mutated) if position in positions]
+        outputs = [*self.graph.outputs[: self.n_results], *(self.graph.outputs[self.n_results + k] for k in kept)]
+        mutated = tuple(self.mutated[k] for k in kept)
+        return replace(self, graph=replace(self.graph, outputs=tuple(outputs)), mutated=mutated)
 
 
 def trace(
@@ -163,22 +185,30 @@ def trace(
     handle: type[Tracer],
     names: Sequence[str] | None = None,
     static: dict[str, Any] | None = None,
+    arrange: Callable[[list[Any]], list[Any]] | None = None,
 ) -> Traced:
     """Record ``function(*args, **kwargs)`` where ``(args, kwargs)`` is ``in_structure`` filled with handles of
-    these types.
+    these types. ``arrange`` gives the handles that the function sees, of one for each input.
     """
     names = names or [f"x{position}" for position in range(len(types))]
     inputs = tuple(new_input(type_, name) for type_, name in zip(types, names, strict=True))
     handles = [handle(node) for node in inputs]
-    args, kwargs = tree.unflatten(in_structure, handles)
     token = _tracing.set(True)
     try:
+        given = handles if arrange is None else arrange(handles)
+        owners = [own.owner for own in given]
+        before = [owner.__sg_node__ for owner in owners]
+        for owner in owners:
+            owner.is_written = False
+        args, kwargs = tree.unflatten(in_structure, given)
         result = function(*args, **kwargs, **(static or {}))
     finally:
         _tracing.reset(token)
     leaves, out_structure = tree.flatten(result)
     outputs = [as_node(leaf) for leaf in leaves]
-    mutated = tuple(k for k, (node, own) in enumerate(zip(inputs, handles, strict=True)) if own.__sg_node__ is not node)
-    outputs += [handles[k].__sg_node__ for k in mutated]
+    mutated = tuple(k for k, owner in enumerate(owners) if owner.__sg_node__ is not before[k])
+    outputs += [given[k].__sg_node__ for k in mutated]
     graph = Graph(inputs, tuple(outputs), getattr(function, "__name__", "f"))
-    return Traced(graph, out_structure, mutated)
+    written = tuple(k for k, owner in enumerate(owners) if owner.is_written)
+    differentiated = tuple(k for k, owner in enumerate(owners) if owner.is_differentiated)
+    return Traced(graph, out_structure, mutated, written, differentiated)

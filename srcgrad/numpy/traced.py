@@ -86,6 +86,7 @@ class Array(Methods, Tracer):
         base = Array.new(self.__sg_node__) if self.is_scalar else self
         made = object.__new__(type(self))
         made._node, made._base, made._read, made._write = None, base, read, write
+        made.is_written = made.is_differentiated = False
         made._window, made._strides, made._is_zero_d, made._last_read = None, strides, True, None
         return made
 
