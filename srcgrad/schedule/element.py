@@ -11,7 +11,8 @@ import math
 from dataclasses import dataclass
 
 from srcgrad.core.lowering import DimMap
-from srcgrad.schedule.ir import Affine, Axis, Digit, Expr, Index, Load, Value, substitute_expr
+from srcgrad.schedule.ir import Affine, Axis, Digit, Expr, Index, Load, Value
+from srcgrad.schedule.substitution import digit, substitute_expr
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,23 @@ class Element:
         identical = all(index == Affine.of(axis) for index, axis in zip(self.expr.index, self.axes, strict=True))
         return self.expr.value if identical else None
 
+    def viewed_value(self) -> Value | None:
+        """The value of which this is every element once, in any order, if it is one."""
+        if not isinstance(self.expr, Load):
+            return None
+        value = self.expr.value
+        if math.prod(value.shape) != math.prod(self.shape):
+            return None
+        return (
+            value if _moving_axes(self.expr) == sorted(axis.serial for axis in self.axes if axis is not None) else None
+        )
+
+    def place(self, indices: tuple[Index, ...]) -> Load:
+        """Where an element of a `viewed_value` lies."""
+        expr = self.at(indices)
+        assert isinstance(expr, Load)
+        return expr
+
     def flat_value(self) -> Value | None:
         """The value of which this is every element in row-major order, under any shape."""
         if not isinstance(self.expr, Load):
@@ -55,6 +73,31 @@ def _offset(index: tuple[Index, ...], shape: tuple[int, ...]) -> dict[Axis, int]
         total = total.plus(part.scaled(stride))
         stride *= extent
     return None if total.const else {axis.find(): coefficient for axis, coefficient in total.terms}
+
+
+def _moving_axes(load: Load) -> list[int] | None:
+    """The axes that the indices of a load move with, if along each dimension they leave no gap and never meet."""
+    moving: list[int] = []
+    position = 0
+    while position < len(load.index):
+        run = digit_run(list(load.index[position:]), load.value.shape[position:])
+        index = load.index[position]
+        flat = index.flat if run and isinstance(index, Digit) else index
+        if not isinstance(flat, Affine) or not _is_mixed_radix(flat):
+            return None
+        moving += [axis.serial for axis, _ in flat.terms]
+        position += run or 1
+    return sorted(moving)
+
+
+def _is_mixed_radix(index: Affine) -> bool:
+    """Whether different coordinates along the axes give different indices, without a gap."""
+    reach = 1
+    for axis, coefficient in sorted(index.terms, key=lambda term: abs(term[1])):
+        if abs(coefficient) != reach:
+            return False
+        reach *= axis.extent
+    return True
 
 
 def fresh_axes(shape: tuple[int, ...]) -> tuple[Axis | None, ...]:
@@ -137,31 +180,6 @@ def _groups(source: tuple[int, ...], target: tuple[int, ...]) -> list[tuple[list
             j += 1
         groups.append((left, right))
     return groups
-
-
-def digit(flat: Affine, extents: tuple[int, ...], position: int) -> Index:
-    """Coordinate ``position`` of element ``flat``; affine where no division is needed."""
-    if extents[position] == 1 or 0 in extents:
-        return Affine()
-    stride = math.prod(extents[position + 1 :])
-    period = stride * extents[position]
-    high = Affine()
-    low_reach = flat.const % stride if flat.const >= 0 else stride
-    if flat.const:
-        high = high.plus(Affine((), (flat.const % period) // stride))
-    for axis, coefficient in flat.terms:
-        if coefficient % period == 0:
-            continue
-        if coefficient % stride == 0:
-            high = high.plus(Affine(((axis, coefficient // stride),)))
-        elif 0 < coefficient < stride:
-            low_reach += coefficient * (axis.extent - 1)
-        else:
-            low_reach = stride
-    high_reach = high.const + sum(c * (a.extent - 1) for a, c in high.terms)
-    if low_reach < stride and high_reach < extents[position] and all(c > 0 for _, c in high.terms):
-        return high
-    return Digit(flat, extents, position)
 
 
 def digit_run(indices: list[Index], shape: tuple[int, ...]) -> int:

@@ -56,6 +56,15 @@ class Frame:
 
     def overwritten(self, node: Node, others: Sequence[Node], dtype: Any) -> Value | None:
         """The value of a node, to be changed in place: nobody reads it later, and none of ``others`` reads it now."""
+        return None if self.env[node].whole_value() is None else self._claimed(node, others, dtype)
+
+    def writable(self, node: Node, others: Sequence[Node], dtype: Any) -> Element | None:
+        """The element of a node that may be changed in place, as `overwritten`, also through a view of all of a
+        value.
+        """
+        return None if self._claimed(node, others, dtype) is None else self.env[node]
+
+    def _claimed(self, node: Node, others: Sequence[Node], dtype: Any) -> Value | None:
         value = self.owner.may_overwrite(self.env[node])
         if value is None or value.dtype != dtype or any(self.reads(other, value) for other in others):
             return None

@@ -43,6 +43,18 @@ def writes_over(node: Node) -> bool:
     return isinstance(kind, kinds.Scatter)
 
 
+def is_whole_view(node: Node) -> bool:
+    """Whether a node is its operand in another order or shape: writing into one is writing into the other."""
+    return isinstance(node.op.lowering, kinds.Reshape | kinds.View) and node.size == node.inputs[0].size
+
+
+def viewed(node: Node) -> Node:
+    """The array behind such views."""
+    while is_whole_view(node):
+        node = node.inputs[0]
+    return node
+
+
 def taken_over(node: Node) -> list[int | None]:
     """For each result of a branch, the operand that both sides change in place (or leave as it is) to make it."""
     found: list[int | None] = []
@@ -58,7 +70,7 @@ def taken_over(node: Node) -> list[int | None]:
 def origin(node: Node) -> Node:
     """The array that a chain of writes starts from."""
     while True:
-        if writes_over(node):
+        if writes_over(node) or is_whole_view(node):
             node = node.inputs[0]
             continue
         if node.op is ITEM:
@@ -85,9 +97,13 @@ def order(graph: Graph) -> list[Node]:
     before: dict[Node, set[Node]] = {node: set(node.inputs) for node in nodes}
     for writer in writers:
         behind = _reached([writer], users)
-        for base in bases(writer):
+        for base in map(viewed, bases(writer)):
             readers = _readers(base, users)
-            before[writer] |= {reader for reader in readers if reader not in behind and base not in bases(reader)}
+            before[writer] |= {
+                reader
+                for reader in readers
+                if reader not in behind and all(viewed(other) is not base for other in bases(reader))
+            }
     return _sorted(nodes, before) or nodes
 
 
@@ -164,7 +180,7 @@ class Owner:
 
     def may_overwrite(self, element: Element) -> Value | None:
         """The value of an element, if from this turn on nobody reads what is in it."""
-        value = element.whole_value()
+        value = element.viewed_value()
         if value is None or value not in self._own or value.role != "temporary" or not value.shape:
             return None
         last = self._last

@@ -16,8 +16,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -230,44 +230,6 @@ def cost_of(expr: Expr) -> float:
     """The cost of one evaluation, in multiplications."""
     own = expr.cost if isinstance(expr, Apply) else 0.25 if isinstance(expr, Convert) else 0.0
     return own + sum(cost_of(child) for child in children(expr))
-
-
-# substitution of axes and of loads, for inlining
-
-AxisMap = Mapping[Axis, Index]
-
-
-def substitute_index(index: Index, axes: AxisMap) -> Index | None:
-    """The index with axes replaced; None where the result has no form."""
-    if isinstance(index, Dynamic):
-        expr = substitute_expr(index.expr, axes)
-        return None if expr is None else Dynamic(expr)
-    if isinstance(index, Affine) and index.axis is not None:
-        return axes.get(index.axis, index)
-    affine = index if isinstance(index, Affine) else index.flat
-    total = Affine((), affine.const)
-    for axis, coefficient in affine.terms:
-        new = axes.get(axis.find(), Affine(((axis, 1),)))
-        if not isinstance(new, Affine):
-            return None
-        total = total.plus(new.scaled(coefficient))
-    return total if isinstance(index, Affine) else replace(index, flat=total)
-
-
-def substitute_expr(expr: Expr, axes: AxisMap) -> Expr | None:
-    """The expression with axes replaced; None where an index has no form."""
-    if isinstance(expr, Const):
-        return expr
-    if isinstance(expr, Load):
-        indices = [substitute_index(index, axes) for index in expr.index]
-        return None if any(i is None for i in indices) else Load(expr.value, tuple(indices))  # type: ignore[arg-type]
-    if isinstance(expr, IndexValue):
-        index = substitute_index(expr.index, axes)
-        return None if index is None else replace(expr, index=index)
-    args = [substitute_expr(arg, axes) for arg in children(expr)]
-    if any(arg is None for arg in args):
-        return None
-    return replace(expr, args=tuple(args)) if isinstance(expr, Apply) else replace(expr, arg=args[0])  # type: ignore[arg-type]
 
 
 # statements

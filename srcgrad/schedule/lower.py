@@ -20,7 +20,6 @@ from srcgrad.graph.structure import CONSTANT, INPUT, ITEM
 from srcgrad.schedule.bounds import bounds_of
 from srcgrad.schedule.element import (
     Element,
-    digit,
     element_of,
     fresh_axes,
     has_strides,
@@ -49,6 +48,7 @@ from srcgrad.schedule.ir import (
 )
 from srcgrad.schedule.lower_regions import Regions
 from srcgrad.schedule.product import choose_product
+from srcgrad.schedule.substitution import digit
 
 #: an array of fewer elements is filled with zeros before a part of it is written, a larger one around the part
 _FILLED_WHOLE = 1024
@@ -259,8 +259,9 @@ class Lowering(Regions):
 
     def assemble(self, node: Node, kind: kinds.Assemble) -> Element:
         pieces = kind.pieces(dict(node.params), tuple(operand.array_type for operand in node.inputs))
-        same = self.overwritten(node.inputs[0], node.inputs[1:], node.dtype) if writes_over(node) else None
-        target = same or self.value(node.array_type, node)
+        if writes_over(node) and (base := self.writable(node.inputs[0], node.inputs[1:], node.dtype)) is not None:
+            return self.write_pieces(base, node.inputs[1:], pieces[1:], node)
+        target = self.value(node.array_type, node)
         if sum(operand.size for operand in node.inputs) < math.prod(target.shape):
             for block in _left_over(target.shape, node.inputs, pieces):
                 dims = target.axes if block is None else fresh_axes(tuple(map(len, block)))
@@ -268,17 +269,27 @@ class Lowering(Regions):
                 index = tuple(Affine.of(axis).scaled(1, start) for axis, start in zip(dims, starts, strict=True))
                 zero = Const(0, node.dtype)
                 self.statements.append(Statement(target, index, axes_of(dims), zero, location=node.location))
-        for operand, piece in zip(node.inputs, pieces, strict=True):
-            if operand.size == 0 or (same is not None and operand is node.inputs[0]):
+        self.write_pieces(
+            Element(node.shape, target.axes, Load(target, identity(target.axes))), node.inputs, pieces, node
+        )
+        return element_of(target)
+
+    def write_pieces(
+        self, target: Element, operands: Sequence[Node], pieces: Sequence[kinds.Piece], node: Node
+    ) -> Element:
+        """Write operands into regular parts of an array."""
+        for operand, piece in zip(operands, pieces, strict=True):
+            if operand.size == 0:
                 continue
             axes = target.axes if operand.shape == target.shape else fresh_axes(operand.shape)
             index = tuple(
                 Affine.of(axis).scaled(step, start)
                 for axis, start, step in zip(axes, piece.starts, piece.steps, strict=True)
             )
+            place = target.place(index)
             expr = self.read(operand, identity(axes))
-            self.statements.append(Statement(target, index, axes_of(axes), expr, location=node.location))
-        return element_of(target)
+            self.statements.append(Statement(place.value, place.index, axes_of(axes), expr, location=node.location))
+        return target
 
     def overlap(self, node: Node, kind: kinds.Overlap) -> Element:
         (operand,) = node.inputs
@@ -329,17 +340,18 @@ class Lowering(Regions):
     def scatter(self, node: Node, kind: kinds.Scatter) -> Element:
         base, update, *operands = node.inputs
         others = operands if update.size == 1 else node.inputs[1:]
-        target = self.overwritten(base, others, node.dtype) or self.store(self.env[base], node)
+        target = self.writable(base, others, node.dtype) or element_of(self.store(self.env[base], node))
         if update.size:
             combine = "add" if kind.combine == "add" else None
             in_order = combine is None and not node.params.get("unique")
             axes, places = _scatter_axes(update.shape, node.params["position"], operands[0].ndim, in_order)
             index = self.gather_index(node, base.shape, operands, places)
+            place = target.place(tuple(index))
             expr = self.read(update, places)
             self.statements.append(
-                Statement(target, tuple(index), axes, expr, combine=combine, onto=True, location=node.location)
+                Statement(place.value, place.index, axes, expr, combine=combine, onto=True, location=node.location)
             )
-        return element_of(target)
+        return target
 
     def library(self, node: Node, kind: kinds.Library) -> Any:
         operands = tuple(self.flat(self.env[operand], operand) for operand in node.inputs)

@@ -31,9 +31,9 @@ from srcgrad.schedule.ir import (
     Value,
     cost_of,
     loads,
-    substitute_expr,
     walk,
 )
+from srcgrad.schedule.substitution import substitute_expr
 
 #: dearest expression that is computed again, in multiplications
 CHEAP = 3.0

@@ -34,11 +34,10 @@ from srcgrad.schedule.ir import (
     children,
     index_axes,
     loads,
-    substitute_expr,
-    substitute_index,
 )
 from srcgrad.schedule.parallel import writes_apart
 from srcgrad.schedule.stages import LONGEST, longest_chain
+from srcgrad.schedule.substitution import substitute_expr, substitute_index
 
 #: multiplications from which a product that shares its rows with few others is cut, one block for each thread
 LARGE = 1_000_000

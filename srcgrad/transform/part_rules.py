@@ -36,7 +36,7 @@ def are_disjoint(a: Block, b: Block) -> bool:
 
 
 def _no_common_index(p: range, q: range) -> bool:
-    if not p or not q or max(p) < min(q) or max(q) < min(p):
+    if not p or not q or max(p[0], p[-1]) < min(q[0], q[-1]) or max(q[0], q[-1]) < min(p[0], p[-1]):
         return True
     if len(p) == 1 or len(q) == 1:
         return p[0] not in q if len(p) == 1 else q[0] not in p
