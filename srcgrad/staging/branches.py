@@ -1,7 +1,7 @@
 """`if` where the condition is traced: both branches are recorded, and what either changes becomes a result.
 
 Results are the variables that are read later, the items of containers, and the arrays that a branch writes in place.
-A variable that only one branch assigns is zero after the other, where no valid program reads it.
+A variable that only one branch assigns may be unbound after it (see ``unbound``).
 Branches of a few scalar operations become a selection.
 """
 
@@ -24,7 +24,7 @@ from srcgrad.core.types import ArrayType, promote
 from srcgrad.graph.node import Graph, Node, as_node, bind, substitute
 from srcgrad.graph.structure import COND, CONSTANT, constant, items, new_input
 from srcgrad.graph.trace import Tracer, Watch
-from srcgrad.numpy.static import static_of
+from srcgrad.numpy.static import is_static, static_of
 from srcgrad.numpy.traced import AmbiguousError
 from srcgrad.staging.attempts import attempt, is_inside, now
 from srcgrad.staging.places import (
@@ -43,6 +43,7 @@ from srcgrad.staging.places import (
     same,
     shown,
 )
+from srcgrad.staging.unbound import Maybe, assuming, flagged
 
 #: scalar operations up to which a branch is a selection
 _SELECTION = 12
@@ -116,8 +117,10 @@ def branch(
     predicate = truth(test)
     results = [*results, *hidden_variables(cells)]
     mark = now()
-    taken = _attempt(then, results, cells)
-    other = _attempt(orelse, results, cells)
+    with assuming(predicate, True):
+        taken = _attempt(then, results, cells)
+    with assuming(predicate, False):
+        other = _attempt(orelse, results, cells)
     if isinstance(taken, Exception):
         if isinstance(other, Exception):
             raise taken
@@ -128,7 +131,7 @@ def branch(
         fail_if(apply("logical_not", predicate), other)
         then()
         return
-    joined = _Join()
+    joined = _Join(predicate)
     pending: list[tuple[Place, Any]] = []
     for place, a, b in zip(results, taken.values, other.values, strict=True):
         pending.append((place, joined.value(place.name, a, b)))
@@ -192,7 +195,8 @@ def _entries(containers: Containers) -> dict[tuple[int, Any], tuple[Entry, Any]]
 class _Join:
     """Collects pairs of nodes, one from each branch; results are built from what becomes of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, predicate: Node) -> None:
+        self.predicate = predicate
         self.pairs: list[tuple[Node, Node]] = []
 
     def node(self, a: Node, b: Node) -> int:
@@ -205,14 +209,29 @@ class _Join:
         """How to build, from the joint nodes, the value after the branch."""
         if same(a, b):
             return lambda nodes: a
-        if a is UNBOUND or b is UNBOUND:
-            known = b if a is UNBOUND else a
-            a, b = (_zeros_like(known), known) if a is UNBOUND else (known, _zeros_like(known))
+        if any(value is UNBOUND or isinstance(value, Maybe) for value in (a, b)):
+            return self.maybe(name, a, b)
         (a_leaves, structure), (b_leaves, other) = tree.flatten(a), tree.flatten(b)
         if structure != other:
             raise self.disagreement(name, a, b)
         leaves = [self.leaf(name, x, y) for x, y in zip(a_leaves, b_leaves, strict=True)]
         return lambda nodes: tree.unflatten(structure, [leaf(nodes) for leaf in leaves])
+
+    def maybe(self, name: str, a: Any, b: Any) -> Callable[[Sequence[Node]], Any]:
+        """A variable that has no value on one path; one of ours is zero there, as nobody reads it."""
+        (a, a_flag), (b, b_flag) = flagged(a, UNBOUND), flagged(b, UNBOUND)
+        if a is UNBOUND:
+            a = zeros_like(b)
+        if b is UNBOUND:
+            b = zeros_like(a)
+        build = self.value(name, a, b)
+        if name.startswith("$"):
+            return build
+        if is_static(a_flag) and is_static(b_flag):  # not inside of a region, so that `holds` can look at it
+            flag = apply("where", self.predicate, a_flag, b_flag)
+            return lambda nodes: Maybe.of(build(nodes), flag)
+        position = self.node(a_flag, b_flag)
+        return lambda nodes: Maybe.of(build(nodes), nodes[position])
 
     def leaf(self, name: str, a: Any, b: Any) -> Callable[[Sequence[Node]], Any]:
         if same(a, b):
@@ -231,7 +250,8 @@ class _Join:
         )
 
 
-def _zeros_like(value: Any) -> Any:
+def zeros_like(value: Any) -> Any:
+    """The value with zeros in place of its arrays."""
     leaves, structure = tree.flatten(value)
     return tree.unflatten(
         structure, [handle_like(leaf, zeros(leaf_type(leaf))) if is_array(leaf) else leaf for leaf in leaves]

@@ -1,4 +1,4 @@
-"""`break`, `continue` and early `return` as flags: afterwards control leaves a statement only at its end.
+"""`break`, `continue`, early `return` and loops' `else` as flags: then control leaves a statement only at its end.
 
     if c: return a          if c: value = a                   for x in xs:              broken = False
     rest                    else: rest                            if c: break           for x in xs  (until broken):
@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import ast
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 VALUE, DONE = "$value", "$done"
 Block = list[ast.stmt]
+_SCOPES = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 @dataclass
@@ -48,14 +49,15 @@ def without_jumps(body: Block) -> Block:
 
 
 def _jumps(statement: ast.stmt) -> bool:
-    """Whether it is a branch, loop or block with a jump inside; a plain `return` at the end is none."""
+    """Whether it is or holds a jump or a loop with an `else`; a plain `return` at the end is none."""
     return not isinstance(statement, ast.Return) and any(_own_jumps(statement))
 
 
-def _own_jumps(statement: ast.AST) -> Iterator[ast.stmt]:
-    if isinstance(statement, ast.Return | ast.Break | ast.Continue):
+def _own_jumps(statement: ast.AST) -> Iterator[ast.AST]:
+    is_jump = isinstance(statement, ast.Return | ast.Break | ast.Continue)
+    if is_jump or (isinstance(statement, ast.For | ast.While) and statement.orelse):
         yield statement
-    elif not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.expr):
+    elif not isinstance(statement, _SCOPES | ast.expr):
         for child in ast.iter_child_nodes(statement):
             yield from _own_jumps(child)
 
@@ -64,7 +66,7 @@ def _leaves_by(statement: ast.stmt) -> set[str]:
     """The ways in which control may leave it other than at its end: return, break, continue."""
     if isinstance(statement, ast.Return | ast.Break | ast.Continue):
         return {type(statement).__name__.lower()}
-    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+    if isinstance(statement, _SCOPES):
         return set()
     found: set[str] = set()
     loops = isinstance(statement, ast.For | ast.While)
@@ -101,16 +103,18 @@ class _Jumps:
             ways = _leaves_by(statement)
             if isinstance(statement, ast.For | ast.While):
                 made += self.loop(statement, loop)
-            elif not ways:
+            elif isinstance(statement, _SCOPES):
                 made.append(statement)
-            elif isinstance(statement, ast.If) and (_always_leaves(statement.body) or _always_leaves(statement.orelse)):
+            elif (
+                ways and isinstance(statement, ast.If) and any(map(_always_leaves, (statement.body, statement.orelse)))
+            ):
                 return [*made, self.branch(statement, rest, loop)]
             else:
-                made.append(self.inside(statement, lambda inner: self.block(inner, loop)))
+                made.append(self.inside(statement, loop))
             if ways and rest:
                 flags = self.flags(ways, loop)
                 guarded = self.block(rest, loop)
-                return [*made, _at(ast.If(_any(flags), [_at(ast.Pass(), rest[0])], guarded), rest[0])]
+                return [*made, _unless(flags, guarded)]
         return made
 
     def jump(self, statement: ast.stmt, loop: _Loop | None) -> Block:
@@ -131,12 +135,17 @@ class _Jumps:
         body = self.block(then, loop) or [_at(ast.Pass(), statement)]
         return _at(ast.If(statement.test, body, self.block(orelse, loop)), statement)
 
-    def inside(self, statement: ast.stmt, change: Callable[[Sequence[ast.stmt]], Block]) -> ast.stmt:
+    def inside(self, statement: ast.stmt, loop: _Loop | None) -> ast.stmt:
+        """A branch or block, its parts lowered; the `else` of a `try` runs only where its body comes to its end."""
+        is_try = isinstance(statement, ast.Try) or type(statement).__name__ == "TryStar"
+        ways = set().union(*map(_leaves_by, statement.body)) if is_try else set()  # type: ignore[attr-defined]
         for name in ("body", "orelse", "finalbody"):
             if getattr(statement, name, None):
-                setattr(statement, name, change(getattr(statement, name)))
+                setattr(statement, name, self.block(getattr(statement, name), loop))
         for part in (*getattr(statement, "handlers", ()), *getattr(statement, "cases", ())):
-            part.body = change(part.body)
+            part.body = self.block(part.body, loop)
+        if ways and getattr(statement, "orelse", None):
+            statement.orelse = [_unless(self.flags(ways, loop), statement.orelse)]  # type: ignore[attr-defined]
         return statement
 
     def loop(self, statement: ast.For | ast.While, outer: _Loop | None) -> Block:
@@ -151,7 +160,7 @@ class _Jumps:
         made: Block = [_set(own.broken, False, statement)] if "break" in own.jumps else []
         made.append(statement)
         if orelse and flags:
-            made.append(_at(ast.If(_any(flags), [_at(ast.Pass(), orelse[0])], orelse), orelse[0]))
+            made.append(_unless(flags, orelse))
         else:
             made += orelse
         return made
@@ -161,6 +170,10 @@ class _Jumps:
         if loop is not None:
             found += [loop.broken] * ("break" in ways) + [loop.skipped] * ("continue" in ways)
         return found
+
+
+def _unless(flags: Sequence[str], block: Block) -> ast.stmt:
+    return _at(ast.If(_any(flags), [_at(ast.Pass(), block[0])], block), block[0])
 
 
 def _any(flags: Sequence[str]) -> ast.expr:

@@ -200,6 +200,7 @@ def _staged(
         carried,
         after,
         may_not_run=space.length is None or stop is not None,
+        runs=space.length is not None,
         peeled=peeled or space.length is None,
         stacking=space.length is not None and stop is None,
     )
@@ -271,7 +272,7 @@ def while_(
     if known is False:
         return
     try:
-        if _staged_while(going, body, carried, leaving, cells):
+        if _staged_while(going, body, carried, leaving, cells, runs=known is True):
             return
         reason: Exception | None = None
     except Exception as failure:
@@ -295,6 +296,7 @@ def _staged_while(
     carried: Sequence[str],
     leaving: Sequence[str],
     cells: dict[str, CellType],
+    runs: bool,
 ) -> bool:
     """Record the loop as a node; False where it should run as Python does."""
 
@@ -303,7 +305,7 @@ def _staged_while(
         body()
         return result
 
-    recorder = Recorder(turn, cells, carried, leaving, may_not_run=True)
+    recorder = Recorder(turn, cells, carried, leaving, may_not_run=True, runs=runs)
     if recorder.is_plain:
         return False
     if not isinstance(recorder.result, Tracer):

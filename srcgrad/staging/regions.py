@@ -21,9 +21,10 @@ from srcgrad.core.types import ArrayType
 from srcgrad.graph.node import Node, as_node
 from srcgrad.graph.structure import new_input
 from srcgrad.graph.trace import Tracer, Watch
+from srcgrad.numpy import Array
 from srcgrad.numpy.static import is_static
 from srcgrad.staging.attempts import attempt
-from srcgrad.staging.branches import zeros
+from srcgrad.staging.branches import zeros, zeros_like
 from srcgrad.staging.growing import Growing
 from srcgrad.staging.places import (
     UNBOUND,
@@ -41,6 +42,7 @@ from srcgrad.staging.places import (
     same,
     shown,
 )
+from srcgrad.staging.unbound import Maybe, flagged
 
 
 class Changing(TraceError):
@@ -61,15 +63,30 @@ class Slot:
     types: list[ArrayType | None]
     fresh: list[Any] = field(default_factory=list)
     leaving: list[Any] = field(default_factory=list)
+    #: whether the last leaf is a flag: the variable is bound
+    flagged: bool = False
 
     @staticmethod
     def of(place: Place, entry: Any, leaving: Any) -> Slot:
-        absent = entry is UNBOUND
-        leaves, structure = tree.flatten(leaving if absent else entry)
-        if absent:
-            leaves = [handle_like(leaf, zeros(leaf_type(leaf))) if is_array(leaf) else leaf for leaf in leaves]
-        types = [leaf_type(leaf) if is_array(leaf) else None for leaf in leaves]
-        return Slot(place, structure, leaves, types)
+        slot = Slot(place, tree.LEAF, [], [])
+        slot.flagged = _is_uncertain(entry) or _is_uncertain(leaving)
+        if place.name.startswith("$"):
+            entry, slot.flagged = zeros_like(leaving) if entry is UNBOUND else entry, False
+        slot.leaves, slot.structure = slot.flatten(entry, leaving)
+        slot.types = [leaf_type(leaf) if is_array(leaf) else None for leaf in slot.leaves]
+        return slot
+
+    def flatten(self, value: Any, like: Any) -> tuple[list[Any], tree.Structure]:
+        """Its leaves, with the flag; where it is unbound there are zeros in place of what ``like`` holds."""
+        if not self.flagged:
+            return tree.flatten(value)
+        value, flag = flagged(value, UNBOUND)
+        return tree.flatten((zeros_like(flagged(like, UNBOUND)[0]) if value is UNBOUND else value, Array(flag)))
+
+    def built(self, leaves: Sequence[Any]) -> Any:
+        """The value of the variable that has these leaves."""
+        value = tree.unflatten(self.structure, [*leaves])
+        return Maybe.of(value[0], value[1].__sg_node__) if self.flagged else value
 
     def enter(self) -> list[Node]:
         """Put fresh handles into the place; their nodes."""
@@ -81,14 +98,16 @@ class Slot:
             node = new_input(type_, self.place.name.lstrip("$"))
             nodes.append(node)
             self.fresh.append(handle_like(leaf, node))
-        self.place.set(tree.unflatten(self.structure, self.fresh))
+        self.place.set(self.built(self.fresh))
         return nodes
 
     def refit(self, leaving: Any) -> bool:
         """Take the types that carry what leaves an iteration as well; whether they changed."""
-        if leaving is UNBOUND:
-            raise self.changing(leaving)
-        self.leaving, structure = tree.flatten(leaving)
+        if not self.flagged and _is_uncertain(leaving):
+            fresh = Slot.of(self.place, self.built(self.leaves), leaving)
+            self.flagged, self.structure, self.leaves, self.types = True, fresh.structure, fresh.leaves, fresh.types
+            return True
+        self.leaving, structure = self.flatten(leaving, self.built(self.leaves))
         if structure != self.structure:
             raise self.changing(leaving)
         types: list[ArrayType | None] = []
@@ -104,7 +123,8 @@ class Slot:
         return changed
 
     def changing(self, leaving: Any) -> Changing:
-        before = describe(tree.unflatten(self.structure, self.leaves))
+        before = describe(flagged(self.built(self.leaves), UNBOUND)[0])
+        leaving = flagged(leaving, UNBOUND)[0]
         where = user_location()
         return Changing(
             f"{f'{where}: ' if where else ''}{shown(self.place.name)} changes in the loop: it comes into an iteration "
@@ -130,7 +150,8 @@ class Slot:
 class Recorder:
     """Runs a body until its state is known; then its ``inputs`` and ``outputs`` are the body over that state.
 
-    Where the body may not run, or not every time, a variable that is read only after the loop is carried as well.
+    Where the body may not run, or not every time, a variable that is read only after the loop is carried as well;
+    ``runs`` says that it runs once at least.
     """
 
     def __init__(
@@ -141,10 +162,12 @@ class Recorder:
         leaving: Sequence[str],
         *,
         may_not_run: bool,
+        runs: bool = False,
         peeled: bool = True,
         stacking: bool = False,
     ) -> None:
         self._body, self._cells, self._peeled, self._stacking = body, cells, peeled, stacking
+        self._runs = runs or not may_not_run
         self.growing: dict[str, Growing] = {}
         self._watched = places(cells, (*carried, *leaving) if may_not_run else carried)
         self._leaving = [] if may_not_run else places(cells, leaving)
@@ -289,11 +312,14 @@ class Recorder:
         after = [slot.results(nodes) for slot in self.slots]
         self._keep_swapped(after, turns)
         for slot, leaves in zip(self.slots, after, strict=True):
-            slot.place.set(tree.unflatten(slot.structure, leaves))
+            if slot.flagged and self._runs and is_static(as_node(slot.leaving[-1])):
+                leaves[-1] = slot.leaving[-1]
+            slot.place.set(slot.built(leaves))
         for handle, _ in self.handles:
             handle.assign(nodes.pop(0))
         for place, value, _ in self.kept:
             if value is UNBOUND:
+                place.set(value)
                 continue
             leaves, structure = tree.flatten(value)
             place.set(
@@ -360,6 +386,10 @@ def changed_entries(containers: Containers) -> Iterator[tuple[Entry, Any]]:
         for key in range(len(before)) if isinstance(container, list) else before:
             if container[key] is not before[key]:
                 yield Entry(f"{name}[{key!r}]", container, key), before[key]
+
+
+def _is_uncertain(value: Any) -> bool:
+    return value is UNBOUND or isinstance(value, Maybe)
 
 
 def strong(type_: ArrayType) -> ArrayType:

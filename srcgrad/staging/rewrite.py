@@ -22,6 +22,7 @@ import itertools
 from types import CodeType
 from typing import Any
 
+from srcgrad.staging.assigned import Assignment, loose
 from srcgrad.staging.jumps import without_jumps
 from srcgrad.staging.variables import Liveness, Names, captured, declared, parameters, written
 
@@ -121,7 +122,9 @@ class _Function(ast.NodeTransformer):
     """Rewrites the body of one function; functions inside get a rewriter of their own."""
 
     def __init__(self, function: ast.FunctionDef, outer: Names = frozenset()) -> None:
+        """``outer`` are the variables of functions around it that may be without a value."""
         self.function = function
+        self.outer = outer
         self.globals = declared(function.body, ast.Global)
         self.parameters = parameters(function.args)
         self.numbers = itertools.count()
@@ -129,14 +132,18 @@ class _Function(ast.NodeTransformer):
 
     def rewritten(self) -> ast.FunctionDef:
         function = self.function
+        every = written(function.body)
         body = without_jumps(function.body)
         outside = declared(body, ast.Nonlocal)
-        self.locals = (written(body) | self.parameters) - self.globals
+        unreachable = every - written(body)  # they are local none the less
+        self.locals = (every | written(body) | self.parameters) - self.globals
         always = (captured(body) & self.locals) | outside
+        self.loose = ((loose(body) | unreachable) & self.locals) | (self.outer - self.locals) | (self.outer & outside)
+        Assignment(self.loose, body).block(body, self.parameters)
         Liveness(always).block(body, always)
         made = [self.visit(statement) for statement in body]
         flat = [part for parts in made for part in (parts if isinstance(parts, list) else [parts])]
-        unbound = sorted(self.in_regions - self.parameters - outside)
+        unbound = sorted((self.in_regions | unreachable) - self.parameters - outside - self.globals)
         declarations: list[ast.stmt] = [_declaration(name, function) for name in unbound]
         moved = [part for part in flat if isinstance(part, ast.Nonlocal | ast.Global)]
         function.body = [*moved, *declarations, *(part for part in flat if part not in moved)]
@@ -145,7 +152,7 @@ class _Function(ast.NodeTransformer):
     # statements
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
-        return node if _is_generator(node) else _Function(node).rewritten()
+        return node if _is_generator(node) else _Function(node, self.loose).rewritten()
 
     def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AsyncFunctionDef:
         return node
@@ -156,12 +163,12 @@ class _Function(ast.NodeTransformer):
     def visit_For(self, node: ast.For) -> list[ast.stmt]:
         item = f"$item{next(self.numbers)}"
         bind = _at(ast.Assign([node.target], ast.Name(item, ast.Load())), node.target)
+        writes = self.writes(node.target, *node.body)
         has_loops = any(isinstance(part, ast.For | ast.While) for inner in node.body for part in ast.walk(inner))
         body = self.nested("loop", [bind, *node.body], node, item)
         target = node.target.id if isinstance(node.target, ast.Name) else None
         stop = self.stop(node)
         space = self.loop_space(node.iter)
-        writes = written([node.target, *node.body]) - self.globals
         call = self.call(
             "for_",
             node,
@@ -174,23 +181,40 @@ class _Function(ast.NodeTransformer):
         return [body, call]
 
     def visit_While(self, node: ast.While) -> list[ast.stmt]:
+        writes = self.writes(node.test, *node.body)
         body = self.nested("loop", node.body, node)
         result = _at(ast.Return(node.test), node.test)
         test = self.nested("test", [result], node.test)
-        writes = written([node.test, *node.body]) - self.globals
         call = self.call(
             "while_", node, _load(test.name), _load(body.name), self.stop(node), *_constants(*self.flow(node, writes))
         )
         return [test, body, call]
 
     def visit_If(self, node: ast.If) -> list[ast.stmt]:
+        writes = self.writes(*node.body, *node.orelse)
         then = self.nested("then", node.body, node)
         orelse = self.nested("orelse", node.orelse, node)
-        writes = written([*node.body, *node.orelse]) - self.globals
         leaving = tuple(sorted(writes & node.leaving))  # type: ignore[attr-defined]
         test = self.visit(node.test)
         call = self.call("if_", node, test, _load(then.name), _load(orelse.name), *_constants(leaving))
         return [then, orelse, call]
+
+    def writes(self, *block: ast.AST) -> Names:
+        """The variables that the code binds; asked before it is rewritten, which moves it into functions."""
+        return written(block) - self.globals
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> list[ast.stmt]:
+        return [*self.unwrapped(node.target, node), self.generic_visit(node)]  # type: ignore[list-item]
+
+    def visit_Delete(self, node: ast.Delete) -> list[ast.stmt]:
+        reads = [read for target in node.targets for read in self.unwrapped(target, node)]
+        return [*reads, self.generic_visit(node)]  # type: ignore[list-item]
+
+    def unwrapped(self, target: ast.expr, place: ast.stmt) -> list[ast.stmt]:
+        """A variable that may have no value has one after this, or the program fails."""
+        if not isinstance(target, ast.Name) or not hasattr(target, "maybe"):
+            return []
+        return [_at(ast.Assign([ast.Name(target.id, ast.Store())], self.bound(_load(target.id))), place)]
 
     def visit_Raise(self, node: ast.Raise) -> ast.stmt:
         self.generic_visit(node)
@@ -269,6 +293,14 @@ class _Function(ast.NodeTransformer):
         return self.visit(node)  # type: ignore[no-any-return]
 
     # expressions
+
+    def bound(self, name: ast.Name) -> ast.expr:
+        """The value of a variable that may have none."""
+        made = _helper("bound", *_constants(name.id, name.id in self.locals), _lambda(name))
+        return ast.copy_location(made, name)
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return self.bound(node) if isinstance(node.ctx, ast.Load) and hasattr(node, "maybe") else node
 
     def visit_Lambda(self, node: ast.Lambda) -> ast.expr:
         self.generic_visit(node)
@@ -365,7 +397,7 @@ def _lambda(body: ast.expr) -> ast.expr:
     return ast.copy_location(made, body) if hasattr(body, "lineno") else made
 
 
-def _load(name: str) -> ast.expr:
+def _load(name: str) -> ast.Name:
     return ast.Name(name, ast.Load())
 
 

@@ -9,10 +9,12 @@ from srcgrad.staging.builtins import item
 from srcgrad.staging.convert import callee, looped
 from srcgrad.staging.logic import and_, assert_, catching, chain, not_, or_
 from srcgrad.staging.loops import for_, listed, while_
+from srcgrad.staging.unbound import bound
 
 __all__ = [
     "and_",
     "assert_",
+    "bound",
     "callee",
     "catching",
     "chain",
