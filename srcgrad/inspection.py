@@ -12,14 +12,12 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from srcgrad.api import _specialisation
 from srcgrad.core.errors import UnsupportedError
-from srcgrad.core.settings import settings
 from srcgrad.dispatch import Function, Jit, Options, Specialisation
 from srcgrad.dispatch.arguments import Arguments
 from srcgrad.pipeline import emit, schedule
@@ -314,15 +312,13 @@ PRODUCT, COPY = 768, 1 << 24
 
 def _peaks() -> Peaks:
     """Measured once for a machine and number of threads, and kept in the cache directory."""
-    from srcgrad.backends import stamp
+    from srcgrad.backends import stamp, store
 
     threads = get_num_threads()
-    path = Path(settings.cache_dir) / f"peaks_{stamp.digest()}_{threads}.json" if settings.cache_dir else None
-    if path is not None:
-        try:
-            return Peaks(**json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
-            pass
+    name = f"peaks_{stamp.digest()}_{threads}.json"
+    known = store.read(name)
+    if known is not None:
+        return Peaks(**json.loads(known))
     product = Jit(lambda a, b: a @ b, Options())
     single, double = (
         2e-9 * PRODUCT**3 / _best(product, *np.ones((2, PRODUCT, PRODUCT), dtype)) for dtype in (np.float32, np.float64)
@@ -330,9 +326,7 @@ def _peaks() -> Peaks:
     source = np.ones(COPY, np.float32)
     target = np.empty_like(source)
     peaks = Peaks(single, double, 2e-9 * source.nbytes / _best(np.copyto, target, source), threads)
-    if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(vars(peaks)), encoding="utf-8")
+    store.write(name, json.dumps(vars(peaks)).encode())
     return peaks
 
 

@@ -1,13 +1,11 @@
 """Source text to callable, through a disk cache.
 
-Emitted source is a real file, named by a hash of its content; its machine code is kept beside it (`machine_code`). A
-file whose content is not what its name says is written anew. Without a directory that can be written all is as before,
-but for the next process.
+Emitted source is a file for people to read, named by a hash of its content; its machine code is kept beside it
+(`machine_code`). Without a directory that can be used all is as before, but for the next process.
 """
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import hashlib
 import importlib
@@ -21,12 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.backends import threads
-from srcgrad.backends.machine_code import MachineCode, load, write_atomically
+from srcgrad.backends import machine_code, store, threads
 from srcgrad.backends.module import Module
 from srcgrad.backends.native import entry
 from srcgrad.backends.stacks import workspace_with_stacks
-from srcgrad.core.settings import settings
 
 #: how much of a function's name goes into file names, whose length is limited
 NAME = 60
@@ -45,18 +41,18 @@ def build(module: Module) -> Callable[..., Any]:
     namespace.__file__ = str(path)
     sys.modules[path.stem] = namespace
     linecache.cache[str(path)] = (len(module.source), None, module.source.splitlines(keepends=True), str(path))
-    cache = MachineCode(path) if settings.cache_dir else None
     signature = _signature(module)
-    compiled = load(cache, signature)
-    if compiled is None:
+    name = machine_code.entry_name(path.stem, signature)
+    native: Callable[..., Any] | None = machine_code.load_entry(name, namespace)
+    if native is None:
         exec(compile(module.source, str(path), "exec"), namespace.__dict__)
         dispatcher = getattr(namespace, module.name)
         setattr(dispatcher.py_func, entry.LAYOUT, _layout(module))
-        if cache is not None:
-            dispatcher._cache = cache
         dispatcher.compile(signature)
         compiled = dispatcher.overloads[signature.args]
-    native: Callable[..., Any] = compiled.entry_point
+        machine_code.save_entry(name, compiled)
+        native = compiled.entry_point
+    assert native is not None
     return _with_workspace(module, native) if module.workspace_bytes else native
 
 
@@ -115,10 +111,5 @@ def _source_file(module: Module) -> Path:
 
     content = f"{stamp.digest()}{module.source}{_layout(module)}"
     digest = hashlib.blake2b(content.encode(), digest_size=12).hexdigest()
-    path = Path(settings.cache_dir or tempfile.gettempdir()) / f"{module.name[:NAME]}_{digest}.py"
-    if settings.cache_dir:
-        source = module.source.encode()
-        with contextlib.suppress(OSError):
-            if not path.exists() or path.read_bytes() != source:
-                write_atomically(path, source)
-    return path
+    name = f"{module.name[:NAME]}_{digest}.py"
+    return store.write_text(name, module.source) or Path(tempfile.gettempdir()) / name

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import pickle
 from collections.abc import Callable
 from dataclasses import fields
-from pathlib import Path
 
 from llvmlite import binding
 
-from srcgrad.backends import stamp
-from srcgrad.backends.machine_code import sealed, unsealed, write_atomically
+from srcgrad.backends import plain, stamp, store
 from srcgrad.backends.module import Module
 from srcgrad.backends.threads import limit
 from srcgrad.core.settings import settings
@@ -26,7 +23,7 @@ from srcgrad.graph.node import Graph
 #: modules with more bytes of constants are made anew rather than read
 LARGEST = 1 << 20
 #: what has no influence on a module
-_ASIDE = ("cache_dir", "verify", "dump")
+_ASIDE = ("cache_dir", "cache_size", "verify", "dump")
 
 
 def kept_module(graph: Graph, fast_math: bool, make: Callable[[], Module]) -> Module:
@@ -37,15 +34,11 @@ def kept_module(graph: Graph, fast_math: bool, make: Callable[[], Module]) -> Mo
     tuned = [getattr(settings, field.name) for field in fields(settings) if field.name not in _ASIDE]
     key = repr((digest, fast_math, tuned, limit(), binding.get_host_cpu_name(), stamp.of_package()))
     name = hashlib.blake2b(key.encode(), digest_size=12).hexdigest()
-    path = Path(settings.cache_dir) / f"{name}.module"
-    content = unsealed(path)
+    content = store.read(f"{name}.module")
     if content is not None:
         with contextlib.suppress(Exception):  # whole, but of no use here: made again, and replaced
-            found = pickle.loads(content)
-            if isinstance(found, Module):
-                return found
+            return Module(*plain.unpacked(content))
     module = make()
     if sum(constant.nbytes for constant in module.constants) <= LARGEST:
-        with contextlib.suppress(OSError):
-            write_atomically(path, sealed(path, pickle.dumps(module)))
+        store.write(f"{name}.module", plain.packed([getattr(module, field.name) for field in fields(Module)]))
     return module

@@ -19,6 +19,8 @@ class Settings:
     dump: bool = False
     #: where emitted source and machine code are kept; empty means no disk cache
     cache_dir: str = os.path.join(os.path.expanduser("~"), ".cache", "srcgrad")
+    #: bytes that the disk cache may take: what was used least recently goes first; 0 for no bound
+    cache_size: int = 1 << 30
     #: axes up to this extent are unrolled in the emitted text
     unroll: int = 8
     #: operations that unrolling may add up to in one kernel

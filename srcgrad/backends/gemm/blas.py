@@ -6,19 +6,16 @@ was measured once for this machine and kept in the cache directory.
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import functools
 import json
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numba import njit
 
-from srcgrad.backends.machine_code import write_atomically
 from srcgrad.backends.threads import limit, thread_count
 from srcgrad.core.settings import settings
 
@@ -42,21 +39,19 @@ def threshold(dtype: str, multiplications: int) -> int:
 @functools.cache
 def measured(dtype: str) -> int:
     """The multiplications of the smallest product measured from which BLAS was always faster."""
-    from srcgrad.backends import stamp
+    from srcgrad.backends import stamp, store
 
-    path = Path(settings.cache_dir) / f"blas_{dtype}_{stamp.digest()}_{limit()}.json" if settings.cache_dir else None
-    if path is not None:
-        with contextlib.suppress(OSError, ValueError, KeyError):
-            return int(json.loads(path.read_text(encoding="utf-8"))["multiplications"])
+    name = f"blas_{dtype}_{stamp.digest()}_{limit()}.json"
+    known = store.read(name)
+    if known is not None:
+        return int(json.loads(known)["multiplications"])
     found = NEVER
     for size in reversed(SIZES):
         ours, blas = _seconds(dtype, size)
         if blas >= GAIN * ours:
             break
         found = size**3
-    if path is not None:
-        with contextlib.suppress(OSError):
-            write_atomically(path, json.dumps({"multiplications": found}).encode())
+    store.write(name, json.dumps({"multiplications": found}).encode())
     return found
 
 

@@ -12,9 +12,7 @@ No instruction carries fast-math flags. The arithmetic relies on it: `(x + magic
 integer only as long as nobody reassociates it, whatever the flags of the loop it is inlined into.
 """
 
-import functools
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from llvmlite import ir
@@ -32,25 +30,12 @@ Real = Any  # a float64 or float32 in compiled code
 OPTIONS = {"error_model": "numpy", "fastmath": False, "forceinline": True}
 
 
-@functools.cache
-def _package_stamp() -> tuple[tuple[str, float, int], ...]:
-    """Changes whenever a file of the vector math does."""
-    files = sorted(Path(__file__).parent.glob("*.py"))
-    return tuple((file.name, file.stat().st_mtime, file.stat().st_size) for file in files)
-
-
 def vector_function(function: Callable[..., Any]) -> Any:
-    """Compile `function` when it is first called, and keep the result on disk where Numba finds a place for it.
+    """Compile `function` when it is first called by itself; kernels have it written into their own library.
 
-    Numba compiles anew when the file of a function has changed; here also when another has that it may use.
+    Not with Numba's cache on disk, whose index is a pickle that anybody may have written.
     """
-    try:
-        dispatcher = njit(cache=True, pipeline_class=KernelCompiler, **OPTIONS)(function)
-    except RuntimeError:  # no directory for the cache that one may write to
-        return njit(pipeline_class=KernelCompiler, **OPTIONS)(function)
-    file = dispatcher._cache._cache_file
-    file._source_stamp = (file._source_stamp, _package_stamp())
-    return dispatcher
+    return njit(pipeline_class=KernelCompiler, **OPTIONS)(function)
 
 
 _NAME = {types.float32: "f32", types.float64: "f64"}
