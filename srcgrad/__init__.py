@@ -28,6 +28,7 @@ from srcgrad.core import tree
 from srcgrad.core.errors import SrcgradError
 from srcgrad.dispatch.drawing import draw
 from srcgrad.inspection import cost, get_num_threads, profile, set_num_threads
+from srcgrad.numpy.callbacks import pure_callback
 
 __all__ = [
     "SrcgradError",
@@ -48,6 +49,7 @@ __all__ = [
     "ops",
     "optim",
     "profile",
+    "pure_callback",
     "random",
     "scan",
     "set_num_threads",

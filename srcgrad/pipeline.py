@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from srcgrad.core.callback import raising
 from srcgrad.core.settings import settings
 from srcgrad.graph.node import Graph
 from srcgrad.graph.verify import verify
@@ -82,7 +83,8 @@ class Executable:
     def function(self) -> Callable[..., tuple[Any, ...]]:
         from srcgrad.backends.build import build
 
-        return build(self.module)
+        native = build(self.module)
+        return raising(native) if _calls_back(self.graph) else native
 
     def __call__(self, *arrays: Any) -> Sequence[Any]:
         """One array (or scalar) for each input, to one array (or NumPy scalar) for each output."""
@@ -96,6 +98,15 @@ class Executable:
             exact(array, dtype) if shape else dtype.type(array)
             for array, (shape, dtype) in zip(arrays, self.input_types, strict=True)
         ]
+
+
+def _calls_back(graph: Graph) -> bool:
+    """Whether a program calls Python functions."""
+    return any(
+        node.op.name == "callback"
+        or any(isinstance(part, Graph) and _calls_back(part) for part in node.params.values())
+        for node in graph.nodes()
+    )
 
 
 def exact(array: Any, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:

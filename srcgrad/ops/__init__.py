@@ -3,6 +3,7 @@
 from srcgrad.ops import (
     arithmetic,
     bessel,
+    callback,
     complex,
     contract,
     creation,
@@ -27,6 +28,7 @@ from srcgrad.ops import (
 __all__ = [
     "arithmetic",
     "bessel",
+    "callback",
     "complex",
     "contract",
     "creation",

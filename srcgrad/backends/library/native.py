@@ -4,7 +4,8 @@ A function takes a pointer to each result, then to each operand, all C-ordered, 
 extents and options. Nothing of that is static for it, so one compilation serves every shape, is kept in the disk
 cache, and costs the programs that call it no compile time.
 
-A module may have a function ``prepare(arguments)``, which makes known to the linker what its functions call.
+A module may have a function ``prepare(arguments)``, which makes known to the linker what its functions call, and one
+``of_arity(count)``, which makes its function for so many arguments.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def library(function: str, arguments: str) -> Any:
     room = importlib.import_module(f"srcgrad.backends.library.{module}")
     if hasattr(room, "prepare"):
         room.prepare(arguments)
-    found = getattr(room, name)
+    found = room.of_arity(len(arguments.split())) if hasattr(room, "of_arity") else getattr(room, name)
     signature = types.void(*map(_type, arguments.split()))
     native = compiled_symbol(found, signature, error_model="numpy")
     symbol = re.sub(r"\W+", "_", f"srcgrad_{function}_{arguments.replace('*', 's')}")
