@@ -8,7 +8,6 @@ Branches of a few scalar operations become a selection.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from types import CellType
 from typing import Any
 
@@ -16,34 +15,27 @@ import numpy as np
 
 from srcgrad.control.failures import fail_if, is_raised
 from srcgrad.control.record import converted, error
-from srcgrad.core import tree
 from srcgrad.core.errors import TraceError
 from srcgrad.core.lowering import Cast, Pointwise
 from srcgrad.core.op import apply
 from srcgrad.core.types import ArrayType, promote
 from srcgrad.graph.node import Graph, Node, as_node, bind, substitute
-from srcgrad.graph.structure import COND, CONSTANT, constant, items, new_input
+from srcgrad.graph.structure import COND, CONSTANT, items, new_input
 from srcgrad.graph.trace import Tracer, Watch
-from srcgrad.numpy.static import is_static, static_of
+from srcgrad.numpy.static import static_of
 from srcgrad.numpy.traced import AmbiguousError
 from srcgrad.staging.attempts import attempt, is_inside, now
+from srcgrad.staging.joining import Join, Side
 from srcgrad.staging.places import (
-    UNBOUND,
     Box,
     Containers,
     Entry,
     Place,
     cells_of,
-    describe,
-    handle_like,
     hidden_variables,
-    is_array,
-    leaf_type,
     places,
-    same,
-    shown,
 )
-from srcgrad.staging.unbound import Maybe, assuming, flagged
+from srcgrad.staging.unbound import assuming
 
 #: scalar operations up to which a branch is a selection
 _SELECTION = 12
@@ -94,15 +86,6 @@ def truth(test: Any) -> Any:
     return node if node.dtype == np.dtype(bool) else apply("not_equal", node, 0)
 
 
-@dataclass(frozen=True)
-class _Branch:
-    """What one branch leaves behind: values of places, new nodes of arrays, changed entries of containers."""
-
-    values: list[Any]
-    written: dict[int, tuple[Tracer, Node]]
-    entries: dict[tuple[int, Any], tuple[Entry, Any]]
-
-
 def branch(
     test: Any,
     then: Callable[[], Any],
@@ -131,29 +114,38 @@ def branch(
         fail_if(apply("logical_not", predicate), other)
         then()
         return
-    joined = _Join(predicate)
-    pending: list[tuple[Place, Any]] = []
+    joined = Join(predicate, (taken, other), (_record, _read))
+    pending: list[tuple[Place, Callable[[], Any]]] = []
     for place, a, b in zip(results, taken.values, other.values, strict=True):
         pending.append((place, joined.value(place.name, a, b)))
     for key in {**taken.entries, **other.entries}:
         changed, _ = taken.entries.get(key) or other.entries[key]
         a, b = (found.entries[key][1] if key in found.entries else changed.get() for found in (taken, other))
         pending.append((changed, joined.value(changed.name, a, b)))
+    joined.plan()
     handles = [handle for handle, _ in {**taken.written, **other.written}.values()]
     for handle in handles:
-        a, b = (
-            found.written[id(handle)][1] if id(handle) in found.written else handle.__sg_node__
-            for found in (taken, other)
-        )
-        joined.node(a, b)
-    nodes = _select(predicate, joined.pairs, mark)
-    for place, build in pending:
-        place.set(build(nodes))
-    for handle, node in zip(handles, nodes[len(nodes) - len(handles) :], strict=True):
+        joined.node(taken.node(handle), other.node(handle))
+    joined.nodes = _select(predicate, joined.pairs, mark)
+    for handle, node in zip(handles, joined.nodes[len(joined.nodes) - len(handles) :], strict=True):
         handle.assign(node)
+    for place, build in pending:
+        place.set(build())
 
 
-def _attempt(function: Callable[[], Any], results: Sequence[Place], cells: dict[str, CellType]) -> _Branch | Exception:
+def _record(predicate: Node, then: Callable[[], Any], orelse: Callable[[], Any]) -> None:
+    branch(predicate, then, orelse, (), {})
+
+
+def _read(predicate: Node, yes: Callable[[], Node], no: Callable[[], Node]) -> Node:
+    mark = now()
+    a, b = yes(), no()
+    dtype, weak = promote((a.array_type, b.array_type))
+    type_ = ArrayType(a.shape, dtype, weak)
+    return _select(predicate, [(converted(a, type_), converted(b, type_))], mark)[0]
+
+
+def _attempt(function: Callable[[], Any], results: Sequence[Place], cells: dict[str, CellType]) -> Side | Exception:
     """Run a branch, see what it changed, and undo that; or the exception that the user's program raises there."""
     variables = places(cells, cells)
     before = [(place, place.get()) for place in (*variables, *results)]
@@ -174,7 +166,7 @@ def _attempt(function: Callable[[], Any], results: Sequence[Place], cells: dict[
                 handle._node = node
             for place, value in before:
                 place.set(value)
-    return _Branch(values, written, entries)
+    return Side(values, written, entries, watch)
 
 
 def _entries(containers: Containers) -> dict[tuple[int, Any], tuple[Entry, Any]]:
@@ -190,79 +182,6 @@ def _entries(containers: Containers) -> dict[tuple[int, Any], tuple[Entry, Any]]
             if container[key] is not before[key]:
                 found[id(container), key] = (Entry(f"{name}[{key!r}]", container, key), container[key])
     return found
-
-
-class _Join:
-    """Collects pairs of nodes, one from each branch; results are built from what becomes of them."""
-
-    def __init__(self, predicate: Node) -> None:
-        self.predicate = predicate
-        self.pairs: list[tuple[Node, Node]] = []
-
-    def node(self, a: Node, b: Node) -> int:
-        dtype, weak = promote((a.array_type, b.array_type))
-        type_ = ArrayType(a.shape, dtype, weak)
-        self.pairs.append((converted(a, type_), converted(b, type_)))
-        return len(self.pairs) - 1
-
-    def value(self, name: str, a: Any, b: Any) -> Callable[[Sequence[Node]], Any]:
-        """How to build, from the joint nodes, the value after the branch."""
-        if same(a, b):
-            return lambda nodes: a
-        if any(value is UNBOUND or isinstance(value, Maybe) for value in (a, b)):
-            return self.maybe(name, a, b)
-        (a_leaves, structure), (b_leaves, other) = tree.flatten(a), tree.flatten(b)
-        if structure != other:
-            raise self.disagreement(name, a, b)
-        leaves = [self.leaf(name, x, y) for x, y in zip(a_leaves, b_leaves, strict=True)]
-        return lambda nodes: tree.unflatten(structure, [leaf(nodes) for leaf in leaves])
-
-    def maybe(self, name: str, a: Any, b: Any) -> Callable[[Sequence[Node]], Any]:
-        """A variable that has no value on one path; one of ours is zero there, as nobody reads it."""
-        (a, a_flag), (b, b_flag) = flagged(a, UNBOUND), flagged(b, UNBOUND)
-        if a is UNBOUND:
-            a = zeros_like(b)
-        if b is UNBOUND:
-            b = zeros_like(a)
-        build = self.value(name, a, b)
-        if name.startswith("$"):
-            return build
-        if is_static(a_flag) and is_static(b_flag):  # not inside of a region, so that `holds` can look at it
-            flag = apply("where", self.predicate, a_flag, b_flag)
-            return lambda nodes: Maybe.of(build(nodes), flag)
-        position = self.node(a_flag, b_flag)
-        return lambda nodes: Maybe.of(build(nodes), nodes[position])
-
-    def leaf(self, name: str, a: Any, b: Any) -> Callable[[Sequence[Node]], Any]:
-        if same(a, b):
-            return lambda nodes: a
-        if not (is_array(a) and is_array(b)) or leaf_type(a).shape != leaf_type(b).shape:
-            raise self.disagreement(name, a, b)
-        position = self.node(as_node(a), as_node(b))
-        like = b if is_array(a) and not isinstance(a, Tracer) else a
-        return lambda nodes: handle_like(like, nodes[position])
-
-    def disagreement(self, name: str, a: Any, b: Any) -> TraceError:
-        return error(
-            TraceError,
-            f"{shown(name)} is {describe(a)} if the condition holds and {describe(b)} if not; the condition is known "
-            "only when the program runs, so both have to be of one shape and structure",
-        )
-
-
-def zeros_like(value: Any) -> Any:
-    """The value with zeros in place of its arrays."""
-    leaves, structure = tree.flatten(value)
-    return tree.unflatten(
-        structure, [handle_like(leaf, zeros(leaf_type(leaf))) if is_array(leaf) else leaf for leaf in leaves]
-    )
-
-
-def zeros(type_: ArrayType) -> Node:
-    """A constant of zeros."""
-    zero = constant(type_.dtype.type(0))
-    zero = converted(zero, ArrayType((), type_.dtype, type_.weak))
-    return apply("broadcast_to", zero, shape=type_.shape) if type_.shape else zero
 
 
 def _select(predicate: Node, pairs: Sequence[tuple[Node, Node]], mark: int) -> list[Node]:

@@ -24,8 +24,8 @@ from srcgrad.graph.trace import Tracer, Watch
 from srcgrad.numpy import Array
 from srcgrad.numpy.static import is_static
 from srcgrad.staging.attempts import attempt
-from srcgrad.staging.branches import zeros, zeros_like
 from srcgrad.staging.growing import Growing
+from srcgrad.staging.joining import zeros, zeros_like
 from srcgrad.staging.places import (
     UNBOUND,
     Containers,

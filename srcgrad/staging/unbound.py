@@ -74,7 +74,12 @@ def assuming(predicate: Node, truth: bool) -> Iterator[None]:
 
 def holds(flag: Node) -> bool:
     """Whether a flag is set for certain on the path that is being recorded."""
-    return _truth(flag, _assumed.get() or {}) is True
+    return truth_on_path(flag) is True
+
+
+def truth_on_path(flag: Node) -> bool | None:
+    """The truth of a bool on the path that is being recorded; None where that is not known."""
+    return _truth(flag, _assumed.get() or {})
 
 
 def _truth(flag: Node, assumed: dict[Node, bool]) -> bool | None:

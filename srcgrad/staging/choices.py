@@ -1,0 +1,101 @@
+"""An array that is one of two, as a condition says that is known only when the program runs.
+
+After ``c = a if t else b`` the name c is bound to an object that exists already. A `Choice` stands for it: what is
+written through it goes into the one that was chosen, and a read sees what was written into either under its own name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from srcgrad.control.record import error
+from srcgrad.core.errors import TraceError
+from srcgrad.graph.node import Node, as_node
+from srcgrad.graph.trace import Tracer
+from srcgrad.numpy import Array
+from srcgrad.numpy.geometry import Ints
+from srcgrad.staging.unbound import truth_on_path
+
+#: records ``then()`` if the predicate holds, else ``orelse()``
+Branch = Callable[[Node, Callable[[], Any], Callable[[], Any]], None]
+#: the first node if the predicate holds, else the second; both are made by calling
+Select = Callable[[Node, Callable[[], Node], Callable[[], Node]], Node]
+
+
+class Choice(Tracer):
+    """What the handle on a chosen array is a view of."""
+
+    __slots__ = ("_branch", "_seen", "_select", "no", "predicate", "yes")
+
+    def __init__(self, predicate: Node, yes: Array, no: Array, joined: Node | None, how: tuple[Branch, Select]) -> None:
+        super().__init__(predicate)
+        self.predicate, self.yes, self.no = predicate, yes, no
+        self._branch, self._select = how
+        #: the nodes of both, and what was chosen of them
+        self._seen: tuple[Node, Node, Node] | None = None
+        if joined is not None:
+            self._remember(joined)
+
+    def _remember(self, node: Node) -> None:
+        self._seen = (self.yes.__sg_node__, self.no.__sg_node__, node)
+
+    @property
+    def __sg_node__(self) -> Node:
+        known = truth_on_path(self.predicate)
+        if known is not None:
+            return (self.yes if known else self.no).__sg_node__
+        if self._seen is None or self._seen[:2] != (self.yes.__sg_node__, self.no.__sg_node__):
+            self._remember(self._select(self.predicate, lambda: as_node(self.yes), lambda: as_node(self.no)))
+        assert self._seen is not None
+        return self._seen[2]
+
+    def assign(self, node: Node) -> None:
+        """Write into the array that was chosen."""
+        known = truth_on_path(self.predicate)
+        if known is not None:
+            (self.yes if known else self.no).assign(node)
+            return
+        if self.yes.dtype != self.no.dtype:
+            types = f"{self.yes.__sg_type__} or {self.no.__sg_type__}"
+            what = f"what is written into is {types}, as a condition says that is known only when the program runs"
+            raise error(TraceError, f"{what}; give both one dtype")
+        self._branch(self.predicate, lambda: self.yes.assign(node), lambda: self.no.assign(node))
+        self._remember(node)
+
+    @property
+    def strides(self) -> Ints:
+        """Those of both; where they differ the first one's, which `reshape` may not ask for."""
+        return self.yes.element_strides
+
+
+def chosen(choice: Choice) -> Array:
+    """The handle on a chosen array."""
+    made = object.__new__(Array)
+    made._node, made._base, made._read, made._write = None, choice, _itself, _replaced
+    made._window, made._strides, made._is_zero_d, made._last_read = None, choice.strides, True, None
+    return made
+
+
+def _itself(base: Node) -> Node:
+    return base
+
+
+def _replaced(base: Node, value: Node) -> Node:
+    return value
+
+
+def rebased(view: Any, base: Any) -> Any:
+    """The same view of another array of the same type."""
+    made = object.__new__(type(view))
+    made._node, made._base, made._read, made._write = None, base, view._read, view._write
+    made._window, made._strides, made._is_zero_d, made._last_read = view._window, view._strides, view._is_zero_d, None
+    return made
+
+
+def roots(handle: Any) -> list[Tracer]:
+    """The arrays that own the data that a handle may be on."""
+    owner = handle
+    while owner._base is not None:
+        owner = owner._base
+    return [*roots(owner.yes), *roots(owner.no)] if isinstance(owner, Choice) else [owner]
