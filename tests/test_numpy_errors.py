@@ -72,7 +72,6 @@ ERRORS: dict[type[Exception], dict[str, list[Callable[[Any], Any]]]] = {
         ],
         "float.. of a traced array.*static_argnums": [lambda x: float(x[0, 0]), lambda x: math.sin(x[0, 0])],
         "int.. of a traced array": [lambda x: int(x[0, 0])],
-        "item.. of a traced": [lambda x: x.item(0), lambda x: x[0, 0].item()],
         "tolist.. of a traced": [lambda x: x.tolist()],
         "a traced integer.*sg.fori_loop.*np.take": [
             lambda x: range(x[0].argmax()),

@@ -1,13 +1,26 @@
-"""Where in the user's code an operation was written."""
+"""Where in the user's code an operation was written, and which function of a library stands between."""
 
 from __future__ import annotations
 
 import os
 import sys
+import sysconfig
+from collections.abc import Iterator
 from dataclasses import dataclass
+from types import FrameType
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _NUMPY = os.sep + "numpy" + os.sep
+_LIBRARIES: tuple[str, ...] = (
+    os.path.realpath(sys.prefix) + os.sep + "lib",
+    *(
+        os.path.realpath(path) + os.sep
+        for name in ("stdlib", "platstdlib", "purelib", "platlib")
+        if (path := sysconfig.get_paths().get(name)) is not None
+    ),
+)
+
+OURS, NUMPY, LIBRARY, USERS = range(4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,22 +34,66 @@ class Location:
         return f"{os.path.basename(self.file)}:{self.line}"
 
 
-def _is_ours(filename: str) -> bool:
-    return filename.startswith(_PACKAGE) or (_NUMPY in filename and "site-packages" in filename)
+_owners: dict[str, int] = {}
 
 
-_ours: dict[str, bool] = {}
+def owner_of(filename: str) -> int:
+    """Who wrote a file: this package (its generated text included), NumPy, another library, or the user."""
+    known = _owners.get(filename)
+    if known is None:
+        known = _owners[filename] = _owner_of(filename)
+    return known
+
+
+def _owner_of(filename: str) -> int:
+    if filename.startswith((_PACKAGE, "<srcgrad")):
+        return OURS
+    if filename.startswith("<__array") or (_NUMPY in filename and "site-packages" in filename):
+        return NUMPY
+    if filename.startswith("<frozen"):
+        return LIBRARY
+    path = filename if filename.startswith("<") else os.path.realpath(filename)
+    return LIBRARY if path.startswith(_LIBRARIES) else USERS
 
 
 def user_location() -> Location | None:
-    """The innermost frame that belongs neither to this package nor to NumPy."""
-    frame = sys._getframe(1)
-    while frame is not None:
-        filename = frame.f_code.co_filename
-        ours = _ours.get(filename)
-        if ours is None:
-            ours = _ours[filename] = _is_ours(filename)
-        if not ours:
-            return Location(filename, frame.f_lineno)
-        frame = frame.f_back  # type: ignore[assignment]
+    """The line of the user's innermost frame; where there is none, of the innermost one of another library."""
+    fallback: Location | None = None
+    for frame in _frames():
+        owner = owner_of(frame.f_code.co_filename)
+        if owner == USERS:
+            return Location(frame.f_code.co_filename, frame.f_lineno)
+        if owner == LIBRARY and fallback is None:
+            fallback = Location(frame.f_code.co_filename, frame.f_lineno)
+    return fallback
+
+
+def library_function() -> str | None:
+    """The public name of the library's function that the user's innermost frame called, on the way to here."""
+    called: FrameType | None = None
+    for frame in _frames():
+        owner = owner_of(frame.f_code.co_filename)
+        if owner == USERS:
+            return None if called is None else _public_name(called)
+        called = None if owner == OURS else frame
     return None
+
+
+def _frames() -> Iterator[FrameType]:
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
+
+
+def _public_name(frame: FrameType) -> str:
+    """``scipy.integrate.quad`` for a frame of ``scipy.integrate._quadpack_py``; a method's class by its name."""
+    module = str(frame.f_globals.get("__name__", ""))
+    name = getattr(frame.f_code, "co_qualname", frame.f_code.co_name)
+    name = name.removesuffix(".__init__").removesuffix(".__call__")
+    parts = module.split(".")
+    for count in range(1, len(parts) + 1):  # the shortest public module that has it
+        home = sys.modules.get(".".join(parts[:count]))
+        if hasattr(home, name.split(".")[0]) and not any(part.startswith("_") for part in parts[:count]):
+            return ".".join((*parts[:count], name))
+    return ".".join([*(part for part in parts if not part.startswith("_")), name])

@@ -17,6 +17,8 @@ class Settings:
     verify: bool = False
     #: print every stage as text
     dump: bool = False
+    #: "filtered" leaves frames of this package out of the tracebacks of errors, "full" keeps them
+    traceback: str = "filtered"
     #: where emitted source and machine code are kept; empty means no disk cache
     cache_dir: str = os.path.join(os.path.expanduser("~"), ".cache", "srcgrad")
     #: bytes that the disk cache may take: what was used least recently goes first; 0 for no bound

@@ -12,10 +12,10 @@ from typing import Any
 
 from srcgrad.control.failures import collecting, hand_on
 from srcgrad.core import tree
-from srcgrad.core.errors import ArgumentError, SrcgradError, TraceError, UnsupportedError
+from srcgrad.core.errors import ArgumentError, TraceError, UnsupportedError
 from srcgrad.core.types import ArrayType, type_of
 from srcgrad.dispatch.arguments import Arguments, Parameters, identifiers
-from srcgrad.dispatch.blame import check_closed, name_line
+from srcgrad.dispatch.blame import check_closed, public_error, without_our_frames
 from srcgrad.dispatch.closures import MISS, Closure, make_closure
 from srcgrad.dispatch.failing import raising_for
 from srcgrad.dispatch.sharing import arranged
@@ -96,14 +96,17 @@ class Function:
         self.pullbacks: dict[Hashable, Any] = {}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        result = self._latest(args, kwargs)
-        if result is not MISS:
-            return result
-        for closure in self._recent[1:]:
-            result = closure(args, kwargs)
+        try:
+            result = self._latest(args, kwargs)
             if result is not MISS:
                 return result
-        return self._call_slowly(args, kwargs)
+            for closure in self._recent[1:]:
+                result = closure(args, kwargs)
+                if result is not MISS:
+                    return result
+            return self._call_slowly(args, kwargs)
+        except Exception as error:
+            raise without_our_frames(error)  # noqa: B904  it is the same exception
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         return self if instance is None else types.MethodType(self, instance)
@@ -180,9 +183,11 @@ class Function:
             try:
                 with publishing():
                     result = function(*args, **kwargs)
-            except SrcgradError as error:
-                name_line(error)
-                raise
+            except Exception as error:
+                shown = public_error(error)
+                if shown is error:
+                    raise
+                raise shown from None
             _check_result(function, result)
             return result
 

@@ -33,7 +33,7 @@ class TracedTensor(Array):
 
     __slots__ = ()
     __sg_level__ = 3
-    __hash__ = object.__hash__  # type: ignore[assignment]
+    __hash__ = object.__hash__
     requires_grad = True
     is_leaf = False
     grad_fn = None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from srcgrad.core.errors import SrcgradError
-from srcgrad.core.location import Location, user_location
+from srcgrad.core.errors import SrcgradError, TraceError
+from srcgrad.core.location import Location, library_function, user_location
 
 E = TypeVar("E", bound=SrcgradError)
 
@@ -17,6 +17,18 @@ def error(kind: type[E], what: str, cure: str = "", location: Location | None = 
     return kind(f"{where}{what}{'. ' + cure if cure else ''}")
 
 
+def unknown(what: str, cure: str) -> TraceError:
+    """The error for a value that was asked for and is known only when the program runs."""
+    called = library_function()
+    if called is not None:
+        return error(TraceError, f"{called} asks for the numbers of a traced array: {what}, and they are not", OPAQUE)
+    return error(TraceError, f"{what} is not known while the function is traced", cure)
+
+
+OPAQUE = (
+    "What cannot be traced is called with sg.pure_callback(function, result_like, *args), inside a function decorated "
+    "with sg.custom_vjp where it needs a derivative"
+)
 BRANCH = (
     "Select with np.where(condition, a, b), branch with sg.cond(condition, if_true, if_false, *operands), "
     "or name the argument in static_argnums if it should be fixed"

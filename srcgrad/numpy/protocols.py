@@ -6,18 +6,16 @@ none of its arguments is traced; that is why traced and plain code can share it.
 
 from __future__ import annotations
 
-import difflib
 import functools
-import sys
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar, cast
 
 import numpy as np
 
 from srcgrad.core.errors import TraceError, UnsupportedError
-from srcgrad.core.location import Location
+from srcgrad.core.location import library_function
 from srcgrad.graph.trace import is_tracing
-from srcgrad.numpy.messages import COUNT, error
+from srcgrad.numpy.messages import COUNT, OPAQUE, error
 from srcgrad.numpy.static import static_of
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -121,14 +119,9 @@ _CURES = {
 
 def unsupported(name: str, label: str | None = None) -> UnsupportedError:
     """The error for a function that this namespace does not have."""
-    from srcgrad.numpy.elementwise import ufunc_names
-
     if name in _CURES:
         return error(UnsupportedError, f"{label or 'numpy.' + name} is not supported on traced arrays", _CURES[name])
-    close = difflib.get_close_matches(name, [*FUNCTIONS, *ufunc_names()], 3)
-    near = f"Near it there are {', '.join(close)}; or" if close else "You can"
-    cure = f"{near} give it a derivative of your own with sg.custom_vjp"
-    return error(UnsupportedError, f"{label or 'numpy.' + name} is not supported on traced arrays", cure)
+    return error(UnsupportedError, f"{label or 'numpy.' + name} is not supported on traced arrays", OPAQUE)
 
 
 def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -151,7 +144,9 @@ def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[st
 
 def _label(ufunc: Any) -> str:
     name: str = ufunc.__name__
-    return f"numpy.{name}" if getattr(np, name, ufunc) is ufunc and hasattr(np, name) else f"scipy.special.{name}"
+    if getattr(np, name, None) is ufunc:
+        return f"numpy.{name}"
+    return f"scipy.special.{name}" if isinstance(ufunc, np.ufunc) else name
 
 
 def call_function(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -192,31 +187,20 @@ def known_arguments(args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, A
 
 def conversion_error(dtype: np.dtype[Any]) -> TraceError:
     """What a program hears that asks for the numbers of a traced array."""
-    scipy_name, location = _scipy_call()
-    if scipy_name in SCIPY_FUNCTIONS:
-        what = f"scipy.special.{scipy_name} converts its argument to a NumPy array, which a traced array is not"
-        return error(TraceError, what, f"Use srcgrad.numpy.{scipy_name}", location)
-    if f"scipy.linalg.{scipy_name}" in FUNCTIONS:
-        what = f"scipy.linalg.{scipy_name} converts its argument to a NumPy array, which a traced array is not"
-        return error(TraceError, what, f"Use srcgrad.numpy.scipy_linalg.{scipy_name}", location)
+    called = library_function() or ""
+    home, _, name = called.rpartition(".")
+    what = f"{called} converts its argument to a NumPy array, which a traced array is not"
+    if home == "scipy.special" and name in SCIPY_FUNCTIONS:
+        return error(TraceError, what, f"Use srcgrad.numpy.{name}")
+    if called in FUNCTIONS:
+        return error(TraceError, what, f"Use srcgrad.numpy.scipy_linalg.{name}")
+    if called:
+        return error(TraceError, what, OPAQUE)
     what = "a traced array was to be converted to a NumPy array, but its numbers are not known while tracing"
     if dtype.kind in "iu":
-        return error(TraceError, f"{what}; a traced integer is no index of one either", COUNT, location)
+        return error(TraceError, f"{what}; a traced integer is no index of one either", COUNT)
     cure = (
-        "Use the NumPy functions that docs/numpy_support.md lists; to write traced values into an array, make it "
-        "inside the traced function (np.zeros, np.array); keep other libraries outside, or wrap them in sg.custom_vjp"
+        "Use the NumPy functions that docs/numpy_support.md lists; to write traced values into an array, make it inside "
+        "with np.zeros, np.array or np.copy"
     )
-    return error(TraceError, what, cure, location)
-
-
-def _scipy_call() -> tuple[str, Location | None]:
-    """The SciPy function that was called, if one was, and from where."""
-    name = ""
-    frame = sys._getframe(2)
-    while frame is not None:
-        if frame.f_globals.get("__name__", "").startswith("scipy."):
-            name = frame.f_code.co_name
-        elif name:
-            return name, Location(frame.f_code.co_filename, frame.f_lineno)
-        frame = frame.f_back  # type: ignore[assignment]
-    return name, None
+    return error(TraceError, what, f"{cure}. {OPAQUE}")

@@ -26,7 +26,7 @@ from srcgrad.numpy import protocols
 from srcgrad.numpy.assignment import ReadOnlyError, assigned_value, cast_in_place
 from srcgrad.numpy.geometry import Ints, Window, c_strides
 from srcgrad.numpy.keys import Key, is_traced_mask, parse_key
-from srcgrad.numpy.messages import BRANCH, COUNT, NUMBER, error
+from srcgrad.numpy.messages import BRANCH, COUNT, NUMBER, error, unknown
 from srcgrad.numpy.methods import Methods
 from srcgrad.numpy.ragged import Ragged
 from srcgrad.numpy.selection import select
@@ -138,7 +138,7 @@ class Array(Methods, Tracer):
             return
         parsed = parse_key(key, self.shape)
         view = self._view(parsed)
-        if view.ndim == 0 and not parsed.has_ellipsis and np.ndim(value):
+        if view.ndim == 0 and not parsed.has_ellipsis and _has_dimensions(value):
             raise error(TraceShapeError, "setting an array element with a sequence", "Assign one number, or to a slice")
         node = assigned_value(value, view.shape, self.dtype, indexed=parsed.has_arrays)
         view.assign(node)
@@ -199,7 +199,9 @@ class Array(Methods, Tracer):
 
     # operators that the table alone does not define
 
-    __hash__ = None  # type: ignore[assignment]
+    def __hash__(self) -> int:
+        what = "a traced array can be no key of a dict and no element of a set: its value is known only at run time"
+        raise error(TraceError, what, "Use a list, or keys that are known while tracing")
 
     def __eq__(self, other: Any) -> Any:
         return apply("equal", self, other) if is_operand(other) else NotImplemented
@@ -303,7 +305,7 @@ class Array(Methods, Tracer):
     def _known(self, what: str, cure: str) -> np.ndarray[Any, Any]:
         value = static_value(self.__sg_node__)
         if value is None:
-            raise error(TraceError, f"{what} is not known while the function is traced", cure)
+            raise unknown(what, cure)
         return value
 
     def __bool__(self) -> bool:
@@ -327,8 +329,17 @@ class Array(Methods, Tracer):
         return int(self._known("a traced integer", COUNT))
 
     def item(self, *args: Any) -> Any:
-        """The element as a Python number, where it is known while tracing."""
-        return self._known("item() of a traced array", NUMBER).item(*args)
+        """The element (with one argument, that of the flat array) as a number."""
+        value = static_value(self.__sg_node__)
+        if value is not None:
+            return value.item(*args)
+        if not args and self.size != 1:
+            raise error(TraceShapeError, "can only convert an array of size 1 to a Python scalar")
+        part = self
+        if args:
+            part = self[args if len(args) == self.ndim else np.unravel_index(int(args[0]), self.shape)]
+        node = apply("reshape", part.__sg_node__, shape=())
+        return type(self)(apply("astype", node, dtype=node.dtype, weak=True))
 
     def tolist(self) -> Any:
         """The elements as Python numbers, where they are known while tracing."""
@@ -357,3 +368,7 @@ class AmbiguousError(SrcgradError, ValueError):
 def lift(value: Any) -> Any:
     """A traced value as it is; a constant handle for anything else."""
     return value if hasattr(value, "__sg_bind__") else Array.new(as_node(value))
+
+
+def _has_dimensions(value: Any) -> bool:
+    return isinstance(value, list | tuple) or bool(np.ndim(value))

@@ -52,6 +52,16 @@ def _converting(kind: type) -> Callable[..., Any]:
     return convert
 
 
+def _casting(kind: type[np.generic]) -> Callable[..., Any]:
+    @functools.wraps(kind, updated=())
+    def convert(*args: Any) -> Any:
+        if len(args) != 1 or not _is_unknown(args[0]):
+            return kind(*args)
+        return args[0].astype(kind)
+
+    return convert
+
+
 def _extremum(original: Callable[..., Any], less: bool) -> Callable[..., Any]:
     def choose(*args: Any, **kwargs: Any) -> Any:
         values = [*args[0]] if len(args) == 1 and not _is_unknown(args[0]) else args
@@ -158,6 +168,7 @@ BUILTINS: dict[Any, Callable[..., Any]] = {
     sum: _sum,
     all: _all,
     any: _any,
+    **{kind: _casting(kind) for kind in {*np.sctypeDict.values()} if issubclass(kind, np.number | np.bool_)},
 }
 
 #: Those that a loop can go over without iterating.

@@ -7,9 +7,6 @@ are. Copies share their originals' closure cells and see their globals live, so 
 from __future__ import annotations
 
 import functools
-import os
-import sys
-import sysconfig
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import BuiltinMethodType, CellType, CodeType, FunctionType, MethodType, ModuleType
@@ -18,7 +15,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from srcgrad.core.location import _is_ours as is_ours
+from srcgrad.core.location import USERS, owner_of
 from srcgrad.numpy.elements import vectorize
 from srcgrad.numpy.stand_ins import stand_in
 from srcgrad.staging.builtins import BUILTINS, LOOPED
@@ -64,7 +61,8 @@ def publishing() -> Iterator[None]:
 
 
 def staged(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The traced copy of a user's function or method; anything else as it is."""
+    """The traced copy of a user's function or method, or of one that Numba compiles; anything else as it is."""
+    function = _source_of(function)
     if isinstance(function, FunctionType):
         return _copy(function) if _is_users(function.__code__) else function
     if isinstance(function, MethodType):
@@ -73,6 +71,21 @@ def staged(function: Callable[..., Any]) -> Callable[..., Any]:
     if type(function) is functools.partial:
         return functools.partial(staged(function.func), *function.args, **function.keywords)
     return function
+
+
+def _is_of_numba(function: Any) -> bool:
+    return (getattr(function, "__module__", "") or "").startswith("numba.") or type(function).__module__.startswith(
+        "numba."
+    )
+
+
+def _source_of(function: Any) -> Any:
+    """The Python function behind one that `numba.njit` or `numba.vectorize` made; anything else as it is."""
+    if not type(function).__module__.startswith("numba."):
+        return function
+    if type(function).__name__ == "DUFunc":
+        return vectorize(function._dispatcher.py_func)
+    return getattr(function, "py_func", function)
 
 
 def _copy(function: FunctionType) -> FunctionType:
@@ -129,6 +142,10 @@ def _seen(value: Any) -> Any:
 
 def callee(function: Any) -> Any:
     """What is called where the user's code calls a value."""
+    if _is_of_numba(function):
+        if getattr(function, "__name__", "") == "prange":
+            return BUILTINS[range]
+        function = _source_of(function)
     if isinstance(function, FunctionType):
         return _copy(function) if _is_users(function.__code__) else _with_staged_arguments(function)
     if isinstance(function, MethodType | functools.partial):
@@ -169,20 +186,5 @@ def _with_staged_arguments(function: Any) -> Any:
     return lambda *args, **kwargs: function(*map(staged, args), **{key: staged(value) for key, value in kwargs.items()})
 
 
-_libraries: tuple[str, ...] = tuple(
-    os.path.realpath(path) + os.sep
-    for name in ("stdlib", "platstdlib", "purelib", "platlib")
-    if (path := sysconfig.get_paths().get(name)) is not None
-)
-
-
-@functools.cache
-def _is_users_file(filename: str) -> bool:
-    if is_ours(filename) or filename.startswith(("<frozen", "<__array", "<srcgrad")):
-        return False
-    path = filename if filename.startswith("<") else os.path.realpath(filename)
-    return not path.startswith(_libraries) and not path.startswith(os.path.realpath(sys.prefix) + os.sep + "lib")
-
-
 def _is_users(code: CodeType) -> bool:
-    return _is_users_file(code.co_filename)
+    return owner_of(code.co_filename) == USERS

@@ -19,6 +19,7 @@ from __future__ import annotations
 import ast
 import copy
 import itertools
+import sys
 from types import CodeType
 from typing import Any
 
@@ -68,12 +69,21 @@ def rewritten(tree: ast.FunctionDef | ast.Lambda, code: CodeType, owner: str | N
     ast.fix_missing_locations(module)
     flags = code.co_flags & _FUTURES
     compiled = compile(module, code.co_filename, "exec", flags=flags, dont_inherit=True)
-    return _named(_named(compiled, "factory"), code.co_name)
+    return _renamed(_named(_named(compiled, "factory"), code.co_name), f"factory.<locals>.{code.co_name}", code)
 
 
 _FUTURES = 0
 for _name in __import__("__future__").all_feature_names:
     _FUTURES |= getattr(__import__("__future__"), _name).compiler_flag
+
+
+def _renamed(code: CodeType, name: str, original: CodeType) -> CodeType:
+    """The code with the user's qualified names, which messages show."""
+    if sys.version_info < (3, 11):
+        return code
+    parts = [_renamed(part, name, original) if isinstance(part, CodeType) else part for part in code.co_consts]
+    users = original.co_qualname + code.co_qualname.removeprefix(name)
+    return code.replace(co_consts=tuple(parts), co_qualname=users)
 
 
 def _named(code: CodeType, name: str) -> CodeType:
