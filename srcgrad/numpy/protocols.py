@@ -200,7 +200,7 @@ def conversion_error(dtype: np.dtype[Any]) -> TraceError:
     if dtype.kind in "iu":
         return error(TraceError, f"{what}; a traced integer is no index of one either", COUNT)
     cure = (
-        "Use the NumPy functions that docs/numpy_support.md lists; to write traced values into an array, make it inside "
-        "with np.zeros, np.array or np.copy"
+        "Use the NumPy functions that docs/numpy_support.md lists; to write traced values into an array, make it "
+        "inside with np.zeros, np.array or np.copy"
     )
     return error(TraceError, what, f"{cure}. {OPAQUE}")
