@@ -13,6 +13,7 @@ import linecache
 import sys
 import tempfile
 import types
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -39,21 +40,24 @@ def build(module: Module) -> Callable[..., Any]:
     path = _source_file(module)
     namespace = types.ModuleType(path.stem)
     namespace.__file__ = str(path)
-    sys.modules[path.stem] = namespace
-    linecache.cache[str(path)] = (len(module.source), None, module.source.splitlines(keepends=True), str(path))
     signature = _signature(module)
     name = machine_code.entry_name(path.stem, signature)
-    native: Callable[..., Any] | None = machine_code.load_entry(name, namespace)
-    if native is None:
-        exec(compile(module.source, str(path), "exec"), namespace.__dict__)
+    linecache.cache[str(path)] = (len(module.source), None, module.source.splitlines(keepends=True), str(path))
+    native = machine_code.load_entry(name, namespace) or _compiled(module, name, namespace, signature)
+    weakref.finalize(native, linecache.cache.pop, str(path), None).atexit = False
+    return _with_workspace(module, native) if module.workspace_bytes else native
+
+
+def _compiled(module: Module, name: str, namespace: types.ModuleType, signature: Any) -> Callable[..., Any]:
+    """The native function, compiled; Numba looks for the functions of a module by the module's name meanwhile."""
+    sys.modules[namespace.__name__] = namespace
+    try:
+        exec(compile(module.source, str(namespace.__file__), "exec"), namespace.__dict__)
         dispatcher = getattr(namespace, module.name)
         setattr(dispatcher.py_func, entry.LAYOUT, _layout(module))
-        dispatcher.compile(signature)
-        compiled = dispatcher.overloads[signature.args]
-        machine_code.save_entry(name, compiled)
-        native = compiled.entry_point
-    assert native is not None
-    return _with_workspace(module, native) if module.workspace_bytes else native
+        return machine_code.compiled_entry(name, dispatcher, signature, namespace)
+    finally:
+        sys.modules.pop(namespace.__name__, None)
 
 
 def _with_workspace(module: Module, native: Callable[..., Any]) -> Callable[..., Any]:

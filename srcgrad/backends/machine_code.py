@@ -26,8 +26,9 @@ from numba.core.registry import cpu_target
 from numba.core.runtime import rtsys
 
 from srcgrad.backends import plain, stamp, store
+from srcgrad.backends.native.code import Code
 
-#: entries that are in this process already: their symbols must not be defined twice
+#: entries that are in this process already
 _loaded: weakref.WeakValueDictionary[str, Callable[..., Any]] = weakref.WeakValueDictionary()
 
 
@@ -75,29 +76,39 @@ def load_entry(name: str, module: types.ModuleType) -> Callable[..., Any] | None
     if content is None:
         return known
     try:
-        with global_compiler_lock:
-            packed, function, wrapper, environments = plain.unpacked(content)
-            library = _unpacked(packed)
-            own, *others = [_environment(library, own_name, constants, module) for own_name, constants in environments]
-            address = library.get_pointer_to_function(wrapper)
-            made = _dynfunc.make_function(module, function, "", address, own, (library, *others))
+        made = _loaded[name] = _made(plain.unpacked(content), module)
     except Exception:  # whole, but of no use here: compiled again, and replaced
         return None
-    _loaded[name] = made
-    return made  # type: ignore[no-any-return]
+    return made
 
 
-def save_entry(name: str, compiled: Any) -> None:
-    """Keep what Numba compiled; where that cannot be done, the next process compiles it again."""
-    if compiled.library.has_dynamic_globals:
-        return
-    descriptor, own = compiled.fndesc, compiled.environment
-    others = [found for found in compiled._find_referenced_environments() if found is not own]
-    function = descriptor.qualname.split(".")[-1]
-    environments = [[found.env_name, list(found.consts)] for found in (own, *others)]
-    with contextlib.suppress(TypeError):  # constants that are no plain data
-        content = [_packed(compiled.library), function, descriptor.llvm_cpython_wrapper_name]
-        store.write(name, plain.packed([*content, environments]))
+def compiled_entry(name: str, dispatcher: Any, signature: Any, module: types.ModuleType) -> Callable[..., Any]:
+    """The same compiled now, and kept; where that cannot be done, the next process compiles it again."""
+    with global_compiler_lock:
+        compiled = dispatcher._compiler.compile(signature.args, signature.return_type)
+        if compiled.entry_point is not None:  # Numba's front end and engine, which would keep it
+            cpu_target.target_context.remove_user_function(compiled.entry_point)
+        descriptor, own = compiled.fndesc, compiled.environment
+        others = [found for found in compiled._find_referenced_environments() if found is not own]
+        environments = [[found.env_name, list(found.consts)] for found in (own, *others)]
+        code = compiled.library._get_compiled_object()
+        function = descriptor.qualname.split(".")[-1]
+        content = [code, function, descriptor.llvm_cpython_wrapper_name, environments]
+        made = _made(content, module)
+    if not compiled.library.has_dynamic_globals:
+        with contextlib.suppress(TypeError):  # constants that are no plain data
+            store.write(name, plain.packed(content))
+    return made
+
+
+def _made(content: list[Any], module: types.ModuleType) -> Callable[..., Any]:
+    code, function, wrapper, environments = content
+    with global_compiler_lock:
+        rtsys.initialize(cpu_target.target_context)  # machine code needs the memory manager, not Numba's registries
+        loaded = Code(code)
+        own, *others = [_environment(loaded, name, constants, module) for name, constants in environments]
+        address = loaded.address(wrapper)
+        return _dynfunc.make_function(module, function, "", address, own, (loaded, *others))  # type: ignore[no-any-return]
 
 
 def entry_name(stem: str, signature: Any) -> str:
@@ -106,16 +117,16 @@ def entry_name(stem: str, signature: Any) -> str:
     return f"{stem}.{hashlib.blake2b(key.encode(), digest_size=8).hexdigest()}.bin"
 
 
-def _environment(library: Any, name: str, constants: list[Any], module: types.ModuleType) -> Any:
+def _environment(code: Code, name: str, constants: list[Any], module: types.ModuleType) -> Any:
     """Numba's environment of a function: what its machine code reads of Python, by an address that does not count as a
-    reference. The one that libraries with the same function share, while any of them is there.
+    reference. The one that all code with the same function shares, while any of it is there.
     """
     found = Environment._memo.get(name)
     if found is None:
         found = Environment._memo[name] = Environment(module.__dict__)
         found.env_name = name
         found.consts.extend(constants)
-    library.codegen.set_env(name, found)
+    code.point(name, found)
     return found
 
 

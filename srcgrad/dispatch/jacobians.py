@@ -15,6 +15,7 @@ from srcgrad.core.errors import ArgumentError, ArgumentValueError
 from srcgrad.core.op import apply
 from srcgrad.core.types import ArrayType, type_of
 from srcgrad.dispatch.function import Function, Options
+from srcgrad.dispatch.identity import Keyed
 from srcgrad.dispatch.pullback import vjp
 from srcgrad.dispatch.transforms import Argnums, Grad, Jit
 from srcgrad.staging import staged
@@ -56,11 +57,14 @@ def hessian(function: Callable[..., Any], argnums: Argnums, options: Options) ->
 
 def hvp(function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
     """See `srcgrad.hvp`."""
-    return _compiled_hvp(function)(tuple(primals), tuple(tangents))
+    keyed = Keyed(function)
+    compiled = _lasting_hvp if keyed.is_by_value else _passing_hvp
+    return compiled(keyed)(tuple(primals), tuple(tangents))
 
 
-@functools.lru_cache(maxsize=256)
-def _compiled_hvp(function: Callable[..., Any]) -> Jit:
+def _compiled_hvp(keyed: Keyed) -> Jit:
+    function = keyed.function
+
     def product(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> Any:
         numbers = tuple(range(len(primals)))
         gradient = Grad(function, numbers, False, False, Options())
@@ -70,6 +74,10 @@ def _compiled_hvp(function: Callable[..., Any]) -> Jit:
         return pullback(tangents)  # the Hessian is symmetric
 
     return Jit(product, Options())
+
+
+_lasting_hvp = functools.lru_cache(maxsize=256)(_compiled_hvp)
+_passing_hvp = functools.lru_cache(maxsize=16)(_compiled_hvp)
 
 
 def _positions(argnums: Argnums, count: int) -> list[int]:

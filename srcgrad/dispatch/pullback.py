@@ -17,6 +17,7 @@ from srcgrad.core.op import apply
 from srcgrad.core.types import ArrayType, type_of
 from srcgrad.dispatch.arguments import Arguments
 from srcgrad.dispatch.function import Options, Recorded, handle_type
+from srcgrad.dispatch.identity import Keyed
 from srcgrad.dispatch.transforms import Jit, differentiated_leaves
 from srcgrad.graph.node import Graph, Node, as_node, substitute
 from srcgrad.graph.structure import new_input
@@ -52,7 +53,9 @@ def vjp(function: Callable[..., Any], *primals: Any, has_aux: bool = False) -> t
     handle = next((type(leaf) for leaf in tree.leaves(primals) if isinstance(leaf, Tracer)), None)
     if handle is not None or is_tracing():
         return _traced_vjp(function, primals, has_aux, handle or handle_type())
-    forward, backward = _compiled_pair(function, has_aux)
+    keyed = Keyed(function)
+    pair = _lasting_pair if keyed.is_by_value else _passing_pair
+    forward, backward = pair(keyed, has_aux)
     differentiated_leaves(forward, Arguments(forward.parameters, primals, {}), tuple(range(len(primals))))
     result = forward(*primals)
     primals = tree.map(_snapshot, primals)  # the pullback is at this point, whatever becomes of the caller's arrays
@@ -68,14 +71,19 @@ def _snapshot(leaf: Any) -> Any:
     return np.array(leaf) if type(leaf) is np.ndarray else copy.copy(leaf) if isinstance(leaf, np.ndarray) else leaf
 
 
-@lru_cache(maxsize=256)
-def _compiled_pair(function: Callable[..., Any], has_aux: bool) -> tuple[Jit, Jit]:
+def _compiled_pair(keyed: Keyed, has_aux: bool) -> tuple[Jit, Jit]:
     """The compiled function, and its pullback as a function of the cotangent and the primals."""
+    function = keyed.function
 
     def transposed(cotangent: Any, *primals: Any) -> Any:
         return vjp(function, *primals, has_aux=has_aux)[1](cotangent)
 
     return Vjp(function, Options()), Jit(transposed, Options())
+
+
+_lasting_pair = lru_cache(maxsize=256)(_compiled_pair)
+#: of functions that may never come again
+_passing_pair = lru_cache(maxsize=16)(_compiled_pair)
 
 
 def _traced_vjp(

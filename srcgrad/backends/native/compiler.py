@@ -15,7 +15,7 @@ from numba.core.compiler_machinery import LoweringPass, PassManager, register_pa
 from numba.core.errors import NumbaError
 from numba.core.typed_passes import NativeLowering, NoPythonBackend
 
-from srcgrad.backends.native.entry import write_entry
+from srcgrad.backends.native.entry import LAYOUT, write_entry
 from srcgrad.backends.native.functions import Unit, describe
 
 
@@ -30,6 +30,16 @@ class Library(JITCodeLibrary):
         passes.run(self._final_module, builder)
 
 
+class KernelLibrary(Library):
+    """The functions of a kernel as object code, which Numba's engine never sees; see `native.code`."""
+
+    def _finalize_final_module(self) -> None:
+        self._finalize_dynamic_globals()
+        self._verify_declare_only_symbols()
+        self._set_compiled_object(self._codegen._tm.emit_object(self._final_module))
+        self._finalized = True
+
+
 @register_pass(mutates_CFG=False, analysis_only=False)
 class TextLowering(LoweringPass):
     """The function's text to LLVM instructions."""
@@ -41,7 +51,9 @@ class TextLowering(LoweringPass):
 
     def run_pass(self, state: Any) -> bool:
         function, flags, context = state.func_id.func, state.flags, state.targetctx
-        library = state.library = Library(context.codegen(), state.func_id.func_qualname)
+        is_kernel = hasattr(function, LAYOUT)
+        kind = KernelLibrary if is_kernel else Library
+        library = state.library = kind(context.codegen(), state.func_id.func_qualname)
         library.enable_object_caching()
         with context.push_code_library(library):
             unit = Unit(state.typingctx, context, library)
@@ -58,7 +70,9 @@ class TextLowering(LoweringPass):
             if not flags.no_cfunc_wrapper:
                 own.create_cfunc_wrapper(library, descriptor, environment, helper)
         entry = None
-        if not flags.no_compile:
+        if is_kernel:
+            library.finalize()
+        elif not flags.no_compile:
             entry = context.get_executable(library, descriptor, environment)
             context.insert_user_function(entry, descriptor, [library])
         state.return_type = return_type

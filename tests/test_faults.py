@@ -1,0 +1,115 @@
+"""What goes wrong around a program: memory, forks, signals, stacks, sizes."""
+
+from __future__ import annotations
+
+import gc
+import linecache
+import sys
+import weakref
+from typing import Any
+
+import numpy as np
+import pytest
+from numba.core.registry import cpu_target
+
+import srcgrad as sg
+from srcgrad.core.settings import override
+from srcgrad.dispatch import pullback as pullback_module
+from srcgrad.dispatch.identity import Keyed
+from tests.interpreted import interpreter
+
+# --- what is compiled is freed ---------------------------------------------------------------------------------------
+
+
+def test_a_compilation_goes_with_its_function():
+    def compiled(k: float) -> Any:
+        function = sg.grad(lambda x, y: np.sum(np.sin(x) * k) + np.sum(np.cumsum(y) * x[0]))
+        function(np.ones(3), np.ones(5))
+        return weakref.ref(function), weakref.ref(function.last.executable.function)
+
+    with override(cache_dir=""):
+        compiled(1.5)
+        gc.collect()
+        modules, lines, definitions = set(sys.modules), set(linecache.cache), len(cpu_target.target_context._defns)
+        found = [compiled(k) for k in (2.5, 3.5)]
+        gc.collect()
+    assert [ref() for refs in found for ref in refs] == [None] * 4
+    assert set(sys.modules) == modules
+    assert {name for name in set(linecache.cache) - lines if "grad_lambda" in name or "srcgrad" in name} == set()
+    assert len(cpu_target.target_context._defns) == definitions
+
+
+def test_a_function_that_runs_outlives_its_last_name():
+    function = sg.jit(lambda x: np.cumsum(x)[-1])
+    native = function.last if function.last else function.specialise(np.ones(4)).executable.function
+    del function
+    gc.collect()
+    assert native(np.arange(4.0)) == (6.0,)
+
+
+# --- fresh functions with equal code ---------------------------------------------------------------------------------
+
+SCALE = 2.0
+
+
+class Holder:
+    k = 1.0
+
+
+def test_equal_functions():
+    def make(k: Any, default: Any = 1.0) -> Any:
+        def helper(x):
+            return x * k
+
+        return lambda x, d=default: helper(x) * SCALE + d
+
+    same: list[Any] = [(1.0, 1.0), (2, 2), ("a", "a"), ((1, 2.0), (1, 2.0)), (np.ones(2), np.ones(2)), (np.sin, np.sin)]
+    for values in same:
+        assert Keyed(make(values[0])) == Keyed(make(values[1]))
+        assert hash(Keyed(make(values[0]))) == hash(Keyed(make(values[1])))
+    different: list[Any] = [
+        (1.0, 1),
+        (0.0, -0.0),
+        (True, 1),
+        (np.ones(2), np.zeros(2)),
+        (np.ones(2), np.ones(2, np.float32)),
+    ]
+    for values in different:
+        assert Keyed(make(values[0])) != Keyed(make(values[1]))
+    assert Keyed(make(1.0, 2.0)) != Keyed(make(1.0, 3.0))
+    unknown: list[Any] = [[1.0], {}, Holder(), Holder, np.zeros(10_000), iter(())]
+    for value in unknown:
+        assert Keyed(make(value)) != Keyed(make(value))
+        function = make(value)
+        assert Keyed(function) == Keyed(function)
+
+
+def test_equal_code_of_two_files():
+    namespaces: list[dict[str, Any]] = [{}, {}]
+    for number, namespace in enumerate(namespaces):
+        exec(compile("f = lambda x: x * 2.0", f"file{number}", "exec"), namespace)
+    assert Keyed(namespaces[0]["f"]) != Keyed(namespaces[1]["f"])
+
+
+def scaled(k):
+    return lambda x: (x * k * SCALE).sum()
+
+
+def test_vjp_of_fresh_lambdas_is_compiled_once(monkeypatch: pytest.MonkeyPatch):
+    holder, table = Holder(), [1.0]
+    x = np.arange(3.0)
+    with interpreter():
+        before = pullback_module._lasting_pair.cache_info()
+        for k in (2.0, 3.0, 2.0, 2.0):
+            value, pullback = sg.vjp(scaled(k), x)
+            assert value == 3 * k * SCALE
+            np.testing.assert_array_equal(pullback(1.0)[0], np.full(3, k * SCALE))
+        after = pullback_module._lasting_pair.cache_info()
+        assert (after.misses - before.misses, after.hits - before.hits) == (2, 2)
+        for k in (2.0, 3.0):
+            monkeypatch.setattr(sys.modules[__name__], "SCALE", k)
+            holder.k = table[0] = k
+            assert sg.vjp(lambda x: (x * SCALE).sum(), x)[0] == 3 * k
+            assert sg.vjp(lambda x: (x * holder.k).sum(), x)[0] == 3 * k
+            assert sg.vjp(lambda x: (x * table[0]).sum(), x)[0] == 3 * k
+            assert sg.hvp(lambda x: (x * x * x * SCALE).sum(), [x], [np.ones(3)])[0][1] == 6 * k
