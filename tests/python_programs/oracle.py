@@ -1,0 +1,233 @@
+"""One program both ways: values, written arguments and derivatives of the traced function are those of plain Python."""
+
+from __future__ import annotations
+
+import linecache
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import srcgrad as sg
+from srcgrad.core import tree
+from srcgrad.core.errors import SrcgradError, VerifyError
+from srcgrad.core.settings import override
+from srcgrad.dispatch.arguments import Arguments
+from srcgrad.dispatch.function import Function, Options, Recorded
+from srcgrad.graph.node import Graph
+from srcgrad.graph.structure import constant
+from srcgrad.transform.adjoint import adjoint
+from srcgrad.transform.rewrite import zeros
+from srcgrad.transform.simplify import simplify
+from tests.interpreted import interpreter
+from tests.python_programs.program import Program
+
+FILE = "<program>"
+_NAMESPACE: dict[str, Any] = {}
+_STEP = 1e-6
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """``kind``: match, refused, raised (both ways), mismatch, raw (an error that is none of ours)."""
+
+    kind: str
+    message: str = ""
+
+    @property
+    def is_wrong(self) -> bool:
+        return self.kind in ("mismatch", "raw")
+
+
+class Pulled(Function):
+    """A function's results and written arguments, and what a weighted sum of them all has as derivatives."""
+
+    def record(self, arguments: Arguments) -> Recorded:
+        traced = self.trace(arguments)
+        graph = simplify(traced.graph)
+        seeds = [
+            constant(_weight(position, output.shape)) if output.array_type.is_float else None
+            for position, output in enumerate(graph.outputs)
+        ]
+        inputs = [k for k, node in enumerate(graph.inputs) if node.array_type.is_float]
+        outputs, cotangents = adjoint(graph, inputs, seeds)
+        gradients = [
+            zeros(graph.inputs[k].array_type) if cotangent is None else cotangent
+            for k, cotangent in zip(inputs, cotangents, strict=True)
+        ]
+        count = traced.n_results
+        leaf = tree.Structure(None, None, ())
+        structure = tree.Structure(
+            tuple, None, (traced.out_structure, tree.Structure(tuple, None, (leaf,) * len(gradients)))
+        )
+        # the weights of written arguments are by their position among the outputs
+        self.written = traced.mutated
+        kept = (*outputs[:count], *gradients, *outputs[count:])
+        return Recorded(Graph(graph.inputs, kept, graph.name), structure, traced.mutated)
+
+
+def _weight(position: int, shape: tuple[int, ...]) -> Any:
+    return np.cos(position + 1.3 * np.arange(int(np.prod(shape))).reshape(shape))
+
+
+class TooLongError(Exception):
+    """A program does not end."""
+
+
+@contextmanager
+def limited(seconds: float) -> Iterator[None]:
+    def stop(*_: object) -> None:
+        raise TooLongError
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def loaded(program: Program) -> Callable[..., Any]:
+    """The program's function, where its source can be read."""
+    lines = program.text.splitlines(keepends=True)
+    linecache.cache[FILE] = (len(program.text), None, lines, FILE)
+    _NAMESPACE.clear()
+    _NAMESPACE["__name__"] = "program"
+    exec(compile(program.text, FILE, "exec"), _NAMESPACE)
+    function: Callable[..., Any] = _NAMESPACE["f"]
+    return function
+
+
+def copied(arguments: Any) -> Any:
+    if isinstance(arguments, np.ndarray):
+        return arguments.copy()
+    if isinstance(arguments, dict):
+        return {key: copied(value) for key, value in arguments.items()}
+    if isinstance(arguments, list | tuple):
+        return type(arguments)(map(copied, arguments))
+    return arguments
+
+
+def check(program: Program, *, points: Sequence[int] = (0, 1, 2), unroll: int = 16, compiled: bool = False) -> Outcome:
+    """Run it both ways at these points."""
+    function = loaded(program)
+    traced = Pulled(function, Options())
+    kinds = []
+    with nullcontext() if compiled else interpreter(), override(unroll_loops=unroll), np.errstate(all="ignore"):
+        for point in points:
+            with limited(6 if not compiled else 300):
+                outcome = _at(function, traced, program, point)
+            if outcome.kind in ("refused", "mismatch", "raw"):
+                return outcome
+            kinds.append(outcome)
+    return next((outcome for outcome in kinds if outcome.kind == "match"), kinds[0])
+
+
+def _at(function: Callable[..., Any], traced: Pulled, program: Program, point: int) -> Outcome:
+    arguments = program.arguments(point)
+    own, given = copied(arguments), copied(arguments)
+    expected = failure = None
+    try:
+        expected = function(*own)
+    except TooLongError:
+        raise
+    except Exception as error:
+        failure = error
+    try:
+        found, gradients = traced(*given)
+    except TooLongError:
+        return Outcome("raw", "does not end")
+    except VerifyError as error:
+        return Outcome("raw", _said(error))
+    except SrcgradError as error:
+        if failure is not None:
+            return Outcome("raised")
+        return Outcome("refused" if FILE in str(error) or "program>" in str(error) else "refused", _said(error))
+    except Exception as error:
+        if failure is not None and (isinstance(error, type(failure)) or isinstance(failure, type(error))):
+            return Outcome("raised")
+        return Outcome("raw", f"{_said(error)}" + (f" in place of {_said(failure)}" if failure else ""))
+    if failure is not None:
+        return Outcome("mismatch", f"{_said(failure)} was not raised")
+    for what, a, b in (("result", expected, found), ("argument", list(own), list(given))):
+        difference = differing(a, b, what)
+        if difference:
+            return Outcome("mismatch", difference)
+    return _derivatives(function, traced, arguments, gradients)
+
+
+def _said(error: BaseException | None) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0]
+
+
+def differing(expected: Any, found: Any, path: str) -> str | None:
+    """Where two results differ."""
+    if isinstance(expected, tuple | list | dict):
+        if type(expected) is not type(found):
+            return f"{path}: a {type(found).__name__} in place of a {type(expected).__name__}"
+        if len(expected) != len(found):
+            return f"{path}: {len(found)} items in place of {len(expected)}"
+        keys = list(expected) if isinstance(expected, dict) else range(len(expected))
+        for key in keys:
+            if isinstance(expected, dict) and key not in found:
+                return f"{path}: no {key!r}"
+            difference = differing(expected[key], found[key], f"{path}[{key!r}]")
+            if difference:
+                return difference
+        return None
+    if isinstance(expected, str | None):
+        return None if expected == found else f"{path}: {found!r} in place of {expected!r}"
+    a, b = np.asarray(expected), np.asarray(found)
+    if a.shape != b.shape:
+        return f"{path}: shape {b.shape} in place of {a.shape}"
+    if not np.allclose(b, a, rtol=1e-9, atol=1e-11, equal_nan=True):
+        return f"{path}: {b.tolist()} in place of {a.tolist()}"
+    return None
+
+
+def _derivatives(function: Callable[..., Any], traced: Pulled, arguments: Any, gradients: Any) -> Outcome:
+    """Along one direction, where differences from both sides agree: elsewhere a branch changes near the point."""
+    rng = np.random.default_rng(len(gradients))
+    leaves, structure = tree.flatten(arguments)
+    floats = [k for k, leaf in enumerate(leaves) if np.asarray(leaf).dtype.kind == "f"]
+    directions = {k: rng.uniform(0.3, 1.0, np.shape(leaves[k])) * rng.choice([-1, 1], np.shape(leaves[k])) for k in floats}
+    along = sum(float(np.sum(directions[k] * g)) for k, g in zip(floats, gradients, strict=True))
+
+    def weighed(step: float) -> float:
+        moved = copied([leaf + step * directions[k] if k in directions else leaf for k, leaf in enumerate(leaves)])
+        moved = [float(new) if isinstance(old, float) else new for old, new in zip(leaves, moved)]
+        own = tree.unflatten(structure, moved)
+        results = tree.leaves(function(*own))
+        changed = tree.leaves(own)
+        results += [changed[k] for k in _leaf_positions(arguments, traced.written)]
+        return sum(float(np.sum(_weight(k, np.shape(r)) * r)) for k, r in enumerate(results) if _is_float(r))
+
+    try:
+        ahead, here, behind = weighed(_STEP), weighed(0.0), weighed(-_STEP)
+        far_ahead, far_behind = weighed(2 * _STEP), weighed(-2 * _STEP)
+    except TooLongError:
+        raise
+    except Exception:
+        return Outcome("match", "an error is near")
+    right, left, wide = (ahead - here) / _STEP, (here - behind) / _STEP, (far_ahead - far_behind) / (4 * _STEP)
+    central = (right + left) / 2
+    scale = 1e-4 * (1 + abs(central))
+    if not all(np.isfinite([right, left, wide])) or abs(right - left) > 10 * scale or abs(wide - central) > scale:
+        return Outcome("match", "a branch is near")
+    if not abs(central - along) <= 3 * scale:
+        return Outcome("mismatch", f"derivative: {along} in place of {central}")
+    return Outcome("match")
+
+
+def _is_float(leaf: Any) -> bool:
+    return np.asarray(leaf).dtype.kind == "f"
+
+
+def _leaf_positions(arguments: Any, dynamic: Sequence[int]) -> list[int]:
+    """Positions among all leaves of those that are inputs."""
+    inputs = [k for k, leaf in enumerate(tree.leaves(arguments)) if not isinstance(leaf, str)]
+    return [inputs[k] for k in dynamic]
