@@ -20,7 +20,11 @@ class Interpreted:
 
     def __init__(self, graph: Graph, **options: Any) -> None:
         verify(graph)
-        self.graph, self.constants, self.source = graph, (), str(graph)
+        self.graph, self.constants = graph, ()
+
+    @property
+    def source(self) -> str:
+        return str(self.graph)
 
     def function(self, *arrays: Any) -> Any:
         """As the native function: only exactly what it was made for is taken, and numbers are NumPy's scalars."""
@@ -32,7 +36,7 @@ class Interpreted:
                 and array.flags.c_contiguous
             ):
                 return NotImplemented
-        return tuple(np.asarray(result)[()] for result in interpret(self.graph, arrays))
+        return tuple(np.array(result)[()] for result in interpret(self.graph, arrays))
 
 
 @contextmanager

@@ -178,9 +178,10 @@ class Expressions(Writer):
         if e < 9 and integers:
             name = self.random.choice(integers)
             k = self.random.randint(0, 2)
-            return self.random.choice((f"{name} == {k}", f"{name} > {k}", f"{name} % 2 == 0", f"{name} < {k}", f"{name} != {k}"))
+            return f"{name} {self.random.choice((f'== {k}', f'> {k}', '% 2 == 0', f'< {k}', f'!= {k}'))}"
         if e == 9 and depth > 0:
-            return f"({self.condition(scope, depth - 1)} {self.random.choice(('and', 'or'))} {self.condition(scope, depth - 1)})"
+            first, second = (self.condition(scope, depth - 1) for _ in range(2))
+            return f"({first} {self.random.choice(('and', 'or'))} {second})"
         if e == 10 and depth > 0:
             return f"not {self.condition(scope, depth - 1)}"
         if e == 11:
@@ -232,7 +233,7 @@ class Expressions(Writer):
         if e < 6:
             return f"({a()} {self.random.choice('+-')} {a()})"
         if e < 8:
-            return f"{a()} * {self._float(FLOAT, scope, depth - 1)}"
+            return f"({a()} * {self._float(FLOAT, scope, depth - 1)})"
         if e < 10:
             return f"{self.random.choice(_FUNCTIONS)}({a()})"
         if e == 10:
@@ -242,24 +243,38 @@ class Expressions(Writer):
         if e == 12:
             return self.call(type_, scope, depth) or a()
         if e == 13:
-            return f"{a()} * {a()}"
-        if e == 14 and len(shape) == 2:
-            return f"np.outer({self._array(array(shape[0]), scope, depth - 1)}, {self._array(array(shape[1]), scope, depth - 1)})"
+            return f"({a()} * {a()})"
         if e == 14:
-            return f"({self._array(array(shape[0], 2), scope, depth - 1)} @ {self._array(array(2), scope, depth - 1)})" if shape[0] < 4 else a()
+            return self.product(shape, scope, depth) or a()
         if e == 15:
-            return f"{a()}.copy()"
+            return f"({a()}).copy()"
         if e == 16:
-            item = self.fresh()
-            if len(shape) == 1:
-                return f"np.array([{self.inside(FLOAT, scope, {item: integer(0, shape[0] - 1)}, depth)} for {item} in range({shape[0]})])"
-            return f"np.stack([{self.inside(array(shape[1]), scope, {item: integer(0, shape[0] - 1)}, depth)} for {item} in range({shape[0]})])"
+            return self.stacked(shape, scope, depth)
         if e == 17 and len(shape) == 1 and shape[0] > 2:
             n = self.random.randint(2, shape[0] - 1) if shape[0] > 3 else 2
             rest = shape[0] - n
-            second = self._array(array(rest), scope, depth - 1) if rest > 1 else f"np.array([{self._float(FLOAT, scope, depth - 1)}])"
+            second = (
+                self._array(array(rest), scope, depth - 1)
+                if rest > 1
+                else f"np.array([{self._float(FLOAT, scope, depth - 1)}])"
+            )
             return f"np.concatenate([{self._array(array(n), scope, depth - 1)}, {second}])"
         return self.new_array(shape, scope, depth - 1)
+
+    def product(self, shape: tuple[int, ...], scope: Scope, depth: int) -> str | None:
+        if len(shape) == 2:
+            a, b = (self._array(array(extent), scope, depth - 1) for extent in shape)
+            return f"np.outer({a}, {b})"
+        if shape[0] == 4:
+            return None
+        a, b = (self._array(array(*own), scope, depth - 1) for own in ((shape[0], 2), (2,)))
+        return f"({a} @ {b})"
+
+    def stacked(self, shape: tuple[int, ...], scope: Scope, depth: int) -> str:
+        item = self.fresh()
+        element = FLOAT if len(shape) == 1 else array(shape[1])
+        inner = self.inside(element, scope, {item: integer(0, shape[0] - 1)}, depth)
+        return f"np.{'array' if element == FLOAT else 'stack'}([{inner} for {item} in range({shape[0]})])"
 
     def new_array(self, shape: tuple[int, ...], scope: Scope, depth: int) -> str:
         text = str(shape[0]) if len(shape) == 1 else str(shape)
@@ -301,10 +316,12 @@ class Expressions(Writer):
         (element,) = type_.of
         found = [name for name, t in self.of_kind("list", scope) if t.of == type_.of and t.low >= type_.low]
         if found and self.chance(30):
-            return self.random.choice((self.random.choice(found), f"list({self.random.choice(found)})", f"{self.random.choice(found)}[:]"))
+            return self.random.choice(
+                (self.random.choice(found), f"list({self.random.choice(found)})", f"{self.random.choice(found)}[:]")
+            )
         if self.chance(25):
-            item = self.fresh()
-            return f"[{self.inside(element, scope, {item: integer(0, max(type_.low, 1) - 1)}, depth)} for {item} in range({max(type_.low, 1)})]"
+            item, count = self.fresh(), max(type_.low, 1)
+            return f"[{self.inside(element, scope, {item: integer(0, count - 1)}, depth)} for {item} in range({count})]"
         if self.chance(10) and type_.low:
             return f"[{self.expression(element, scope, depth - 1)}] * {type_.low}"
         return f"[{', '.join(self.expression(element, scope, depth - 1) for _ in range(max(type_.low, 1)))}]"

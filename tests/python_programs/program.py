@@ -76,17 +76,21 @@ def random_program(seed: int) -> Program:
 
 class _Programs(Statements):
     def program(self) -> Program:
-        names = ["x", "s", *(name for name in list(_PARAMETERS)[2:] if self.chance(30))]
+        self.depth = self.random.choice((1, 2, 2, 2, 3))
+        names = ["x", "s", *(name for name in list(_PARAMETERS)[2:] if self.chance(25))]
         scope = Scope({name: _PARAMETERS[name] for name in names})
         helpers: list[str] = []
-        for _ in range(self.random.choice((0, 0, 0, 1, 1, 2))):
+        for _ in range(self.random.choice((0, 0, 0, 0, 1, 1, 2))):
             lines = self.function(None, [])
             scope.names[lines[0][4:].partition("(")[0]] = self.made
             helpers += [*lines, ""]
         scope.returns = self.result_type()
-        lines = self.block(scope, self.random.randint(2, 6))
+        lines = self.block(scope, self.random.choice((1, 2, 2, 3, 3, 4)))
         lines.append(f"return {self.expression(scope.returns, scope, 2)}")
-        text = "\n".join(["import math", "import numpy as np", _BOX, *helpers, f"def f({', '.join(names)}):", *indented(lines)])
+        boxes = [_BOX] if any("Box(" in line for line in (*helpers, *lines)) else []
+        text = "\n".join(
+            ["import math", "import numpy as np", "", *boxes, *helpers, f"def f({', '.join(names)}):", *indented(lines)]
+        )
         return Program(text + "\n", tuple(names))
 
     def result_type(self) -> Type:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from dataclasses import dataclass, field, replace
 
@@ -92,7 +93,7 @@ class Writer:
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
-        self._fresh = iter([letter for letter in "abcdegh"] + [f"v{k}" for k in range(10_000)])
+        self._fresh = itertools.chain("abcdegh", (f"v{k}" for k in itertools.count()))
 
     def fresh(self) -> str:
         return next(self._fresh)

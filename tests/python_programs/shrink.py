@@ -1,9 +1,8 @@
-"""A failing program made small: statements go, blocks are put in place of what holds them, expressions become parts of themselves."""
+"""A failing program made small: statements go, blocks take the place of what holds them, expressions of themselves."""
 
 from __future__ import annotations
 
 import ast
-import copy
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -22,9 +21,9 @@ def shrunk(program: Program, fails: Callable[[Program], bool], *, most: int = 80
         for edits in (_without_statements, _unwrapped, _without_parameters, _simpler):
             position = 0
             while True:
-                smaller, tried = None, 0
-                for tried, candidate in enumerate(itertools.islice(edits(program), position, None)):
-                    made = candidate()
+                smaller = None
+                for candidate in itertools.islice(edits(program), position, None):
+                    made, position = candidate(), position + 1
                     if made is None or made.text == program.text:
                         continue
                     trials += 1
@@ -35,7 +34,7 @@ def shrunk(program: Program, fails: Callable[[Program], bool], *, most: int = 80
                         break
                 if smaller is None:
                     break
-                program, position = smaller, position + tried
+                program, position = smaller, position - 1
     return program
 
 
@@ -113,8 +112,7 @@ def _without_parameters(program: Program) -> Iterator[Candidate]:
             continue
         function.args.args = [arg for arg in function.args.args if arg.arg != name]
         kept = tuple(other for other in program.parameters if other != name)
-        made = replace(program, text=ast.unparse(tree) + "\n", parameters=kept)
-        yield lambda made=made: made
+        yield partial(replace, program, text=ast.unparse(tree) + "\n", parameters=kept)
 
 
 def _simpler(program: Program) -> Iterator[Candidate]:
@@ -141,9 +139,15 @@ def _parts(old: ast.expr) -> Iterator[ast.expr]:
         if isinstance(old.value, float) and len(text) > 3:
             yield ast.Constant(round(old.value, 1))
         return
-    for part in sorted({ast.unparse(p) for p in ast.walk(old) if isinstance(p, ast.expr) and p is not old}, key=len):
+    inner = (p for p in ast.walk(old) if isinstance(p, ast.expr) and not isinstance(p, ast.Starred | ast.Slice))
+    for part in sorted({ast.unparse(p) for p in inner if p is not old and not _holds_slices(p)}, key=len):
         if len(part) < len(text):
-            yield ast.parse(part, mode="eval").body if ":" not in part or part.startswith("(") else copy.deepcopy(old)
+            yield ast.parse(part, mode="eval").body
     for template in _TEMPLATES:
         if len(template) < len(text):
             yield ast.parse(template, mode="eval").body
+
+
+def _holds_slices(part: ast.expr) -> bool:
+    """Whether it can stand between brackets only."""
+    return isinstance(part, ast.Tuple) and any(isinstance(element, ast.Slice) for element in part.elts)

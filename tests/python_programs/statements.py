@@ -8,6 +8,7 @@ from tests.python_programs.expressions import Expressions, views
 from tests.python_programs.scope import BOX, FLOAT, SHAPES, Scope, Type, array, integer, list_of
 
 Lines = list[str]
+MASKED = Type("masked")
 
 
 def indented(lines: Lines) -> Lines:
@@ -18,9 +19,7 @@ class Statements(Expressions):
     """Lines of statements; each changes the scope as it goes."""
 
     #: how deep blocks nest
-    deepest = 4
-    #: percent of programs with what users seldom write
-    odd = 0.0
+    depth = 2
 
     def block(self, scope: Scope, count: int) -> Lines:
         lines: Lines = []
@@ -30,7 +29,7 @@ class Statements(Expressions):
 
     def body(self, scope: Scope, **changes: object) -> Lines:
         """A nested block."""
-        return self.block(scope.block(**changes), self.random.randint(1, 3 if scope.nesting < 2 else 2))
+        return self.block(scope.block(**changes), self.random.randint(1, 2))
 
     def statement(self, scope: Scope) -> Lines:
         simple: list[tuple[int, Callable[[Scope], Lines]]] = [
@@ -59,7 +58,7 @@ class Statements(Expressions):
             (1, self.generator),
         ]
         jumps: list[tuple[int, Callable[[Scope], Lines]]] = [(3, self.jump)] if scope.nesting else []
-        options = simple + jumps + (compound if scope.nesting < self.deepest else [])
+        options = simple + jumps + (compound if scope.nesting < self.depth else [])
         weights, makers = zip(*options)
         made: Lines = self.random.choices(makers, weights)[0](scope)
         return made
@@ -124,7 +123,7 @@ class Statements(Expressions):
             if found:
                 return name + self.random.choice(found), array(*smaller)
         if e == 9:
-            return f"{name}[{name} > {self.number()}]", FLOAT
+            return f"{name}[{name} > {self.number()}]", MASKED
         return f"{name}[:]", array(*shape)
 
     def write(self, scope: Scope) -> Lines:
@@ -132,6 +131,8 @@ class Statements(Expressions):
         if found is None:
             return self.assign(scope)
         place, type_ = found
+        if type_ == MASKED:
+            return [f"{place} = {self._float(FLOAT, scope, 1)}"]
         value = type_ if self.chance(70) else FLOAT
         return [f"{place} {self.random.choice(('=', '=', '+=', '-=', '*='))} {self.expression(value, scope, 2)}"]
 
@@ -276,11 +277,13 @@ class Statements(Expressions):
         made: Lines = []
         for head in branches:
             inner = scope.block()
-            lines = self.block(inner, self.random.randint(1, 3 if scope.nesting < 2 else 2))
+            lines = self.block(inner, self.random.randint(1, 2))
             if joint is not None:
                 lines.append(f"{name} = {self.expression(joint, inner, 1)}")
             made += [head, *indented(lines)]
-        if joint is not None and not any(line.strip().split(" ")[0] in ("break", "continue", "return") for line in made):
+        if joint is not None and not any(
+            line.strip().split(" ")[0] in ("break", "continue", "return") for line in made
+        ):
             scope.names[name] = joint
         return made
 
@@ -326,7 +329,7 @@ class Statements(Expressions):
         if e == 7:
             start, stop, step = self.random.choice(((1, 4, 1), (0, 4, 2), (3, -1, -1), (3, 0, -1), (0, 3, 1)))
             return f"range({start}, {stop}, {step})", {item: integer(0, 3)}, True
-        integers = [(n, t) for n, t in self.of_kind("int", scope) if 0 <= t.low and 0 < t.high < 4]
+        integers = [(n, t) for n, t in self.of_kind("int", scope) if t.low >= 0 and 0 < t.high < 4]
         if e < 11 and integers:
             name, type_ = self.random.choice(integers)
             return f"range({name})", {item: integer(0, max(type_.high - 1, 0))}, False
@@ -420,15 +423,16 @@ class Statements(Expressions):
 
     def function(self, scope: Scope | None, head: Lines, shared: frozenset[str] = frozenset()) -> Lines:
         name = self.fresh()
-        takes = tuple(self.random.choice((FLOAT, array(*self.random.choice(SHAPES)))) for _ in range(self.random.randint(1, 2)))
+        takes = tuple(
+            self.random.choice((FLOAT, array(*self.random.choice(SHAPES)))) for _ in range(self.random.randint(1, 2))
+        )
         returns = self.random.choice((FLOAT, FLOAT, array(*self.random.choice(SHAPES))))
         names = [self.fresh() for _ in takes]
         inner = (scope or Scope()).function(returns, shared)
         if scope is None:
             inner.outer = None
         inner.names.update(zip(names, takes))
-        if inner.nesting < 2:
-            inner.nesting = 2
+        inner.nesting = max(inner.nesting, self.depth - 1)
         lines = self.block(inner, self.random.randint(1, 3))
         made = [*head, *lines, f"return {self.expression(returns, inner, 2)}"]
         if scope is not None:
@@ -443,7 +447,11 @@ class Statements(Expressions):
         inner.names[parameter] = FLOAT
         k = self.fresh()
         inner.names[k] = integer(0, 2)
-        made = [f"def {name}({parameter}):", f"    for {k} in range(3):", f"        yield {self._float(FLOAT, inner, 2)}"]
+        made = [
+            f"def {name}({parameter}):",
+            f"    for {k} in range(3):",
+            f"        yield {self._float(FLOAT, inner, 2)}",
+        ]
         loop = scope.block(in_loop=True)
         loop.names[item] = FLOAT
         return [*made, f"for {item} in {name}({self._float(FLOAT, scope, 1)}):", *indented(self.block(loop, 2))]

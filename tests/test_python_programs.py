@@ -1,0 +1,43 @@
+"""Random Python programs against plain Python; see `tests.python_programs`."""
+
+from __future__ import annotations
+
+import warnings
+
+from tests.python_programs.oracle import check, copied, differing, loaded
+from tests.python_programs.program import Program, random_program
+from tests.python_programs.shrink import shrunk
+
+
+def test_generated_programs_seldom_fail_in_plain_python() -> None:
+    failed = 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for seed in range(300):
+            program = random_program(seed)
+            try:
+                loaded(program)(*copied(program.arguments(0)))
+            except Exception:
+                failed += 1
+    assert failed <= 6
+
+
+def test_a_wrong_program_is_made_small() -> None:
+    def fails(candidate: Program) -> bool:
+        return "np.tanh(" in candidate.text and "while" in candidate.text
+
+    program = next(found for seed in range(1000) if fails(found := random_program(seed)))
+    small = shrunk(program, fails)
+    assert fails(small)
+    assert len(small.text.splitlines()) < 12
+
+
+def test_results_are_compared_to_the_last_item() -> None:
+    assert differing({"a": (1.0, [2.0])}, {"a": (1.0, [2.0])}, "result") is None
+    assert differing({"a": (1.0, [2.0])}, {"a": (1.0, [2.5])}, "result") == "result['a'][1][0]: 2.5 in place of 2.0"
+    assert differing([1.0], (1.0,), "result") == "result: a tuple in place of a list"
+
+
+def test_what_raises_in_python_raises() -> None:
+    program = Program("def f(x):\n    if x[0] > 100:\n        y = x\n    return y\n", ("x",))
+    assert check(program).kind == "raised"
