@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from srcgrad.core import tree
+from srcgrad.core.errors import TraceError
 from srcgrad.core.op import Op
 from srcgrad.core.operators import Operators
 from srcgrad.core.types import ArrayType
@@ -34,14 +35,30 @@ def is_tracing() -> bool:
     return _tracing.get()
 
 
+class Stale:
+    """In place of the contents of an array of which it is not known what they are; reading it is an error, whose
+    message names the line that did it.
+    """
+
+    __slots__ = ("message",)
+
+    def __init__(self, message: str) -> None:
+        self.message = message
+
+    def error(self) -> TraceError:
+        return TraceError(self.message)
+
+
 class Watch:
     """What happens to handles inside a ``with`` block: which are made, which older ones are written."""
 
     def __init__(self) -> None:
         self._made: dict[int, Tracer] = {}
-        self._written: dict[int, tuple[Tracer, Node]] = {}
+        self._written: dict[int, tuple[Tracer, Node | Stale]] = {}
+        self._outer: Watch | None = None
 
     def __enter__(self) -> Watch:
+        self._outer = _watching.get()
         self._token = _watching.set(self)
         return self
 
@@ -51,7 +68,7 @@ class Watch:
     def made(self, handle: Tracer) -> None:
         self._made[id(handle)] = handle
 
-    def writes(self, handle: Tracer, before: Node) -> None:
+    def writes(self, handle: Tracer, before: Node | Stale) -> None:
         if id(handle) not in self._made:
             self._written.setdefault(id(handle), (handle, before))
 
@@ -62,9 +79,18 @@ class Watch:
         return isinstance(value, Tracer) and id(value) not in self._made
 
     @property
-    def before(self) -> list[tuple[Tracer, Node]]:
+    def before(self) -> list[tuple[Tracer, Node | Stale]]:
         """The older handles that were written, with the nodes that they had."""
         return list(self._written.values())
+
+
+def watched_references(handle: Tracer) -> int:
+    """How many of the watches that are active refer to a handle because it was made inside of them."""
+    count, watch = 0, _watching.get()
+    while watch is not None:
+        count += id(handle) in watch._made
+        watch = watch._outer
+    return count
 
 
 class Tracer(Operators):
@@ -74,7 +100,7 @@ class Tracer(Operators):
     __sg_level__ = 1
 
     def __init__(self, node: Node) -> None:
-        self._node: Node | None = node
+        self._node: Node | Stale | None = node
         self._base: Tracer | None = None
         self._read: Read | None = None
         self._write: Write | None = None
@@ -96,8 +122,10 @@ class Tracer(Operators):
     @property
     def __sg_node__(self) -> Node:
         if self._base is None:
-            assert self._node is not None
-            return self._node
+            node = self._node
+            if type(node) is Stale:
+                raise node.error()
+            return node  # type: ignore[return-value]
         assert self._read is not None
         return self._read(self._base.__sg_node__)
 
@@ -122,6 +150,19 @@ class Tracer(Operators):
         if self._write is None:
             raise ValueError("assignment destination is read-only")
         self._base.assign(self._write(self._base.__sg_node__, node))
+
+    def spoil(self, message: str) -> None:
+        """The contents are not known from here on: reading them is an error with this message."""
+        watch = _watching.get()
+        if watch is not None:
+            assert self._node is not None
+            watch.writes(self, self._node)
+        self._node = Stale(message)
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the contents of an owner are unknown."""
+        return type(self._node) is Stale
 
     def __sg_bind__(self, op: Op, args: Sequence[Any], params: dict[str, Any]) -> Any:
         node = bind(op, [as_node(arg) for arg in args], params)

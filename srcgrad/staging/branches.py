@@ -33,6 +33,7 @@ from srcgrad.staging.places import (
     Place,
     cells_of,
     hidden_variables,
+    is_private,
     places,
 )
 from srcgrad.staging.unbound import assuming
@@ -99,6 +100,7 @@ def branch(
     """
     predicate = truth(test)
     results = [*results, *hidden_variables(cells)]
+    private = [place.get() for place in results if is_private(place)]
     mark = now()
     with assuming(predicate, True):
         taken = _attempt(then, results, cells)
@@ -114,7 +116,8 @@ def branch(
         fail_if(apply("logical_not", predicate), other)
         then()
         return
-    joined = Join(predicate, (taken, other), (_record, _read))
+    joined = Join(predicate, (taken, other), (record_branch, read_chosen))
+    joined.private = {id(handle): handle for handle in private}
     pending: list[tuple[Place, Callable[[], Any]]] = []
     for place, a, b in zip(results, taken.values, other.values, strict=True):
         pending.append((place, joined.value(place.name, a, b)))
@@ -123,21 +126,28 @@ def branch(
         a, b = (found.entries[key][1] if key in found.entries else changed.get() for found in (taken, other))
         pending.append((changed, joined.value(changed.name, a, b)))
     joined.plan()
-    handles = [handle for handle, _ in {**taken.written, **other.written}.values()]
+    written = [handle for handle, _ in {**taken.written, **other.written}.values()]
+    handles = [handle for handle in written if not (taken.spoils(handle) or other.spoils(handle))]
     for handle in handles:
         joined.node(taken.node(handle), other.node(handle))
     joined.nodes = _select(predicate, joined.pairs, mark)
     for handle, node in zip(handles, joined.nodes[len(joined.nodes) - len(handles) :], strict=True):
         handle.assign(node)
+    for handle in written:
+        for side in (taken, other):
+            if side.spoils(handle) and not handle.is_stale:
+                handle.spoil(side.message(handle))
     for place, build in pending:
         place.set(build())
 
 
-def _record(predicate: Node, then: Callable[[], Any], orelse: Callable[[], Any]) -> None:
+def record_branch(predicate: Node, then: Callable[[], Any], orelse: Callable[[], Any]) -> None:
+    """Record one of two writes."""
     branch(predicate, then, orelse, (), {})
 
 
-def _read(predicate: Node, yes: Callable[[], Node], no: Callable[[], Node]) -> Node:
+def read_chosen(predicate: Node, yes: Callable[[], Node], no: Callable[[], Node]) -> Node:
+    """One of two nodes, made only where it is the one."""
     mark = now()
     a, b = yes(), no()
     dtype, weak = promote((a.array_type, b.array_type))

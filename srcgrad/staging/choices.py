@@ -1,7 +1,10 @@
-"""An array that is one of two, as a condition says that is known only when the program runs.
+"""Arrays of which it is known only when the program runs which object they are.
 
 After ``c = a if t else b`` the name c is bound to an object that exists already. A `Choice` stands for it: what is
 written through it goes into the one that was chosen, and a read sees what was written into either under its own name.
+
+After a loop with ``if t: best = cur`` the two names are one array or not, and no condition that is at hand says which.
+Each is on a `Shared`: a write into one makes it an error to read the other.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from typing import Any
 
 from srcgrad.control.record import error
 from srcgrad.core.errors import TraceError
+from srcgrad.core.location import user_location
 from srcgrad.graph.node import Node, as_node
 from srcgrad.graph.trace import Tracer
 from srcgrad.numpy import Array
@@ -69,12 +73,39 @@ class Choice(Tracer):
         return self.yes.element_strides
 
 
+class Shared(Tracer):
+    """The owner of an array that may be the same as others."""
+
+    __slots__ = ("group", "name")
+
+    def __init__(self, node: Node, name: str, group: list[Shared]) -> None:
+        super().__init__(node)
+        self.name, self.group = name, group
+        group.append(self)
+
+    def assign(self, node: Node) -> None:
+        """Write into the array; what the others hold is not known then."""
+        super().assign(node)
+        for other in self.group:
+            if other is not self:
+                other.spoil(
+                    f"{user_location()}: {self.name} is written in place, and {other.name}, which is read later, may "
+                    "be the same array; whether it is depends on what is known only when the program runs: bind one of "
+                    f"them to a copy ({other.name} = {self.name}.copy())"
+                )
+
+
+def over(base: Choice | Shared, strides: Ints | None = None) -> Array:
+    """The handle on an array that is one of several, or shares its data with others."""
+    made = object.__new__(Array)
+    made._node, made._base, made._read, made._write = None, base, _itself, _replaced
+    made._window, made._strides, made._is_zero_d, made._last_read = None, strides, True, None
+    return made
+
+
 def chosen(choice: Choice) -> Array:
     """The handle on a chosen array."""
-    made = object.__new__(Array)
-    made._node, made._base, made._read, made._write = None, choice, _itself, _replaced
-    made._window, made._strides, made._is_zero_d, made._last_read = None, choice.strides, True, None
-    return made
+    return over(choice, choice.strides)
 
 
 def _itself(base: Node) -> Node:
@@ -91,6 +122,11 @@ def rebased(view: Any, base: Any) -> Any:
     made._node, made._base, made._read, made._write = None, base, view._read, view._write
     made._window, made._strides, made._is_zero_d, made._last_read = view._window, view._strides, view._is_zero_d, None
     return made
+
+
+def identity(owner: Tracer) -> int:
+    """What stands for an owner where only those count that are certain to be distinct."""
+    return id(owner.group) if isinstance(owner, Shared) else id(owner)
 
 
 def roots(handle: Any) -> list[Tracer]:

@@ -7,7 +7,7 @@ else refers to, the two become one new array. In any other case the name is boun
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,10 +19,10 @@ from srcgrad.core.op import apply
 from srcgrad.core.types import ArrayType, promote
 from srcgrad.graph.node import Node, as_node
 from srcgrad.graph.structure import constant
-from srcgrad.graph.trace import Tracer, Watch
+from srcgrad.graph.trace import Stale, Tracer, Watch
 from srcgrad.numpy import Array
 from srcgrad.numpy.static import is_static
-from srcgrad.staging.choices import Branch, Choice, Select, chosen, rebased, roots
+from srcgrad.staging.choices import Branch, Choice, Select, Shared, chosen, identity, rebased, roots
 from srcgrad.staging.places import UNBOUND, Entry, describe, handle_like, is_array, is_number, leaf_type, same, shown
 from srcgrad.staging.unbound import Maybe, flagged
 
@@ -32,9 +32,19 @@ class Side:
     """What one branch leaves behind: values of places, new contents of older arrays, changed entries of containers."""
 
     values: list[Any]
-    written: dict[int, tuple[Tracer, Node]]
+    written: Mapping[int, tuple[Tracer, Node | Stale | None]]
     entries: dict[tuple[int, Any], tuple[Entry, Any]]
     watch: Watch
+
+    def spoils(self, handle: Tracer) -> bool:
+        """Whether the contents of an older array are unknown after the branch."""
+        return isinstance(self.written[id(handle)][1] if id(handle) in self.written else handle._node, Stale)
+
+    def message(self, handle: Tracer) -> str:
+        """Why they are."""
+        found = self.written[id(handle)][1]
+        assert isinstance(found, Stale)
+        return found.message
 
     def node(self, leaf: Any) -> Node:
         """The contents of a leaf at the end of the branch."""
@@ -79,6 +89,9 @@ class Join:
         self.nodes: Sequence[Node] = ()
         self._arrays: dict[tuple[int, int], _Pair] = {}
         self._exported: dict[tuple[int, int], Callable[[], Any]] = {}
+        #: arrays of before that only the names hold that are bound anew: nobody can tell whether they are kept
+        self.private: dict[int, Tracer] = {}
+        self._groups: dict[tuple[int, int], list[Shared]] = {}
 
     def node(self, a: Node, b: Node) -> int:
         """The place of a new pair."""
@@ -134,7 +147,7 @@ class Join:
         for pair in self._arrays.values():
             for counts, handle in zip(uses, pair.sides, strict=True):
                 for root in roots(handle) if isinstance(handle, Tracer) else ():
-                    counts[id(root)] = counts.get(id(root), 0) + 1
+                    counts[identity(root)] = counts.get(identity(root), 0) + 1
         for pair in [*self._arrays.values()]:
             if all(self._is_own(side, pair.sides[side], uses[side]) for side in (0, 1)):
                 pair.build = lambda pair=pair: handle_like(pair.like, self.nodes[pair.position])  # type: ignore[misc]
@@ -152,7 +165,9 @@ class Join:
         if not isinstance(handle, Tracer) or is_number(handle):
             return True
         owner, *others = roots(handle)
-        return not others and not self.sides[side].watch.is_older(owner) and uses[id(owner)] == 1
+        if others or uses[identity(owner)] > 1:
+            return False
+        return id(handle) in self.private or not self.sides[side].watch.is_older(owner)
 
     def _outside(self, side: int, handle: Any, position: int | None) -> Callable[[], Any]:
         """An object that a branch knows, for the code after it; its contents may be those of a pair."""
@@ -175,6 +190,9 @@ class Join:
         if position is None:
             node = self.sides[side].node(handle)
             position = self._where(side, node, zeros(node.array_type))
+        if isinstance(handle, Shared):
+            group = self._groups.setdefault((side, id(handle.group)), [])
+            return _once(lambda: Shared(self.nodes[position], handle.name, group))
         return _once(lambda: Array.new(self.nodes[position]))
 
     def _where(self, side: int, node: Node, otherwise: Node) -> int:

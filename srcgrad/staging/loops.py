@@ -325,7 +325,7 @@ def _staged_while(
         recorder.leave(results, turns)
     else:
         initial = recorder.initial
-        if recorder.cycles:  # where each array is depends on the number of turns
+        if recorder.bindings.cycles():  # where each array is depends on the number of turns
             recorded = _counting(recorded, new_input(_INT64, "turns"))
             initial.append(constant(np.int64(0)))
         results = _while_node(condition, recorded, initial)

@@ -6,6 +6,8 @@ own objects count as places where a region changes them in place.
 
 from __future__ import annotations
 
+import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from types import CellType, FunctionType, MethodType, ModuleType
 from typing import Any, Protocol
@@ -15,7 +17,7 @@ import numpy as np
 from srcgrad.core import tree
 from srcgrad.core.types import ArrayType, type_of
 from srcgrad.graph.node import Node, as_node
-from srcgrad.graph.trace import Tracer
+from srcgrad.graph.trace import Tracer, watched_references
 from srcgrad.numpy import Array
 
 _FEW = 4096
@@ -83,6 +85,32 @@ class Box:
 
     def set(self, value: Any) -> None:
         self.value = value
+
+
+#: references to handles that loops hold while their bodies are recorded
+held: Counter[int] = Counter()
+
+
+def is_private(place: Place) -> bool:
+    """Whether a place holds the only reference to the array that it is bound to, as far as is known.
+
+    Then no other name can see what happens to that array. It need not be certain: who relies on it spoils the array.
+    """
+    if not isinstance(place, Variable):
+        return False
+    value = place.get()
+    if not isinstance(value, Array) or value._base is not None:
+        return False
+    extra = watched_references(value) + held[id(value)]
+    del value
+    return _references(place) <= _ALONE + extra
+
+
+def _references(variable: Variable) -> int:
+    return sys.getrefcount(variable.cell.cell_contents)
+
+
+_ALONE = _references(Variable("", CellType(object())))
 
 
 def cells_of(*functions: Callable[..., Any] | None) -> dict[str, CellType]:

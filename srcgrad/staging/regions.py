@@ -7,144 +7,42 @@ runs again, until nothing new shows. After each run everything is put back.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from contextlib import contextmanager
 from types import CellType
 from typing import Any
 
-from srcgrad.control.record import Body, carried_type, closed, converted
+from srcgrad.control.record import Body, closed, converted
 from srcgrad.core import tree
-from srcgrad.core.errors import TraceError
 from srcgrad.core.location import user_location
-from srcgrad.core.op import apply
 from srcgrad.core.types import ArrayType
 from srcgrad.graph.node import Node, as_node
 from srcgrad.graph.structure import new_input
-from srcgrad.graph.trace import Tracer, Watch
-from srcgrad.numpy import Array
+from srcgrad.graph.trace import Stale, Tracer, Watch
 from srcgrad.numpy.static import is_static
 from srcgrad.staging.attempts import attempt
+from srcgrad.staging.bindings import Bindings, Name, is_object
+from srcgrad.staging.branches import read_chosen, record_branch
 from srcgrad.staging.growing import Growing
-from srcgrad.staging.joining import zeros, zeros_like
+from srcgrad.staging.joining import zeros
 from srcgrad.staging.places import (
     UNBOUND,
     Containers,
     Entry,
     Place,
     Variable,
-    describe,
     handle_like,
+    held,
     hidden_variables,
     is_array,
     is_number,
-    leaf_type,
+    is_private,
     places,
     same,
-    shown,
 )
-from srcgrad.staging.unbound import Maybe, flagged
-
-
-class Changing(TraceError):
-    """A carried value changes its shape, dtype or structure."""
-
-
-class Aliased(TraceError):
-    """What the first iteration writes is not what later ones write."""
-
-
-@dataclass(eq=False)
-class Slot:
-    """A place whose value is carried: its leaves on entry, and their types (None: no array, stays as it is)."""
-
-    place: Place
-    structure: tree.Structure
-    leaves: list[Any]
-    types: list[ArrayType | None]
-    fresh: list[Any] = field(default_factory=list)
-    leaving: list[Any] = field(default_factory=list)
-    #: whether the last leaf is a flag: the variable is bound
-    flagged: bool = False
-
-    @staticmethod
-    def of(place: Place, entry: Any, leaving: Any) -> Slot:
-        slot = Slot(place, tree.LEAF, [], [])
-        slot.flagged = _is_uncertain(entry) or _is_uncertain(leaving)
-        if place.name.startswith("$"):
-            entry, slot.flagged = zeros_like(leaving) if entry is UNBOUND else entry, False
-        slot.leaves, slot.structure = slot.flatten(entry, leaving)
-        slot.types = [leaf_type(leaf) if is_array(leaf) else None for leaf in slot.leaves]
-        return slot
-
-    def flatten(self, value: Any, like: Any) -> tuple[list[Any], tree.Structure]:
-        """Its leaves, with the flag; where it is unbound there are zeros in place of what ``like`` holds."""
-        if not self.flagged:
-            return tree.flatten(value)
-        value, flag = flagged(value, UNBOUND)
-        return tree.flatten((zeros_like(flagged(like, UNBOUND)[0]) if value is UNBOUND else value, Array(flag)))
-
-    def built(self, leaves: Sequence[Any]) -> Any:
-        """The value of the variable that has these leaves."""
-        value = tree.unflatten(self.structure, [*leaves])
-        return Maybe.of(value[0], value[1].__sg_node__) if self.flagged else value
-
-    def enter(self) -> list[Node]:
-        """Put fresh handles into the place; their nodes."""
-        self.fresh, nodes = [], []
-        for leaf, type_ in zip(self.leaves, self.types, strict=True):
-            if type_ is None:
-                self.fresh.append(leaf)
-                continue
-            node = new_input(type_, self.place.name.lstrip("$"))
-            nodes.append(node)
-            self.fresh.append(handle_like(leaf, node))
-        self.place.set(self.built(self.fresh))
-        return nodes
-
-    def refit(self, leaving: Any) -> bool:
-        """Take the types that carry what leaves an iteration as well; whether they changed."""
-        if not self.flagged and _is_uncertain(leaving):
-            fresh = Slot.of(self.place, self.built(self.leaves), leaving)
-            self.flagged, self.structure, self.leaves, self.types = True, fresh.structure, fresh.leaves, fresh.types
-            return True
-        self.leaving, structure = self.flatten(leaving, self.built(self.leaves))
-        if structure != self.structure:
-            raise self.changing(leaving)
-        types: list[ArrayType | None] = []
-        for type_, before, after in zip(self.types, self.leaves, self.leaving, strict=True):
-            found = None
-            if type_ is None:
-                if not same(before, after):
-                    raise self.changing(leaving)
-            elif not is_array(after) or (found := carried_type(type_, leaf_type(after))) is None:
-                raise self.changing(leaving)
-            types.append(found)
-        changed, self.types = types != self.types, types
-        return changed
-
-    def changing(self, leaving: Any) -> Changing:
-        before = describe(flagged(self.built(self.leaves), UNBOUND)[0])
-        leaving = flagged(leaving, UNBOUND)[0]
-        where = user_location()
-        return Changing(
-            f"{f'{where}: ' if where else ''}{shown(self.place.name)} changes in the loop: it comes into an iteration "
-            f"as {before} and leaves it as {describe(leaving)}; what is carried keeps its shape and dtype"
-        )
-
-    def outputs(self) -> list[Node]:
-        pairs = zip(self.leaving, self.types, strict=True)
-        return [converted(as_node(leaf), type_) for leaf, type_ in pairs if type_ is not None]
-
-    def initial(self) -> list[Node]:
-        pairs = zip(self.leaves, self.types, strict=True)
-        return [converted(as_node(leaf), type_) for leaf, type_ in pairs if type_ is not None]
-
-    def results(self, nodes: list[Node]) -> list[Any]:
-        """The leaves after the loop; takes their nodes from the front of the list."""
-        return [
-            before if type_ is None else handle_like(after, nodes.pop(0))
-            for before, after, type_ in zip(self.leaves, self.leaving, self.types, strict=True)
-        ]
+from srcgrad.staging.slots import Changing, Slot
+from srcgrad.staging.unbound import Maybe
 
 
 class Recorder:
@@ -166,13 +64,17 @@ class Recorder:
         peeled: bool = True,
         stacking: bool = False,
     ) -> None:
-        self._body, self._cells, self._peeled, self._stacking = body, cells, peeled, stacking
+        self._body, self._cells, self._stacking = body, cells, stacking
         self._runs = runs or not may_not_run
+        self._private = {name for name, cell in cells.items() if is_private(Variable(name, cell))}
+        self.bindings = Bindings((record_branch, read_chosen), peeled, self._runs)
         self.growing: dict[str, Growing] = {}
         self._watched = places(cells, (*carried, *leaving) if may_not_run else carried)
         self._leaving = [] if may_not_run else places(cells, leaving)
         self.slots: list[Slot] = []
         self.handles: list[tuple[Tracer, Node]] = []
+        #: older arrays whose contents are unknown after an iteration
+        self._spoiled: dict[int, tuple[Tracer, Stale]] = {}
         self.kept: list[tuple[Place, Any, list[Node]]] = []
         self.result: Any = None
         self.inputs: list[Node] = []
@@ -189,6 +91,7 @@ class Recorder:
 
     def _carry(self, place: Place, entry: Any, leaving: Any) -> None:
         self._watched = [other for other in self._watched if other is not place]
+        self._leaving = [other for other in self._leaving if other is not place]
         self.slots.append(Slot.of(place, entry, leaving))
 
     def _settled(self) -> bool:
@@ -200,27 +103,63 @@ class Recorder:
             Variable(name, self._cells[name]).set(growing)
         entries = [place.get() for place in self._watched]
         containers = Containers(self._cells)
-        entered, carried = [*self.slots], [*self.handles]
-        self.inputs = []
+        set_aside = [handle for handle, _ in (*self.handles, *self._spoiled.values())]
+        contents = [(handle, handle._node) for handle in (*set_aside, *self.bindings.hidden.values())]
+        entered = [*self.slots]
         with Watch() as watch, attempt():
             try:
-                for slot in self.slots:
-                    self.inputs += slot.enter()
-                for handle, node in self.handles:
-                    handle._node = new_input(node.array_type, "a")
-                    self.inputs.append(handle._node)
-                self.result = self._body()
-                return self._see(watch, containers, entered, entries)
+                with self._entered():
+                    self.result = self._body()
+                    return self._see(watch, containers, entered, entries)
             finally:
                 containers.restore()
-                for handle, node in [*watch.before, *carried]:
+                for handle, node in [*watch.before, *contents]:
                     handle._node = node
                 for place, value in before:
                     place.set(value)
 
+    @contextmanager
+    def _entered(self) -> Iterator[None]:
+        """The state as an iteration finds it."""
+        self.inputs = [node for slot in self.slots for node in slot.enter()]
+        for handle, node in self.handles:
+            handle._node = new_input(node.array_type, "a")
+            self.inputs.append(handle._node)
+        for handle, stale in self._spoiled.values():
+            handle._node = stale
+        for handle in self.bindings.hidden.values():
+            handle._node = Stale(
+                f"{user_location()}: an array changes places in this loop and is read under another name"
+            )
+        names = [self._name(slot, n) for slot in self.slots for n, leaf in enumerate(slot.fresh) if is_object(leaf)]
+        self.inputs += self.bindings.enter(names)
+        for name in self.bindings.active:
+            name.slot.fresh[name.n] = name.fresh
+        for slot in self.slots:
+            slot.put()
+        references = Counter({id(name.own): 3 for name in self.bindings.active})
+        held.update(references)
+        try:
+            yield
+        finally:
+            held.subtract(references)
+
+    def _name(self, slot: Slot, n: int) -> Name:
+        entry = slot.leaves[n] if isinstance(slot.leaves[n], Tracer) and not slot.is_absent else None
+        variable = slot.place
+        is_alone = isinstance(variable, Variable) and variable.name in self._private and entry is variable.get()
+        return Name(slot, n, entry, is_alone, slot.fresh[n])
+
     def _see(self, watch: Watch, containers: Containers, entered: Sequence[Slot], entries: Sequence[Any]) -> bool:
         known = {id(handle) for handle, _ in self.handles}
-        found = [(handle, node) for handle, node in watch.before if id(handle) not in known]
+        stale = {id(handle): (handle, handle._node) for handle, _ in watch.before if isinstance(handle._node, Stale)}
+        spoiled, self._spoiled = self._spoiled, {**stale, **self._spoiled}
+        self.handles = [(handle, node) for handle, node in self.handles if id(handle) not in self._spoiled]
+        found = [
+            (handle, node)
+            for handle, node in watch.before
+            if id(handle) not in known and id(handle) not in self._spoiled and isinstance(node, Node)
+        ]
         self.handles += found
         if self._stacking and self._finds_growing(containers):
             return False
@@ -232,15 +171,31 @@ class Recorder:
             if not same(before, place.get()):
                 self._carry(place, before, place.get())
         refitted = [slot.refit(slot.place.get()) for slot in entered]
-        if found or any(refitted) or len(entered) < len(self.slots):
+        if found or any(refitted) or len(entered) < len(self.slots) or len(spoiled) < len(self._spoiled):
             return False
         written = [(handle, node) for handle, node in self.handles if handle.__sg_node__ not in self.inputs]
         if len(written) < len(self.handles):  # what was written under a name that is carried by value now
             self.handles = written
             return False
-        self._check_aliases(watch)
+        for name in self.bindings.active:
+            name.leaving = name.slot.leaving[name.n]
+        self.bindings.trace(watch)
+        if self._finds_objects_kept() or not self.bindings.settled([handle for handle, _ in self.handles]):
+            return False
         self._collect(watch)
         return True
+
+    def _finds_objects_kept(self) -> bool:
+        """Whether names that are read only after the loop are more than new arrays: these are carried like others."""
+        owners = Counter(self.bindings.owners())
+        values = [(place, value) for place in self._leaving if (value := place.get()) is not UNBOUND]
+        objects = [(place, leaf) for place, value in values for leaf in tree.leaves(value) if is_object(leaf)]
+        owners.update(owner for _, leaf in objects for owner in self.bindings.new_owners(leaf))
+        uncertain = [place for place, value in values if isinstance(value, Maybe)]
+        found = [place for place, leaf in objects if not self.bindings.is_plain(leaf, owners)]
+        for place in dict.fromkeys([*uncertain, *found]):
+            self._carry(place, UNBOUND, place.get())
+        return bool(found or uncertain)
 
     def _finds_growing(self, containers: Containers) -> bool:
         """Whether the body appends to further lists: it runs again, and may do nothing else with them."""
@@ -256,23 +211,12 @@ class Recorder:
 
     def _changed_in_place(self) -> list[Any]:
         """What leaves an iteration under a name of which the next one changes the array."""
-        leaves = [pair for slot in self.slots for pair in zip(slot.fresh, slot.leaving, strict=True)]
-        return [
-            after for inside, after in leaves if isinstance(inside, Tracer) and inside.__sg_node__ not in self.inputs
-        ]
-
-    def _check_aliases(self, watch: Watch) -> None:
-        """What is carried by value must not have been written under its first name."""
-        fresh = {id(leaf) for slot in self.slots for leaf in slot.fresh}
-        for slot in self.slots:
-            for first, inside, after in zip(slot.leaves, slot.fresh, slot.leaving, strict=True):
-                outer = isinstance(first, Tracer) and not is_number(first) and first is not inside
-                if outer and inside.__sg_node__ not in self.inputs and id(after) not in fresh and not self._peeled:
-                    raise Aliased(f"{slot.place.name} is written before it is bound to another array")
+        return [name.leaving for name in self.bindings.active if name.is_written]
 
     def _collect(self, watch: Watch) -> None:
         self.outputs = [node for slot in self.slots for node in slot.outputs()]
         self.outputs += [handle.__sg_node__ for handle, _ in self.handles]
+        self.outputs += self.bindings.indices()
         self.kept = []
         for place in self._leaving:
             value = place.get()
@@ -289,6 +233,7 @@ class Recorder:
         """What the state is before the first iteration."""
         found = [node for slot in self.slots for node in slot.initial()]
         found += [node for _, node in self.handles]
+        found += self.bindings.initial_indices()
         return found + [zeros(strong(node.array_type)) for _, _, nodes in self.kept for node in nodes]
 
     @property
@@ -310,70 +255,36 @@ class Recorder:
         """Bring the state into what that many turns of the loop made of it."""
         nodes = [*results]
         after = [slot.results(nodes) for slot in self.slots]
-        self._keep_swapped(after, turns)
+        for handle, _ in self.handles:
+            handle.assign(nodes.pop(0))
+        contents = {name: after[self.slots.index(name.slot)][name.n].__sg_node__ for name in self.bindings.active}
+        made = self.bindings.after(contents, nodes, turns)
+        for name, handle in made.items():
+            after[self.slots.index(name.slot)][name.n] = handle
         for slot, leaves in zip(self.slots, after, strict=True):
             if slot.flagged and self._runs and is_static(as_node(slot.leaving[-1])):
                 leaves[-1] = slot.leaving[-1]
             slot.place.set(slot.built(leaves))
-        for handle, _ in self.handles:
-            handle.assign(nodes.pop(0))
+        known = {id(name.leaving): handle for name, handle in made.items()}
         for place, value, _ in self.kept:
             if value is UNBOUND:
                 place.set(value)
                 continue
             leaves, structure = tree.flatten(value)
-            place.set(
-                tree.unflatten(
-                    structure,
-                    [
-                        handle_like(leaf, nodes.pop(0)) if is_array(leaf) and not self._older(leaf) else leaf
-                        for leaf in leaves
-                    ],
-                )
-            )
+            place.set(tree.unflatten(structure, [self._after(leaf, nodes, known) for leaf in leaves]))
+        for handle, stale in self._spoiled.values():
+            handle.spoil(stale.message)
         stacks = iter(nodes)
         for growing in self.growing.values():
             assert isinstance(turns, int)
             growing.extended(stacks, turns)
 
-    @property
-    def cycles(self) -> list[list[tuple[int, int]]]:
-        """Arrays that only change places (``a, b = b, a``): slot and leaf of each, then of what moves there, and on."""
-        every = [(k, n) for k, slot in enumerate(self.slots) for n in range(len(slot.leaves))]
-        position = {id(self.slots[k].fresh[n]): (k, n) for k, n in every}
-        comes_from = {(k, n): position.get(id(self.slots[k].leaving[n])) for k, n in every}
-        found: list[list[tuple[int, int]]] = []
-        for start in every:
-            cycle = [start]
-            while (before := comes_from[cycle[-1]]) is not None and before not in cycle:
-                cycle.append(before)
-            arrays = [self.slots[k].leaves[n] for k, n in cycle]
-            mutable = all(isinstance(array, Tracer) and not is_number(array) for array in arrays)
-            if comes_from[cycle[-1]] == start == min(cycle) and len(cycle) > 1 and mutable:
-                found.append(cycle)
-        return found
-
-    def _keep_swapped(self, after: list[list[Any]], turns: int | Node) -> None:
-        """After the loop these are the same arrays: where each is depends on how often they changed places."""
-        for cycle in self.cycles:
-            size = len(cycle)
-            originals = [self.slots[k].leaves[n] for k, n in cycle]
-            nodes = [after[k][n].__sg_node__ for k, n in cycle]
-            for place, original in enumerate(originals):
-                original.assign(_chosen([nodes[(place - turn) % size] for turn in range(size)], turns))
-            if isinstance(turns, int):
-                for place, (k, n) in enumerate(cycle):
-                    after[k][n] = originals[(place + turns) % size]
-
-
-def _chosen(nodes: Sequence[Node], turns: int | Node) -> Node:
-    """The node of number ``turns`` modulo their count."""
-    if isinstance(turns, int):
-        return nodes[turns % len(nodes)]
-    chosen, number = nodes[0], apply("remainder", turns, len(nodes))
-    for position, node in enumerate(nodes[1:], 1):
-        chosen = apply("where", apply("equal", number, position), node, chosen)
-    return chosen
+    def _after(self, leaf: Any, nodes: list[Node], known: dict[int, Any]) -> Any:
+        """A leaf of what a name is bound to after the loop; one object stays one."""
+        if not is_array(leaf) or self._older(leaf):
+            return leaf
+        made = handle_like(leaf, nodes.pop(0))
+        return known.setdefault(id(leaf), made) if is_object(leaf) else made
 
 
 def changed_entries(containers: Containers) -> Iterator[tuple[Entry, Any]]:
@@ -386,10 +297,6 @@ def changed_entries(containers: Containers) -> Iterator[tuple[Entry, Any]]:
         for key in range(len(before)) if isinstance(container, list) else before:
             if container[key] is not before[key]:
                 yield Entry(f"{name}[{key!r}]", container, key), before[key]
-
-
-def _is_uncertain(value: Any) -> bool:
-    return value is UNBOUND or isinstance(value, Maybe)
 
 
 def strong(type_: ArrayType) -> ArrayType:
