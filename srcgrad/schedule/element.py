@@ -66,12 +66,16 @@ class Element:
 def _offset(index: tuple[Index, ...], shape: tuple[int, ...]) -> dict[Axis, int] | None:
     """The row-major position of an index, by axis; None where it is not affine or does not start at zero."""
     total = Affine()
-    stride = 1
-    for part, extent in zip(reversed(index), reversed(shape), strict=True):
+    position = 0
+    while position < len(index):
+        part = index[position]
+        run = digit_run(list(index[position:]), shape[position:])
+        if run and isinstance(part, Digit):
+            part = part.flat
         if not isinstance(part, Affine):
             return None
-        total = total.plus(part.scaled(stride))
-        stride *= extent
+        position += run or 1
+        total = total.plus(part.scaled(math.prod(shape[position:])))
     return None if total.const else {axis.find(): coefficient for axis, coefficient in total.terms}
 
 

@@ -17,12 +17,13 @@ from srcgrad.transform.rewrite import strong
 from srcgrad.transform.shifts import gather_shifts
 from srcgrad.transform.simplify import simplify
 from srcgrad.transform.sliding import hand_on_elements
+from srcgrad.transform.stacks import stack_slices
 from srcgrad.transform.stop import stop_gradient
 
 
 def finish(graph: Graph) -> Graph:
     """A simple graph of plain types without marks for differentiation; its inputs are new where they were weak."""
-    return simplify(hand_on_elements(simplify(gather_shifts(hoist(simplify(_plain(graph)))))))
+    return simplify(hand_on_elements(simplify(gather_shifts(hoist(simplify(stack_slices(simplify(_plain(graph)))))))))
 
 
 def _plain(graph: Graph) -> Graph:
