@@ -12,6 +12,7 @@ from srcgrad.core.errors import TraceShapeError
 from srcgrad.core.op import apply
 from srcgrad.core.types import type_of
 from srcgrad.numpy.creation import array, shape_sizes
+from srcgrad.numpy.elementwise import deliver
 from srcgrad.numpy.geometry import Span, reshaped
 from srcgrad.numpy.indexing import diagonal, take, where
 from srcgrad.numpy.joining import concatenate, pad
@@ -20,7 +21,7 @@ from srcgrad.numpy.ordering import searchsorted
 from srcgrad.numpy.products import conjugate, contracted, operands
 from srcgrad.numpy.protocols import implements, implements_as, is_face
 from srcgrad.numpy.reductions import all, any, argsort, max, mean, min, prod, std, sum, var
-from srcgrad.numpy.rounding import clip, nan_to_num
+from srcgrad.numpy.rounding import clip
 from srcgrad.numpy.shaping import as_array, broadcast_arrays, one_axis, squeeze
 from srcgrad.numpy.views import part, with_shape
 from srcgrad.ops.families import BOOL, convert
@@ -355,9 +356,7 @@ def isneginf(x: Any, out: Any = None) -> Any:
 
 def _replaced(a: Any, value: float) -> Any:
     a = as_array(a)
-    if a.dtype.kind == "c":
-        return where(apply("isnan", a), value, a)
-    return nan_to_num(a, nan=value, posinf=np.inf, neginf=-np.inf) if a.dtype.kind == "f" else a
+    return where(apply("isnan", a), np.asarray(value, a.dtype), a) if a.dtype.kind in "fc" else a
 
 
 def _present(a: Any) -> Any:
@@ -379,19 +378,23 @@ def nanprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdi
 @implements
 def nanmax(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
     """As `numpy.nanmax`; NaN where every element is."""
-    return _extreme_present(max(_replaced(a, -np.inf), axis, out, keepdims), a, axis, keepdims)
+    return deliver(_extreme_present(max, -np.inf, a, axis, keepdims), out)
 
 
 @implements
 def nanmin(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
     """As `numpy.nanmin`; NaN where every element is."""
-    return _extreme_present(min(_replaced(a, np.inf), axis, out, keepdims), a, axis, keepdims)
+    return deliver(_extreme_present(min, np.inf, a, axis, keepdims), out)
 
 
-def _extreme_present(found: Any, a: Any, axis: Any, keepdims: bool) -> Any:
+def _extreme_present(extreme: Any, neutral: float, a: Any, axis: Any, keepdims: bool) -> Any:
+    """The extremum of what is not NaN. Where it is the value that stands for NaN, all that is not NaN ties: then it is
+    the mean of that, which has the derivative too; of no element the mean is NaN.
+    """
+    found = extreme(_replaced(a, neutral), axis, keepdims=keepdims)
     if type_of(found).dtype.kind != "f":
         return found
-    return where(any(_present(a), axis, keepdims=keepdims), found, np.nan)
+    return where(apply("equal", found, neutral), nanmean(a, axis, keepdims=keepdims), found)
 
 
 @implements

@@ -46,12 +46,23 @@ def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
 
 @implements
 def digitize(x: Any, bins: Any, right: bool = False) -> Any:
-    """As `numpy.digitize`; traced bins ascend."""
-    side = "left" if right else "right"
+    """As `numpy.digitize`; the bins ascend or descend."""
     known = static_of(bins) if is_face(bins) else np.asarray(bins)
-    if known is not None and known.size and known[0] > known[-1]:
-        return known.size - searchsorted(known[::-1], x, side=side)
-    return searchsorted(bins, x, side=side)
+    if known is not None:
+        steps = np.diff(known)
+        if (steps < 0).any() and (steps > 0).any():
+            raise error(TraceShapeError, "bins must be monotonically increasing or decreasing")
+        if known.size and known[0] > known[-1]:
+            return _places_descending(known, x, right)
+        return searchsorted(bins, x, side="left" if right else "right")
+    ascending = searchsorted(bins, x, side="left" if right else "right")
+    if bins.shape[0] < 2:
+        return ascending
+    return where(apply("greater", bins[0], bins[-1]), _places_descending(bins, x, right), ascending)
+
+
+def _places_descending(bins: Any, x: Any, right: bool) -> Any:
+    return bins.shape[0] - searchsorted(bins[::-1], x, side="left" if right else "right")
 
 
 @implements
@@ -174,7 +185,7 @@ _ELEMENTS = ("lower", "higher", "nearest")
 
 
 def _position(q: Any, n: Any, method: str) -> Any:
-    """The real-valued place of a quantile among n elements; n and q may be traced."""
+    """The real-valued place of a quantile among n elements, or beyond them; n and q may be traced."""
     if method in _ROUNDED:
         return _ROUNDED[method](q * (n - 1))
     if method not in _CONTINUOUS:
@@ -182,7 +193,7 @@ def _position(q: Any, n: Any, method: str) -> Any:
     alpha, beta = _CONTINUOUS[method]
     if alpha == beta == 1:
         return q * (n - 1)
-    return np.clip(n * q + (alpha + q * (1 - alpha - beta)) - 1, 0, n - 1)
+    return n * q + (alpha + q * (1 - alpha - beta)) - 1
 
 
 def _lines(a: Any, axis: Any) -> tuple[Any, tuple[int, ...]]:
@@ -225,29 +236,37 @@ def quantile(
 ) -> Any:
     """As `numpy.quantile`, also for a traced q; without the methods that jump by design, and without weights."""
     ordered, axes = _lines(a, axis)
+    is_whole = not is_face(q) and np.asarray(q).dtype.kind in "biu"
     q, is_weak = _known(q)
     last = ordered.shape[-1] - 1
     if last < 0:
         raise error(TraceShapeError, "quantile of no elements")
     position = _position(q, last + 1, method)
     low = np.floor(position).astype(np.int64)
-    if method in _ELEMENTS:
+    if method in _ELEMENTS or (method == "linear" and is_whole):
         found = _nan_where_any(ordered, take(ordered, low, axis=-1), np.ndim(q))
-        return _shaped(convert(found, as_array(a).dtype), q, np.shape(a), axes, keepdims)
-    if is_face(low):
-        low = apply("minimum", apply("maximum", low, 0), last)
+        return deliver(_shaped(convert(found, as_array(a).dtype), q, np.shape(a), axes, keepdims), out)
+    low, high = (apply("minimum", apply("maximum", k, 0), last) for k in (low, low + 1))
     weight = position - low
     if not is_face(weight):
         weight = np.asarray(weight, ordered.dtype if is_weak else np.result_type(ordered.dtype, float))
-    below, above = take(ordered, low, axis=-1), take(ordered, apply("minimum", low + 1, last), axis=-1)
-    found = below + (above - below) * weight
-    return _shaped(_nan_where_any(ordered, found, np.ndim(q)), q, np.shape(a), axes, keepdims)
+    below, above = take(ordered, low, axis=-1), take(ordered, high, axis=-1)
+    found = _between(below, above, weight)
+    return deliver(_shaped(_nan_where_any(ordered, found, np.ndim(q)), q, np.shape(a), axes, keepdims), out)
+
+
+def _between(below: Any, above: Any, weight: Any) -> Any:
+    """On the straight line from one to the other, from the nearer end as in NumPy: with infinite ends that counts."""
+    length = above - below
+    if not is_face(weight) and (np.all(weight < 0.5) or np.all(weight >= 0.5)):
+        return below + length * weight if np.all(weight < 0.5) else above - length * (1 - weight)
+    return where(apply("less", weight, 0.5), below + length * weight, above - length * (1 - weight))
 
 
 def _nan_where_any(ordered: Any, found: Any, extra: int) -> Any:
-    """NaN is ordered last."""
-    nan = apply("isnan", ordered[(..., -1, *[None] * extra)])
-    return where(nan, np.asarray(np.nan, found.dtype), found)
+    """NaN is ordered last, and takes the derivative where there is one."""
+    last = ordered[(..., -1, *[None] * extra)]
+    return where(apply("isnan", last), convert(last, found.dtype), found)
 
 
 @implements
@@ -262,21 +281,21 @@ def nanquantile(
 ) -> Any:
     """As `numpy.nanquantile`; see `quantile`."""
     ordered, axes = _lines(a, axis)
+    is_whole = not is_face(q) and np.asarray(q).dtype.kind in "biu"
     q, is_weak = _known(q)
     flat = reshaped(q, (q.size,))
     present = apply("logical_not", apply("isnan", ordered))
     count = sum(present, -1)[..., None]
     position = _position(flat, count, method)
     low = np.floor(position).astype(np.int64)
-    low = apply("maximum", low, 0)
-    high = apply("maximum", apply("minimum", low + 1, count - 1), 0)
+    low, high = (apply("maximum", apply("minimum", k, count - 1), 0) for k in (low, low + 1))
     weight = position - low
     weight = convert(weight, ordered.dtype) if is_weak else weight
     below, above = take_along_axis(ordered, low, -1), take_along_axis(ordered, high, -1)
-    found = below + (above - below) * weight
+    found = below if method == "linear" and is_whole else _between(below, above, weight)
     found = where(apply("greater", count, 0), found, np.asarray(np.nan, found.dtype))
     found = reshaped(found, (*ordered.shape[:-1], *np.shape(q)))
-    return _shaped(found, q, np.shape(a), axes, keepdims)
+    return deliver(_shaped(found, q, np.shape(a), axes, keepdims), out)
 
 
 def _hundredth(q: Any) -> Any:
@@ -297,11 +316,23 @@ def nanpercentile(a: Any, q: Any, *args: Any, **options: Any) -> Any:
 
 @implements
 def median(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: bool = False) -> Any:
-    """As `numpy.median`."""
-    return quantile(a, 0.5, axis, keepdims=keepdims)
+    """As `numpy.median`: the mean of the two elements in the middle, or the one."""
+    ordered, axes = _lines(a, axis)
+    count = ordered.shape[-1]
+    if not count:
+        raise error(TraceShapeError, "median of no elements")
+    found = ordered[..., count // 2]
+    if count % 2 == 0:
+        found = (ordered[..., count // 2 - 1] + found) / 2
+    return deliver(_shaped(_nan_where_any(ordered, found, 0), 0.5, np.shape(a), axes, keepdims), out)
 
 
 @implements
 def nanmedian(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: bool = False) -> Any:
-    """As `numpy.nanmedian`."""
-    return nanquantile(a, 0.5, axis, keepdims=keepdims)
+    """As `numpy.nanmedian`; see `median`."""
+    ordered, axes = _lines(a, axis)
+    count = sum(apply("logical_not", apply("isnan", ordered)), -1)[..., None]
+    low, high = apply("maximum", (count - 1) // 2, 0), count // 2
+    below, above = take_along_axis(ordered, low, -1), take_along_axis(ordered, high, -1)
+    found = where(apply("equal", low, high), below, (below + above) / 2)[..., 0]
+    return deliver(_shaped(found, 0.5, np.shape(a), axes, keepdims), out)

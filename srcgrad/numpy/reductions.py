@@ -138,8 +138,12 @@ def amin(
 
 @implements
 def ptp(a: Any, axis: Axis = None, out: Any = None, keepdims: bool = False) -> Any:
-    """As `numpy.ptp`."""
-    return deliver(apply("subtract", max(a, axis, keepdims=keepdims), min(a, axis, keepdims=keepdims)), out)
+    """As `numpy.ptp`. Where there is a NaN, it takes the derivative, as that of `max`."""
+    high, low = max(a, axis, keepdims=keepdims), min(a, axis, keepdims=keepdims)
+    length = apply("subtract", high, low)
+    if type_of(length).dtype.kind == "f":
+        length = apply("where", apply("isnan", high), high, length)
+    return deliver(length, out)
 
 
 def _truth(a: Any) -> Any:

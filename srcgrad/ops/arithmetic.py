@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from srcgrad.core.op import TABLE, Op, apply
 from srcgrad.core.sample import Arg, Sample
 from srcgrad.core.types import ArrayType, promote, real_dtype
 from srcgrad.ops.families import BOOL, Where, arithmetic_dtypes, division_dtypes, nonzero, number_dtypes, pointwise
-from srcgrad.ops.logic import greater, greater_equal, isnan, less, less_equal
+from srcgrad.ops.logic import greater_equal, isnan, less_equal
 
 # Sums, products, quotients
 
@@ -132,36 +132,25 @@ ceil = _rounding("ceil")
 trunc = _rounding("trunc")
 rint = pointwise("rint", None, doc="Halves go to the even neighbour.")
 
-# Extrema. At a tie the first operand takes the whole cotangent: np.maximum(x, 0) has derivative 1 at 0.
+# Extrema. At a tie the first operand takes the whole cotangent: np.maximum(x, 0) has derivative 1 at 0. A NaN that is
+# the result takes it as well, the first of two.
+
+Choice = Callable[[Any, Any], Any]
 
 
-def _extremum(name: str, for_bool: str, first: Any, second: Any, for_integer: str = "") -> Op:
+def _extremum(name: str, for_bool: str, is_first: Choice, for_integer: str = "") -> Op:
+    """``is_first(x, y)``: whether the result is x."""
     formula = {"f": name + "({0}, {1})", "b": for_bool}
     formula |= dict.fromkeys("iu", (for_integer or name) + "({0}, {1})")
+    first, second = lambda out, x, y: Where(is_first(x, y)), lambda out, x, y: Where(~is_first(x, y))
     return pointwise(name, first, second, formula=formula, dtypes=arithmetic_dtypes, kinds="biuf")
 
 
-maximum = _extremum(
-    "maximum", "{0} | {1}", lambda out, x, y: Where(greater_equal(x, y)), lambda out, x, y: Where(less(x, y))
-)
-minimum = _extremum(
-    "minimum", "{0} & {1}", lambda out, x, y: Where(less_equal(x, y)), lambda out, x, y: Where(greater(x, y))
-)
+maximum = _extremum("maximum", "{0} | {1}", lambda x, y: greater_equal(x, y) | isnan(x))
+minimum = _extremum("minimum", "{0} & {1}", lambda x, y: less_equal(x, y) | isnan(x))
 # The following two ignore a NaN beside a number.
-fmax = _extremum(
-    "fmax",
-    "{0} | {1}",
-    lambda out, x, y: Where(greater_equal(x, y) | isnan(y)),
-    lambda out, x, y: Where(less(x, y) | (isnan(x) & ~isnan(y))),
-    "maximum",
-)
-fmin = _extremum(
-    "fmin",
-    "{0} & {1}",
-    lambda out, x, y: Where(less_equal(x, y) | isnan(y)),
-    lambda out, x, y: Where(greater(x, y) | (isnan(x) & ~isnan(y))),
-    "minimum",
-)
+fmax = _extremum("fmax", "{0} | {1}", lambda x, y: greater_equal(x, y) | isnan(y), "maximum")
+fmin = _extremum("fmin", "{0} & {1}", lambda x, y: less_equal(x, y) | isnan(y), "minimum")
 
 # Selection and conversion
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from srcgrad.ops.arithmetic import where
 from srcgrad.ops.families import Where, float64_dtypes, number_dtypes, pointwise
 from srcgrad.ops.logic import equal, greater, not_equal
@@ -22,11 +24,17 @@ def _power_by_base(out: Any, x: Any, y: Any) -> Where:
 def _power_by_exponent(out: Any, x: Any, y: Any) -> Where:
     """``x**y * log(x)``; zero at ``x <= 0``.
 
-    At ``x == 0`` it is the limit for positive y. A negative base has a power for whole exponents only, so that no
+    At ``x == 0`` it is the limit for positive y, and the limit as well where the power vanishes at infinity, as the
+    product ``0 * inf`` is not. A negative base has a power for whole exponents only, so that no
     derivative exists: then zero leaves the other cotangents usable.
     """
     has_logarithm = not_equal(x, 0) if x.dtype.kind == "c" else greater(x, 0)
-    return Where(not_equal(x, 0), out * log(where(has_logarithm, x, 1)))
+    return Where(not_equal(x, 0) & not_equal(out, 0), out * log(where(has_logarithm, x, 1)))
+
+
+def _reference_power(x: Any, y: Any) -> Any:
+    """Of numbers as NumPy's scalars have it, with C's ``pow`` also for the exponent 0.5."""
+    return np.power(x, y) if np.ndim(x) or np.ndim(y) else np.asarray(x)[()] ** np.asarray(y)[()]
 
 
 power = pointwise(
@@ -38,6 +46,7 @@ power = pointwise(
     kinds="iufc",
     cost=25.0,
     domain=[(0.5, 2.0), (-2.0, 2.0)],
+    reference=_reference_power,
     doc="Integers to negative powers are an error in NumPy; compiled code, which has no errors in elements, gives 0.",
 )
 float_power = pointwise(

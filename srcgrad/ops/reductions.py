@@ -10,7 +10,7 @@ import numpy as np
 from srcgrad.core.sample import Arg, Sample
 from srcgrad.ops.arithmetic import astype, where
 from srcgrad.ops.families import arg_reduction, expand_reduced, reduction
-from srcgrad.ops.logic import equal
+from srcgrad.ops.logic import equal, isnan
 
 Axes = tuple[int, ...]
 Tangents = Sequence[Any]
@@ -46,8 +46,11 @@ def _tangent_prod(tangents: Tangents, out: Any, x: Any, *, axes: Axes) -> Any:
 
 
 def _extremal(out: Any, x: Any, axes: Axes) -> tuple[Any, Any]:
-    """Which elements are the extremum, and how many of them tie: they share the derivative evenly."""
-    extremal = equal(x, expand_reduced(out, x.shape, axes))
+    """Which elements are the extremum, and how many of them tie: they share the derivative evenly.
+
+    Where there is a NaN, the extremum is NaN, and the derivative goes to the elements that are.
+    """
+    extremal = equal(x, expand_reduced(out, x.shape, axes)) | isnan(x)
     return extremal, sum(astype(extremal, dtype=x.dtype), axes=axes)
 
 

@@ -15,7 +15,7 @@ from srcgrad.transform.calls import CALL, inlined
 from srcgrad.transform.hoist import hoist
 from srcgrad.transform.rewrite import strong
 from srcgrad.transform.shifts import gather_shifts
-from srcgrad.transform.simplify import simplify
+from srcgrad.transform.simplify import simplify_last
 from srcgrad.transform.sliding import hand_on_elements
 from srcgrad.transform.stacks import stack_slices
 from srcgrad.transform.stop import stop_gradient
@@ -23,7 +23,8 @@ from srcgrad.transform.stop import stop_gradient
 
 def finish(graph: Graph) -> Graph:
     """A simple graph of plain types without marks for differentiation; its inputs are new where they were weak."""
-    return simplify(hand_on_elements(simplify(gather_shifts(hoist(simplify(stack_slices(simplify(_plain(graph)))))))))
+    last = simplify_last
+    return last(hand_on_elements(last(gather_shifts(hoist(last(stack_slices(last(_plain(graph)))))))))
 
 
 def _plain(graph: Graph) -> Graph:

@@ -1,18 +1,26 @@
 """Algebra as data: ``before -> after``.
 
 A rule may change the last bits of a result and the sign of a zero (``x + 0`` is ``x``, also for ``x = -0.0``). It never
-turns a NaN or an infinity into a number or back: ``x * 0`` and ``x - x`` stay what they are. Powers follow NumPy's
-operator, which takes ``x**0.5`` for ``sqrt(x)``.
+turns a NaN or an infinity into a number or back: ``x * 0`` and ``x - x`` stay what they are. Of an array NumPy takes
+``x**0.5`` for ``sqrt(x)``; of a number it is C's ``pow``, which differs from it at -0 and -inf.
+
+A rule of `algebra` also keeps the derivative: what `adjoint` makes of the after is what it makes of the before, at 0
+and infinity as well. ``x * sqrt(x)`` in place of ``x**1.5`` does not (``0 * inf`` at 0), so such a rule is one of
+`powers`, which apply once all derivatives are taken.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from functools import cache
 
 from srcgrad.core.op import apply
 from srcgrad.graph.node import Node
 from srcgrad.transform.patterns import Pattern, Rule, commuted, variables
+from srcgrad.transform.rewrite import uniform_value
+
+Condition = Callable[[Node], bool] | None
 
 
 def _is_float(node: Node) -> bool:
@@ -23,6 +31,34 @@ def _is_number(node: Node) -> bool:
     return node.dtype.kind in "iufc"
 
 
+def _is_array(node: Node) -> bool:
+    return _is_float(node) and node.shape != ()
+
+
+def _is_real(node: Node) -> bool:
+    return node.dtype.kind == "f"
+
+
+def _is_of_positive(node: Node) -> bool:
+    """Whether the first operand is real, and never -0 or below."""
+    return _is_real(node) and _is_positive(node.inputs[0])
+
+
+def _is_positive(x: Node, depth: int = 6) -> bool:
+    """Whether it is certain that a real value is NaN or at least +0."""
+    name = x.op.name
+    if name in ("absolute", "square", "exp", "exp2") or depth == 0:
+        return depth > 0
+    if name in ("reshape", "broadcast_to", "sum", "slice", "transpose", "astype"):
+        return x.inputs[0].dtype.kind == "f" and _is_positive(x.inputs[0], depth - 1)
+    if name == "multiply" and x.inputs[0] is x.inputs[1]:
+        return True
+    if name in ("add", "multiply", "divide"):
+        return all(_is_positive(operand, depth - 1) for operand in x.inputs)
+    value = uniform_value(x)
+    return value is not None and value > 0
+
+
 def _apply(name: str) -> Callable[..., Pattern]:
     return lambda *args: apply(name, *args)
 
@@ -31,6 +67,7 @@ def _apply(name: str) -> Callable[..., Pattern]:
 def algebra() -> dict[str, tuple[Rule, ...]]:
     """The rules, by the name of the row at the root of what they replace."""
     x, y, z, c = variables("x y z c")
+    either = _apply("bitwise_or")
     where, sqrt, square = _apply("where"), _apply("sqrt"), _apply("square")
     anything = [
         (where(True, x, y), x),
@@ -41,6 +78,8 @@ def algebra() -> dict[str, tuple[Rule, ...]]:
         (_apply("maximum")(x, x), x),
         (_apply("minimum")(x, x), x),
         (_apply("logical_not")(_apply("logical_not")(x)), x),
+        (either(x, False), x),
+        (either(False, x), x),
     ]
     numbers = [
         (x + 0, x),
@@ -66,16 +105,40 @@ def algebra() -> dict[str, tuple[Rule, ...]]:
         (x**4, (x * x) * (x * x)),
     ]
     floats = [
-        (x**0.5, sqrt(x)),
-        (x**1.5, x * sqrt(x)),
-        (x**-0.5, 1 / sqrt(x)),
         (x**-1, 1 / x),
-        (x**-2, 1 / (x * x)),
-        (x**-3, 1 / (x * x * x)),
         (_apply("reciprocal")(x), 1 / x),
     ]
+    return _by_root((anything, None), (numbers, _is_number), (floats, _is_float), ([(x**0.5, sqrt(x))], _is_array))
+
+
+@cache
+def powers() -> dict[str, tuple[Rule, ...]]:
+    """Powers by roots and quotients, once all derivatives are taken; otherwise as `algebra`.
+
+    Of reciprocals rather than reciprocals of: ``x * x`` overflows where ``x**-2`` is a denormal number.
+    """
+    (x,) = variables("x")
+    sqrt, magnitude = _apply("sqrt"), _apply("absolute")
+
+    def at_minus_infinity(value: float, elsewhere: Pattern) -> Pattern:
+        return _apply("where")(_apply("equal")(x, -math.inf), value, elsewhere)
+
+    roots = [
+        (x**0.5, sqrt(x), math.inf),
+        (x**1.5, x * sqrt(x), math.inf),
+        (x**-0.5, 1 / sqrt(x), 0.0),
+        (x**-1.5, (1 / x) / sqrt(x), 0.0),
+    ]
+    of_positive = [(before, after) for before, after, _ in roots]
+    of_any = [(before, at_minus_infinity(value, magnitude(after))) for before, after, value in roots]
+    quotients = [(x**-2, (1 / x) * (1 / x)), (x**-3, (1 / x) * (1 / x) * (1 / x))]
+    return _by_root((of_positive, _is_of_positive), (of_any, _is_real), (quotients, _is_real))
+
+
+def _by_root(*groups: tuple[Sequence[tuple[Pattern, Pattern]], Condition]) -> dict[str, tuple[Rule, ...]]:
+    """Rules by the name of the row that they look for, in the given order."""
     rules: dict[str, list[Rule]] = {}
-    for pairs, when in ((anything, None), (numbers, _is_number), (floats, _is_float)):
+    for pairs, when in groups:
         for before, after in pairs:
             for variant in commuted(before):
                 assert variant.op is not None

@@ -26,7 +26,7 @@ from srcgrad.transform.part_rules import PART_RULES
 from srcgrad.transform.prune import prune
 from srcgrad.transform.region_rules import simplify_region
 from srcgrad.transform.rewrite import Relocator, filled, uniform_value
-from srcgrad.transform.rules import algebra
+from srcgrad.transform.rules import algebra, powers
 from srcgrad.transform.shape_rules import SHAPE_RULES, scalar_work_once
 from srcgrad.transform.window_rules import WINDOW_RULES
 
@@ -37,19 +37,28 @@ _FOLD = 64
 #: A node is rewritten at most so often: a fixpoint is reached long before, unless rules run in circles.
 _PATIENCE = 50
 
-#: Graphs that are simple already: the bodies of loops come by more than once.
-_done: WeakSet[Graph] = WeakSet()
+#: Graphs that are simple already: the bodies of loops come by more than once. By whether more derivatives are taken.
+_done: tuple[WeakSet[Graph], WeakSet[Graph]] = WeakSet(), WeakSet()
 
 
 def simplify(graph: Graph) -> Graph:
-    """A graph with the same inputs, and outputs of the same types."""
-    if graph in _done:
+    """A graph with the same inputs, and outputs of the same types and derivatives."""
+    return _simplified(graph, False)
+
+
+def simplify_last(graph: Graph) -> Graph:
+    """As `simplify`, of a graph of which no derivative will be taken any more."""
+    return _simplified(graph, True)
+
+
+def _simplified(graph: Graph, is_last: bool) -> Graph:
+    if graph in _done[is_last]:
         return graph
     smaller = prune(graph)
-    outputs = tuple(map(_of_type, _Simplifier().run(smaller.outputs), graph.outputs))
+    outputs = tuple(map(_of_type, _Simplifier(is_last).run(smaller.outputs), graph.outputs))
     if any(a is not b for a, b in zip(outputs, smaller.outputs, strict=True)):
         smaller = prune(replace(graph, outputs=outputs))
-    _done.add(smaller)
+    _done[is_last].add(smaller)
     return smaller
 
 
@@ -63,7 +72,8 @@ def _of_type(node: Node, like: Node) -> Node:
 class _Simplifier:
     """The memo of one pass. Nodes in ``normal`` have been rewritten as far as they can be."""
 
-    def __init__(self) -> None:
+    def __init__(self, is_last: bool) -> None:
+        self._is_last = is_last
         self._normal: dict[Node, Node] = {}
         self._relocate = Relocator()
 
@@ -85,7 +95,7 @@ class _Simplifier:
             known = self._normal.get(current)
             if known is not None:
                 return known
-            found = _rewritten(current)
+            found = _rewritten(current, self._is_last)
             if found is None:
                 return current
             self._relocate([found], node.location)
@@ -104,14 +114,14 @@ class _Simplifier:
         )
 
 
-def _rewritten(node: Node) -> Node | None:
+def _rewritten(node: Node, is_last: bool) -> Node | None:
     """The node after one rule, None where none applies."""
     if isinstance(node.op.lowering, Region):
-        simpler = simplify_region(node, simplify)
+        simpler = simplify_region(node, simplify_last if is_last else simplify)
         return None if simpler is node else simpler
     if _is_foldable(node):
         return _folded(node, [_known_array(operand) for operand in node.inputs])
-    for rule in _rules(node.op):
+    for rule in _rules(node.op, is_last):
         found = rule(node)
         if found is not None and found is not node:
             return found
@@ -156,7 +166,8 @@ def _folded(node: Node, operands: Sequence[Any]) -> Node:
 
 
 @cache
-def _rules(op: Op) -> tuple[Rewrite, ...]:
+def _rules(op: Op, is_last: bool) -> tuple[Rewrite, ...]:
     shapes = tuple(rule for rules in (SHAPE_RULES, PART_RULES, WINDOW_RULES) for rule in rules.get(op.name, ()))
     once = (scalar_work_once,) if isinstance(op.lowering, Pointwise | Cast) else ()
-    return (*shapes, *algebra().get(op.name, ()), *once)
+    last = powers().get(op.name, ()) if is_last else ()
+    return (*shapes, *algebra().get(op.name, ()), *last, *once)
