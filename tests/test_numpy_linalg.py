@@ -147,12 +147,12 @@ def test_the_common_space_of_equal_eigenvalues_has_a_derivative() -> None:
         np.testing.assert_allclose(found, expected, rtol=1e-7)
 
 
-def test_symmetric_functions_have_symmetric_gradients() -> None:
+def test_functions_of_symmetric_matrices_have_the_gradient_of_a_triangle() -> None:
     p = arrays("f8")["p"]
     for function in (lambda a: np.sum(np.linalg.cholesky(a) ** 3), lambda a: np.sum(np.linalg.eigvalsh(a) ** 3)):
         found, expected = along_a_line(function, p, symmetric=True)
         np.testing.assert_allclose(found, expected, rtol=1e-7)
-        np.testing.assert_allclose(gradient(function, p), gradient(function, p).T)
+        np.testing.assert_array_equal(np.triu(gradient(function, p), 1), 0)
 
 
 def test_a_program_and_its_gradient_factorise_once() -> None:

@@ -45,7 +45,7 @@ def truths_of(pattern: Pattern) -> set[str]:
     """The variables that stand for booleans."""
     if pattern.op is None:
         return set()
-    count = {"where": 1, "logical_not": 1, "bitwise_or": 2}.get(pattern.op.name, 0)
+    count = {"where": 1, "logical_not": 1, "bitwise_or": 2, "invert": 1}.get(pattern.op.name, 0)
     found = {part.name for part in pattern.args[:count] if part.name is not None}
     return found.union(*map(truths_of, pattern.args))
 

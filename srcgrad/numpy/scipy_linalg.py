@@ -11,7 +11,7 @@ import numpy as np
 from srcgrad.core.errors import TraceShapeError, UnsupportedError
 from srcgrad.core.op import apply
 from srcgrad.numpy import linalg, scipy_structured, systems
-from srcgrad.numpy.indexing import take
+from srcgrad.numpy.indexing import take, tril, triu
 from srcgrad.numpy.joining import concatenate
 from srcgrad.numpy.messages import error
 from srcgrad.numpy.products import conjugate, operands
@@ -34,8 +34,29 @@ def solve(
     assume_a: str | None = None,
     transposed: bool = False,
 ) -> Any:
-    """As `scipy.linalg.solve`; whatever is assumed, the whole matrix is read."""
-    return systems.solve_with("scipy.linalg.solve", a, b, transposed)
+    """As `scipy.linalg.solve`: what is assumed decides which part of the matrix is read; NaN where one that is assumed
+    to be positive definite is not.
+    """
+    name = "scipy.linalg.solve"
+    assumed = _ASSUMED.get(assume_a, assume_a)
+    a, b = floats(matrix(name, a, square=True), b)
+    if assumed in ("sym", "her", "pos"):
+        symmetric = assumed == "sym"
+        a = systems.from_triangle(a, bool(lower), conjugated=not symmetric)
+    elif assumed in ("diagonal", "tridiagonal"):
+        width = int(assumed == "tridiagonal")
+        a = tril(triu(a, -width), width)
+    elif assumed in ("lower triangular", "upper triangular"):
+        a = tril(a) if assumed == "lower triangular" else triu(a)
+    elif assumed not in (None, "gen", "banded"):
+        raise error(TraceShapeError, f"{assume_a} is not a recognized matrix structure")
+    if assumed == "pos":
+        a = conjugate(a) if transposed else a
+        return cho_solve((systems.cholesky(a), True), b)
+    return systems.solve_with(name, a, b, transposed)
+
+
+_ASSUMED: dict[str | None, str] = {"symmetric": "sym", "hermitian": "her", "positive definite": "pos", "general": "gen"}
 
 
 @implements_as("scipy.linalg.solve_triangular")
@@ -80,7 +101,7 @@ def norm(a: Any, ord: Any = None, axis: Any = None, keepdims: bool = False, chec
 
 @implements_as("scipy.linalg.cholesky")
 def cholesky(a: Any, lower: bool = False, overwrite_a: bool = False, check_finite: bool = True) -> Any:
-    """As `scipy.linalg.cholesky`, of the symmetric part."""
+    """As `scipy.linalg.cholesky`: one triangle is read."""
     return systems.cholesky(a, upper=not lower)
 
 
@@ -148,13 +169,14 @@ def eigh(a: Any, b: Any = None, *, lower: bool = True, eigvals_only: bool = Fals
     """As `scipy.linalg.eigh`, also ``a v = w b v``; see `numpy.linalg.eigh`."""
     if any(value is not None and value is not False and value != 1 for value in _meant(options).values()):
         raise error(UnsupportedError, f"scipy.linalg.eigh: {', '.join(options)} is not supported on traced arrays")
+    uplo = "L" if lower else "U"
     if b is None:
-        values, vectors = systems.eigh(a)
+        values, vectors = systems.eigh(a, uplo)
         return values if eigvals_only else (values, vectors)
     a, b = floats(matrix("scipy.linalg.eigh", a, square=True), matrix("scipy.linalg.eigh", b, square=True))
     if a.dtype.kind == "c":
         raise error(UnsupportedError, "scipy.linalg.eigh: a generalised problem of complex matrices is not supported")
-    root = systems.cholesky(b)
+    a, root = systems.from_triangle(a, lower), systems.cholesky(systems.from_triangle(b, lower))
     half = triangular(root, a, lower=True, transposed=False)
     values, turned = systems.eigh(triangular(root, matrix_transpose(half), lower=True, transposed=False))
     return values if eigvals_only else (values, triangular(root, turned, lower=True, transposed=True))

@@ -200,10 +200,22 @@ def slogdet(a: Any) -> Any:
 
 @implements_as("linalg.cholesky")
 def cholesky(a: Any, /, *, upper: bool = False) -> Any:
-    """As `numpy.linalg.cholesky`, of the Hermitian part; NaN where that is not positive definite."""
+    """As `numpy.linalg.cholesky`: one triangle is read; NaN where the matrix is not positive definite."""
     a = matrix("linalg.cholesky", a, square=True)
-    found = unstacked(factoring.cholesky(stacked(a)), a.shape[:-2])
+    found = unstacked(factoring.cholesky(stacked(_lower_of(a, upper))), a.shape[:-2])
     return conjugate(matrix_transpose(found)) if upper else found
+
+
+def _lower_of(a: Any, is_upper: bool) -> Any:
+    """Of Hermitian matrices given by one of their triangles those that have it as the lower one."""
+    return conjugate(matrix_transpose(a)) if is_upper else a
+
+
+def from_triangle(a: Any, lower: bool = True, conjugated: bool = True) -> Any:
+    """The Hermitian (or symmetric) matrices with one triangle of these."""
+    whole = matrices.hermitian if conjugated else matrices.symmetric
+    as_lower = a if lower else matrix_transpose(conjugate(a) if conjugated else a)
+    return unstacked(whole(stacked(as_lower)), a.shape[:-2])
 
 
 @implements_as("linalg.qr")
@@ -224,21 +236,23 @@ def qr(a: Any, mode: str = "reduced") -> Any:
 
 @implements_as("linalg.eigh")
 def eigh(a: Any, UPLO: str = "L") -> Any:
-    """As `numpy.linalg.eigh`, of the Hermitian part.
+    """As `numpy.linalg.eigh`: one triangle is read.
 
     The derivative of eigenvectors leaves out how those of equal eigenvalues turn into each other, for which basis of
     their common space is found has no derivative. It is right for what depends on their common space only (a projector
     on it), but not for a function of the matrix, ``V f(w) V^T``, whose derivative there has a part ``f'(w)``.
     """
+    if UPLO.upper() not in ("L", "U"):
+        raise error(TraceShapeError, "UPLO argument must be 'L' or 'U'")
     a = matrix("linalg.eigh", a, square=True)
-    values, vectors = factoring.eigh(stacked(a))
+    values, vectors = factoring.eigh(stacked(_lower_of(a, UPLO.upper() == "U")))
     return _named("linalg.eigh", unstacked(values, a.shape[:-2]), unstacked(vectors, a.shape[:-2]))
 
 
 @implements_as("linalg.eigvalsh")
 def eigvalsh(a: Any, UPLO: str = "L") -> Any:
-    """As `numpy.linalg.eigvalsh`, of the symmetric part."""
-    return eigh(a)[0]
+    """As `numpy.linalg.eigvalsh`: one triangle is read."""
+    return eigh(a, UPLO)[0]
 
 
 @implements_as("linalg.svd")
@@ -247,7 +261,8 @@ def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: 
 
     For equal singular values the same holds as for equal eigenvalues in `eigh`.
     """
-    a = matrix("linalg.svd", a)
+    a = matrix("linalg.svd", a, square=hermitian)
+    a = from_triangle(a) if hermitian else a
     if compute_uv and full_matrices and a.shape[-1] != a.shape[-2]:
         what = "linalg.svd: the full matrices of one that is not square are not supported on traced arrays"
         raise error(UnsupportedError, what, "Use full_matrices=False")
@@ -264,11 +279,12 @@ def svdvals(x: Any, /) -> Any:
 
 @implements_as("linalg.pinv")
 def pinv(a: Any, rcond: Any = None, hermitian: bool = False, *, rtol: Any = np._NoValue) -> Any:
-    """As `numpy.linalg.pinv`, for a cutoff that is known while tracing.
+    """As `numpy.linalg.pinv`, for a cutoff that is known while tracing; of a Hermitian matrix one triangle is read.
 
     The derivative is that for changes that keep the rank.
     """
-    a = matrix("linalg.pinv", a)
+    a = matrix("linalg.pinv", a, square=hermitian)
+    a = from_triangle(a) if hermitian else a
     if is_face(rcond) or is_face(rtol):
         raise error(UnsupportedError, "linalg.pinv is supported for an rcond that is known while tracing")
     if rcond is None:

@@ -7,7 +7,8 @@ pseudo-inverses" (1973).
 
 Conventions:
 
-* Cholesky and the symmetric eigenproblem are those of the Hermitian part of the operand, whose cotangent is Hermitian.
+* Cholesky and the symmetric eigenproblem read the lower triangle of the operand and the real part of its diagonal, as
+  LAPACK does for NumPy; the rest has no derivative.
 * How the vectors of two equal eigen- or singular values (up to rounding) turn into each other counts as zero, for which
   basis of their common space is found has no derivative. That is right for what depends on the common space only, and
   leaves out a part for a function of the matrix ``V f(w) V^T``.
@@ -28,6 +29,7 @@ from srcgrad.core.sample import Arg, Sample
 from srcgrad.core.types import ArrayType, Shape, TupleType, real_dtype
 from srcgrad.ops.families import nonzero
 from srcgrad.ops.matrices import (
+    Matrices,
     as_columns,
     as_rows,
     check_square,
@@ -35,7 +37,6 @@ from srcgrad.ops.matrices import (
     conjugated,
     flipped,
     flipped_times,
-    hermitian,
     lower_half,
     mirrored,
     times,
@@ -56,8 +57,9 @@ def _shape_numbers(params: Params, types: Sequence[ArrayType]) -> tuple[int, ...
     return types[0].shape
 
 
-def _hermitian_part(a: Any) -> Any:
-    return (a + np.conj(np.swapaxes(a, 1, 2))) / 2
+def _of_lower(cotangent: Matrices) -> Matrices:
+    """What remains of a cotangent where the lower triangle stands for itself and, conjugated, for the upper one."""
+    return lower_half(cotangent + flipped(conjugated(cotangent)))
 
 
 # Cholesky
@@ -69,15 +71,15 @@ def _infer_cholesky(a: ArrayType) -> ArrayType:
 
 
 def _reference_cholesky(a: Any) -> Any:
-    return np.linalg.cholesky(_hermitian_part(a))
+    return np.linalg.cholesky(a)
 
 
 def _adjoint_cholesky(cotangent: Any, out: Any, a: Any) -> tuple[Any]:
-    """``L^-T phi(L^T dL) conj(L)^-1``, made Hermitian; phi takes the lower triangle with half of the diagonal."""
+    """``L^-T phi(L^T dL) conj(L)^-1`` of the lower triangle; phi takes that with half of the diagonal."""
     inner = lower_half(flipped_times(out, cotangent))
     half = triangular_solve(out, inner, lower=True, transposed=True, unit=False)
     found = triangular_solve(conjugated(out), flipped(half), lower=True, transposed=True, unit=False)
-    return (hermitian(flipped(found)),)
+    return (_of_lower(flipped(found)),)
 
 
 _POSITIVE = Arg(
@@ -97,7 +99,7 @@ cholesky = TABLE.add(
             *(Sample((operand,)) for operand in (_POSITIVE, _LARGE, Arg((0, 2, 2)))),
             Sample((Arg((1, 2, 2), kind="c", values=[[3, 1 + 0.5j], [0.5 - 1j, 2]]),)),
         ),
-        doc="The lower factor of the Hermitian part.",
+        doc="The lower factor of the Hermitian matrix with this lower triangle.",
     )
 )
 
@@ -153,7 +155,7 @@ def _infer_eigh(a: ArrayType) -> TupleType:
 
 
 def _reference_eigh(a: Any) -> tuple[Any, Any]:
-    values, vectors = np.linalg.eigh(_hermitian_part(a))
+    values, vectors = np.linalg.eigh(a)
     return values, vectors
 
 
@@ -170,7 +172,7 @@ def _gap_inverses(values: Any, shape: Shape) -> tuple[Any, Any]:
 
 
 def _adjoint_eigh(cotangents: tuple[Any, Any], out: Any, a: Any) -> tuple[Any]:
-    """``conj(V) (diag(dw) + F * (V^T dV)) V^T``, made Hermitian, with F of `_gap_inverses`.
+    """``conj(V) (diag(dw) + F * (V^T dV)) V^T`` of the lower triangle, with F of `_gap_inverses`.
 
     Of complex vectors the phase is left out: what depends on it has no derivative.
     """
@@ -184,7 +186,7 @@ def _adjoint_eigh(cotangents: tuple[Any, Any], out: Any, a: Any) -> tuple[Any]:
         return (None,)
     if inner.dtype != a.dtype:
         inner = apply("astype", inner, dtype=a.dtype)
-    return (hermitian(times_flipped(times(conjugated(vectors), inner), vectors)),)
+    return (_of_lower(times_flipped(times(conjugated(vectors), inner), vectors)),)
 
 
 eigh = TABLE.add(
@@ -195,7 +197,7 @@ eigh = TABLE.add(
         Library("factoring.eigh", _square_numbers),
         adjoint=_adjoint_eigh,
         samples=(Sample((_POSITIVE,)), Sample((Arg((1, 0, 0)),))),
-        doc="Ascending eigenvalues, and eigenvectors in columns, of the symmetric part.",
+        doc="Ascending eigenvalues, and eigenvectors in columns, of the Hermitian matrix with this lower triangle.",
     )
 )
 

@@ -87,9 +87,17 @@ def conjugated(a: Matrices) -> Matrices:
     return apply("conjugate", a) if a.dtype.kind == "c" else a
 
 
+def symmetric(a: Matrices) -> Matrices:
+    """The symmetric matrix with this lower triangle."""
+    return where_index("less", flipped(a), a)
+
+
 def hermitian(a: Matrices) -> Matrices:
-    """``(A + A^H) / 2``."""
-    return (a + flipped(conjugated(a))) * 0.5
+    """The Hermitian matrix with this lower triangle; of the diagonal the real part is read."""
+    if a.dtype.kind != "c":
+        return symmetric(a)
+    real = apply("astype", apply("real", a), dtype=a.dtype)
+    return where_index("greater", a, where_index("less", flipped(conjugated(a)), real))
 
 
 def identities(like: Matrices) -> Matrices:

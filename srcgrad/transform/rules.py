@@ -35,6 +35,12 @@ def _is_array(node: Node) -> bool:
     return _is_float(node) and node.shape != ()
 
 
+def _is_with_number(node: Node) -> bool:
+    """Whether the comparison in front is with a number that is known, and is one."""
+    known = uniform_value(node.inputs[0].inputs[1])
+    return known is not None and known == known  # noqa: PLR0124
+
+
 def _is_real(node: Node) -> bool:
     return node.dtype.kind == "f"
 
@@ -73,6 +79,7 @@ def algebra() -> dict[str, tuple[Rule, ...]]:
         (where(True, x, y), x),
         (where(False, x, y), y),
         (where(c, x, x), x),
+        (where(_apply("invert")(c), x, y), where(c, y, x)),
         (where(c, where(c, x, y), z), where(c, x, z)),
         (where(c, x, where(c, y, z)), where(c, x, z)),
         (_apply("maximum")(x, x), x),
@@ -80,6 +87,12 @@ def algebra() -> dict[str, tuple[Rule, ...]]:
         (_apply("logical_not")(_apply("logical_not")(x)), x),
         (either(x, False), x),
         (either(False, x), x),
+    ]
+    not_less = _apply("invert")(_apply("less")(x, y))  # of NaN as well
+    not_greater = _apply("invert")(_apply("greater")(x, y))
+    with_known = [
+        (either(_apply("greater_equal")(x, y), _apply("isnan")(x)), not_less),
+        (either(_apply("less_equal")(x, y), _apply("isnan")(x)), not_greater),
     ]
     numbers = [
         (x + 0, x),
@@ -108,7 +121,15 @@ def algebra() -> dict[str, tuple[Rule, ...]]:
         (x**-1, 1 / x),
         (_apply("reciprocal")(x), 1 / x),
     ]
-    return _by_root((anything, None), (numbers, _is_number), (floats, _is_float), ([(x**0.5, sqrt(x))], _is_array))
+    roots = [(x**0.5, sqrt(x))]
+    groups = (
+        (with_known, _is_with_number),
+        (anything, None),
+        (numbers, _is_number),
+        (floats, _is_float),
+        (roots, _is_array),
+    )
+    return _by_root(*groups)
 
 
 @cache

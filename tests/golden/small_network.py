@@ -50,15 +50,15 @@ def train(parameters_0, parameters_1, parameters_2, parameters_3, x, y, rate, ca
                 predicted6[i] = predicted6_
                 predicted4 += maximum(predicted6_, 0.0) * carry_2[i]
             t3 = (predicted4 + carry_3) - y[j, 0]
-            t4 = t3 + t3
+            predicted7 = t3 + t3
             for i in range(32):
-                predicted7 = where(predicted6[i] >= 0.0, t4 * carry_2[i], 0.0)
-                predicted[0, i] += predicted7 * x[j, 0]
-                predicted[1, i] += predicted7 * x[j, 1]
-                predicted[2, i] += predicted7 * x[j, 2]
-                predicted1[i] += predicted7
-                predicted2[i] += t4 * maximum(predicted6[i], 0.0)
-            predicted3 += t4
+                predicted8 = where(predicted6[i] < 0.0, 0.0, predicted7 * carry_2[i])
+                predicted[0, i] += predicted8 * x[j, 0]
+                predicted[1, i] += predicted8 * x[j, 1]
+                predicted[2, i] += predicted8 * x[j, 2]
+                predicted1[i] += predicted8
+                predicted2[i] += predicted7 * maximum(predicted6[i], 0.0)
+            predicted3 += predicted7
         for i in range(32):
             carry_0[0, i] = carry_0[0, i] - (rate * predicted[0, i])
             carry_0[1, i] = carry_0[1, i] - (rate * predicted[1, i])

@@ -28,10 +28,12 @@ def _transpose(out: Matrix, a: Matrix) -> None:
 
 @njit
 def _copy_hermitian(out: Matrix, a: Matrix) -> None:
-    """``(A + A^H) / 2``, whose diagonal is real."""
+    """The Hermitian matrix with the lower triangle of this one; its diagonal is real."""
     for i in range(a.shape[0]):
-        for j in range(a.shape[1]):
-            out[i, j] = (a[i, j] + conjugate(a[j, i])) / 2
+        for j in range(i):
+            out[i, j] = a[i, j]
+            out[j, i] = conjugate(a[i, j])
+        out[i, i] = real_part(a[i, i])
 
 
 @njit(error_model="numpy")
@@ -93,7 +95,7 @@ def _root(a: Matrix) -> bool:
 
 
 def cholesky(factor_data: Pointer, a_data: Pointer, count: int, n: int) -> None:
-    """``L L^H = (a + a^H) / 2``. The lower triangle of C order is the upper one of LAPACK, of the conjugate."""
+    """``L L^H = a``, of which the lower triangle is read. That of C order is LAPACK's upper one, of the conjugate."""
     factor, a = carray(factor_data, (count, n, n)), carray(a_data, (count, n, n))
     info = np.zeros(1, np.int32)
     for c in range(count):
@@ -148,7 +150,7 @@ overload(_diagonalise)(
 
 
 def eigh(values_data: Pointer, vectors_data: Pointer, a_data: Pointer, count: int, n: int) -> None:
-    """``(a + a^H) / 2 = V diag(w) V^H``, w ascending."""
+    """``a = V diag(w) V^H``, w ascending; the lower triangle of a is read."""
     values, vectors = carray(values_data, (count, n)), carray(vectors_data, (count, n, n))
     a = carray(a_data, (count, n, n))
     rows, info = np.empty((n, n), vectors.dtype), np.zeros(1, np.int32)
