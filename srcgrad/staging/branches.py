@@ -25,13 +25,13 @@ from srcgrad.graph.trace import Tracer, Watch
 from srcgrad.numpy.static import static_of
 from srcgrad.numpy.traced import AmbiguousError
 from srcgrad.staging.attempts import attempt, is_inside, now
+from srcgrad.staging.containers import Containers
 from srcgrad.staging.joining import Join, Side
 from srcgrad.staging.places import (
     Box,
-    Containers,
     Entry,
     Place,
-    cells_of,
+    around,
     hidden_variables,
     is_private,
     places,
@@ -54,7 +54,7 @@ def if_(
     if known is not None:
         (then if known else orelse)()
         return
-    cells = cells_of(then, orelse)
+    cells = around(then, orelse)
     branch(test, then, orelse, places(cells, leaving), cells)
 
 
@@ -64,7 +64,7 @@ def if_else(test: Any, then: Callable[[], Any], orelse: Callable[[], Any]) -> An
     if known is not None:
         return then() if known else orelse()
     box = Box("the conditional expression")
-    branch(test, lambda: box.set(then()), lambda: box.set(orelse()), [box], cells_of(then, orelse))
+    branch(test, lambda: box.set(then()), lambda: box.set(orelse()), [box], around(then, orelse))
     return box.get()
 
 
@@ -162,9 +162,10 @@ def _attempt(function: Callable[[], Any], results: Sequence[Place], cells: dict[
     containers = Containers(cells)
     with Watch() as watch, attempt():
         try:
-            function()
+            with containers.kept():
+                function()
             values = [place.get() for place in results]
-            written = {id(handle): (handle, handle.__sg_node__) for handle, _ in watch.before}
+            written = {id(handle): (handle, handle._node) for handle, _ in watch.before}
             entries = _entries(containers)
         except Exception as exception:
             if not is_raised(exception):
@@ -176,7 +177,7 @@ def _attempt(function: Callable[[], Any], results: Sequence[Place], cells: dict[
                 handle._node = node
             for place, value in before:
                 place.set(value)
-    return Side(values, written, entries, watch)
+    return Side(values, written, entries, watch, containers)
 
 
 def _entries(containers: Containers) -> dict[tuple[int, Any], tuple[Entry, Any]]:
@@ -190,7 +191,8 @@ def _entries(containers: Containers) -> dict[tuple[int, Any], tuple[Entry, Any]]
             )
         for key in keys:
             if container[key] is not before[key]:
-                found[id(container), key] = (Entry(f"{name}[{key!r}]", container, key), container[key])
+                entry = Entry(f"{name}[{key!r}]", container, key)
+                found[entry.identity] = (entry, container[key])
     return found
 
 

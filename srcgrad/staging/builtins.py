@@ -19,6 +19,7 @@ from srcgrad.numpy import Array
 from srcgrad.numpy.ragged import Ragged
 from srcgrad.numpy.static import static_of
 from srcgrad.staging.branches import known_truth, truth
+from srcgrad.staging.containers import refuse_older
 from srcgrad.staging.logic import and_, or_
 from srcgrad.staging.places import is_array
 from srcgrad.staging.spaces import enumerate_, range_, reversed_, zip_
@@ -155,6 +156,21 @@ def _stacked(values: Any) -> Any:
     return snp.stack([*values])
 
 
+def _next(iterator: Any, *default: Any) -> Any:
+    refuse_older(iterator)
+    return builtins.next(iterator, *default)
+
+
+def _consuming(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def consume(*args: Any, **kwargs: Any) -> Any:
+        for arg in args:
+            refuse_older(arg)
+        return function(*args, **kwargs)
+
+    return consume
+
+
 #: What traced code calls in place of a built-in function.
 BUILTINS: dict[Any, Callable[..., Any]] = {
     range: range_,
@@ -165,11 +181,21 @@ BUILTINS: dict[Any, Callable[..., Any]] = {
     bool: _converting(bool),
     min: _extremum(min, True),
     max: _extremum(max, False),
-    sum: _sum,
+    next: _next,
+    list: _consuming(list),
+    tuple: _consuming(tuple),
+    zip: _consuming(zip),
+    enumerate: _consuming(enumerate),
+    sum: _consuming(_sum),
     all: _all,
     any: _any,
     **{kind: _casting(kind) for kind in {*np.sctypeDict.values()} if issubclass(kind, np.number | np.bool_)},
 }
 
 #: Those that a loop can go over without iterating.
-LOOPED: dict[Any, Callable[..., Any]] = {enumerate: enumerate_, zip: zip_, reversed: reversed_, range: range_}
+LOOPED: dict[Any, Callable[..., Any]] = {
+    enumerate: _consuming(enumerate_),
+    zip: _consuming(zip_),
+    reversed: reversed_,
+    range: range_,
+}

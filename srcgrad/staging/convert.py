@@ -19,6 +19,7 @@ from srcgrad.core.location import USERS, owner_of
 from srcgrad.numpy.elements import vectorize
 from srcgrad.numpy.stand_ins import stand_in
 from srcgrad.staging.builtins import BUILTINS, LOOPED
+from srcgrad.staging.containers import checking_choices
 from srcgrad.staging.rewrite import RUNTIME, rewritten
 from srcgrad.staging.source import function_tree
 
@@ -53,7 +54,8 @@ class _Globals(dict[str, Any]):
 def publishing() -> Iterator[None]:
     """At the end, globals that traced code assigned are assigned for all."""
     try:
-        yield
+        with checking_choices():
+            yield
     finally:
         for view in _globals.values():
             if len(view) > len(_MODULE_NAMES):

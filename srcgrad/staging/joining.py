@@ -23,6 +23,7 @@ from srcgrad.graph.trace import Stale, Tracer, Watch
 from srcgrad.numpy import Array
 from srcgrad.numpy.static import is_static
 from srcgrad.staging.choices import Branch, Choice, Select, Shared, chosen, identity, rebased, roots
+from srcgrad.staging.containers import Containers, note_choice
 from srcgrad.staging.places import UNBOUND, Entry, describe, handle_like, is_array, is_number, leaf_type, same, shown
 from srcgrad.staging.unbound import Maybe, flagged
 
@@ -35,6 +36,7 @@ class Side:
     written: Mapping[int, tuple[Tracer, Node | Stale | None]]
     entries: dict[tuple[int, Any], tuple[Entry, Any]]
     watch: Watch
+    containers: Containers
 
     def spoils(self, handle: Tracer) -> bool:
         """Whether the contents of an older array are unknown after the branch."""
@@ -110,7 +112,15 @@ class Join:
         if structure != other:
             raise _disagreement(name, a, b)
         leaves = [self._leaf(name, x, y) for x, y in zip(a_leaves, b_leaves, strict=True)]
-        return lambda: tree.unflatten(structure, [leaf() for leaf in leaves])
+        is_older = any(one in side.containers for one, side in zip((a, b), self.sides, strict=True))
+
+        def build() -> Any:
+            made = tree.unflatten(structure, [leaf() for leaf in leaves])
+            if is_older:
+                note_choice(shown(name), made, a, b)
+            return made
+
+        return _once(build)
 
     def _uncertain(self, name: str, a: Any, b: Any) -> Callable[[], Any]:
         """A variable that has no value on one path; one of ours is zero there, as nobody reads it."""

@@ -20,7 +20,7 @@ from srcgrad.graph.trace import Tracer
 from srcgrad.numpy import Array
 from srcgrad.staging.attempts import attempt, now
 from srcgrad.staging.branches import branch, if_else, is_harmless, known_truth, made_since, truth
-from srcgrad.staging.places import Box, cells_of
+from srcgrad.staging.places import Box, around
 
 _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     **{name: getattr(operator, name) for name in ("lt", "le", "gt", "ge", "eq", "ne", "is_", "is_not")},
@@ -51,7 +51,7 @@ def _connect(name: str, a: Any, b: Callable[[], Any]) -> Any:
         return Array(apply(name, truth(a), truth(before) if isinstance(before, Tracer) else before))
     first, second = (lambda: box.set(a)), (lambda: box.set(b()))
     then, orelse = (second, first) if name == "logical_and" else (first, second)
-    branch(a, then, orelse, [box], cells_of(b))
+    branch(a, then, orelse, [box], around(b))
     return box.get()
 
 

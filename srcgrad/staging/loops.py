@@ -31,9 +31,10 @@ from srcgrad.numpy import Array
 from srcgrad.numpy.static import is_static
 from srcgrad.staging.attempts import now
 from srcgrad.staging.branches import branch, known_truth, truth
+from srcgrad.staging.containers import refuse_older
 from srcgrad.staging.intervals import declare
 from srcgrad.staging.logic import and_, not_, unless_failed
-from srcgrad.staging.places import Variable, cells_of, places
+from srcgrad.staging.places import Variable, around, places
 from srcgrad.staging.regions import Recorder
 from srcgrad.staging.spaces import Space, space_of
 
@@ -61,7 +62,9 @@ def for_(
     are read afterwards, ``target`` the loop's own variable where it is one name.
     """
     space = space_of(values)
-    cells = cells_of(body, stop)
+    if space is None:
+        refuse_older(values)
+    cells = around(body, stop)
     names = [*carried, *leaving]
     if space is None or (space.length is not None and _is_short(space.length, has_loops)):
         with _unrolling(1 if space is None else space.length or 1):
@@ -262,7 +265,7 @@ def while_(
     leaving: Sequence[str],
 ) -> None:
     """``while test(): body()``, until ``stop()``."""
-    cells = cells_of(test, body, stop)
+    cells = around(test, body, stop)
 
     def going() -> Any:
         return unless_failed(test() if stop is None else and_(not_(stop()), test))

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from types import CellType, FunctionType, MethodType, ModuleType
+from collections.abc import Callable, Iterable
+from types import CellType, FunctionType
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,8 +19,6 @@ from srcgrad.core.types import ArrayType, type_of
 from srcgrad.graph.node import Node, as_node
 from srcgrad.graph.trace import Tracer, watched_references
 from srcgrad.numpy import Array
-
-_FEW = 4096
 
 
 class _Unbound:
@@ -62,10 +60,15 @@ class Variable:
 
 
 class Entry:
-    """An item of a list or dict."""
+    """An item of a list or dict, an attribute of an object, a global variable."""
 
     def __init__(self, name: str, container: Any, key: Any) -> None:
         self.name, self.container, self.key = name, container, key
+
+    @property
+    def identity(self) -> tuple[int, Any]:
+        """The same for two entries that are one place."""
+        return id(getattr(self.container, "owner", self.container)), self.key
 
     def get(self) -> Any:
         return self.container[self.key]
@@ -122,6 +125,12 @@ def cells_of(*functions: Callable[..., Any] | None) -> dict[str, CellType]:
     return found
 
 
+def around(*functions: Callable[..., Any] | None) -> dict[str, CellType]:
+    """The variables around these functions, and the functions themselves: all that a region starts from."""
+    made = {f"$function{k}": CellType(function) for k, function in enumerate(functions) if function is not None}
+    return {**cells_of(*functions), **made}
+
+
 def hidden_variables(cells: dict[str, CellType]) -> list[Variable]:
     """The variables around the functions that these variables hold: what calling such a function may change."""
     seen = {id(cell) for cell in cells.values()}
@@ -136,72 +145,6 @@ def hidden_variables(cells: dict[str, CellType]) -> list[Variable]:
                     stack.append(cell)
                     found.append(Variable(name, cell))
     return found
-
-
-class Containers:
-    """The lists, dicts and attributes that are within reach of some variables, as they are now."""
-
-    def __init__(self, cells: dict[str, CellType]) -> None:
-        self._found: dict[int, tuple[str, Any, Any]] = {}
-        for name, cell in cells.items():
-            value = Variable(name, cell).get()
-            if value is not UNBOUND:
-                self._visit(name, value)
-
-    def _visit(self, name: str, value: Any) -> None:
-        if isinstance(value, Tracer | np.ndarray | str | bytes | int | float | complex | type | ModuleType):
-            return
-        if id(value) in self._found:
-            return
-        if isinstance(value, tuple):
-            for part in value[:_FEW]:
-                self._visit(name, part)
-        elif isinstance(value, list | dict):
-            if len(value) > _FEW:
-                return
-            self._found[id(value)] = (name, value, value.copy())
-            items = value.items() if isinstance(value, dict) else enumerate(value)
-            for key, part in [*items]:
-                self._visit(f"{name}[{key!r}]", part)
-        elif isinstance(value, FunctionType):
-            for inner, cell in cells_of(value).items():
-                if id(cell) not in self._found and not inner.startswith("$"):
-                    self._found[id(cell)] = (inner, None, None)
-                    self._visit(inner, Variable(inner, cell).get())
-        elif isinstance(value, MethodType):
-            self._visit(name, value.__self__)
-        elif _is_plain_object(value):
-            attributes = vars(value)
-            if id(attributes) not in self._found:
-                self._found[id(attributes)] = (name, attributes, attributes.copy())
-                for key, part in [*attributes.items()]:
-                    self._visit(f"{name}.{key}", part)
-
-    def changed(self) -> Iterator[tuple[str, Any, Any]]:
-        """Name, container, and what it held before, of those that hold something else now."""
-        for name, container, before in self._found.values():
-            if container is not None and not _same_items(container, before):
-                yield name, container, before
-
-    def restore(self) -> None:
-        """Undo every change."""
-        for _, container, before in self.changed():
-            container.clear()
-            container.update(before) if isinstance(container, dict) else container.extend(before)
-
-
-def _is_plain_object(value: Any) -> bool:
-    """Whether it is an instance of a class that a user wrote in Python, and keeps attributes."""
-    module = type(value).__module__
-    return hasattr(value, "__dict__") and module != "builtins" and not module.startswith(("numpy", "srcgrad.", "scipy"))
-
-
-def _same_items(container: Any, before: Any) -> bool:
-    if len(container) != len(before):
-        return False
-    if isinstance(container, dict):
-        return all(key in container and container[key] is value for key, value in before.items())
-    return all(a is b for a, b in zip(container, before, strict=True))
 
 
 # leaves

@@ -24,11 +24,11 @@ from srcgrad.numpy.static import is_static
 from srcgrad.staging.attempts import attempt
 from srcgrad.staging.bindings import Bindings, Name, is_object
 from srcgrad.staging.branches import read_chosen, record_branch
+from srcgrad.staging.containers import Containers, forget_choices
 from srcgrad.staging.growing import Growing
 from srcgrad.staging.joining import zeros
 from srcgrad.staging.places import (
     UNBOUND,
-    Containers,
     Entry,
     Place,
     Variable,
@@ -108,9 +108,13 @@ class Recorder:
         entered = [*self.slots]
         with Watch() as watch, attempt():
             try:
-                with self._entered():
-                    self.result = self._body()
-                    return self._see(watch, containers, entered, entries)
+                with self._entered(), forget_choices() as forget:
+                    with containers.kept():
+                        self.result = self._body()
+                    settled = self._see(watch, containers, entered, entries)
+                    if not settled:
+                        forget()
+                    return settled
             finally:
                 containers.restore()
                 for handle, node in [*watch.before, *contents]:
@@ -163,9 +167,9 @@ class Recorder:
         self.handles += found
         if self._stacking and self._finds_growing(containers):
             return False
-        own = {(id(slot.place.container), slot.place.key) for slot in self.slots if isinstance(slot.place, Entry)}
+        own = {slot.place.identity for slot in self.slots if isinstance(slot.place, Entry)}
         for entry, before in changed_entries(containers):
-            if (id(entry.container), entry.key) not in own:
+            if entry.identity not in own:
                 self._carry(entry, before, entry.get())
         for place, before in zip([*self._watched], entries, strict=True):
             if not same(before, place.get()):
