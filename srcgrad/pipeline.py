@@ -83,7 +83,7 @@ class Executable:
     def function(self) -> Callable[..., tuple[Any, ...]]:
         from srcgrad.backends.build import build
 
-        native = build(self.module)
+        native = build(self.module, lambda: _places(self.graph))
         return raising(native) if _calls_back(self.graph) else native
 
     def __call__(self, *arrays: Any) -> Sequence[Any]:
@@ -98,6 +98,23 @@ class Executable:
             exact(array, dtype) if shape else dtype.type(array)
             for array, (shape, dtype) in zip(arrays, self.input_types, strict=True)
         ]
+
+
+def _places(graph: Graph) -> str:
+    """Where the loops are whose trip count is known only at run time."""
+    found: dict[str, None] = {}
+
+    def visit(inner: Graph) -> None:
+        for node in inner.nodes():
+            is_open = node.op.name == "while" or (node.op.name == "loop" and node.params["length"] is None)
+            if is_open and node.location is not None:
+                found[f"{node.location.file}:{node.location.line}"] = None
+            for part in node.params.values():
+                if isinstance(part, Graph):
+                    visit(part)
+
+    visit(graph)
+    return f" (at {', '.join(list(found)[:3])})" if found else ""
 
 
 def _calls_back(graph: Graph) -> bool:

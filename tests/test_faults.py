@@ -113,3 +113,28 @@ def test_vjp_of_fresh_lambdas_is_compiled_once(monkeypatch: pytest.MonkeyPatch):
             assert sg.vjp(lambda x: (x * holder.k).sum(), x)[0] == 3 * k
             assert sg.vjp(lambda x: (x * table[0]).sum(), x)[0] == 3 * k
             assert sg.hvp(lambda x: (x * x * x * SCALE).sum(), [x], [np.ones(3)])[0][1] == 6 * k
+
+
+# --- sizes -----------------------------------------------------------------------------------------------------------
+
+
+def through_a_loop(x, n):
+    y = x
+    for _ in range(n):
+        y = np.sin(y) * x
+    return y.sum()
+
+
+def test_trip_counts_beyond_all_memory():
+    slope = sg.grad(through_a_loop)
+    x = np.array([0.5, 1.0, 1.5])
+    expected = slope(x, 3)
+    line = through_a_loop.__code__.co_firstlineno + 2
+    for power in (50, 58, 59, 60, 61, 62):
+        for more in (-1, 0, 1):
+            with pytest.raises(MemoryError, match=rf"test_faults.py:{line}.*checkpoint"):
+                slope(x, 2**power + more)
+    with pytest.raises(MemoryError, match="every iteration"):
+        slope(x, 2**63 - 1)
+    np.testing.assert_array_equal(slope(x, 3), expected)
+    np.testing.assert_array_equal(slope(x, -5), np.ones(3))

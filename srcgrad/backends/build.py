@@ -29,9 +29,11 @@ from srcgrad.backends.stacks import workspace_with_stacks
 NAME = 60
 
 
-def build(module: Module) -> Callable[..., Any]:
+def build(module: Module, loops: Callable[[], str] = str) -> Callable[..., Any]:
     """The function of a module: inputs and constants, of exactly the types it was made for, to a tuple of outputs
     (arrays, and NumPy scalars for zero-dimensional ones); NotImplemented where an argument is not as it must be.
+
+    ``loops`` says where the user wrote those whose stacks may not fit into memory.
     """
     threads.provide()
     entry.provide()
@@ -45,7 +47,7 @@ def build(module: Module) -> Callable[..., Any]:
     linecache.cache[str(path)] = (len(module.source), None, module.source.splitlines(keepends=True), str(path))
     native = machine_code.load_entry(name, namespace) or _compiled(module, name, namespace, signature)
     weakref.finalize(native, linecache.cache.pop, str(path), None).atexit = False
-    return _with_workspace(module, native) if module.workspace_bytes else native
+    return _with_workspace(module, native, loops) if module.workspace_bytes else native
 
 
 def _compiled(module: Module, name: str, namespace: types.ModuleType, signature: Any) -> Callable[..., Any]:
@@ -60,7 +62,7 @@ def _compiled(module: Module, name: str, namespace: types.ModuleType, signature:
         sys.modules.pop(namespace.__name__, None)
 
 
-def _with_workspace(module: Module, native: Callable[..., Any]) -> Callable[..., Any]:
+def _with_workspace(module: Module, native: Callable[..., Any], loops: Callable[[], str]) -> Callable[..., Any]:
     """The native function with a workspace for every call under way: made once, used again, never by two calls."""
     size = module.workspace_bytes
     free: list[Any] = []
@@ -75,6 +77,14 @@ def _with_workspace(module: Module, native: Callable[..., Any]) -> Callable[...,
             workspace = make()
         try:
             return native(*arguments, workspace)
+        except MemoryError:
+            if not module.stacks:
+                raise
+            raise MemoryError(
+                f"what {module.name} keeps of every iteration of a loop{loops()} for its derivative does not fit into "
+                "memory; run fewer iterations in a call, or keep less with sg.fori_loop(..., checkpoint=N) or "
+                "sg.checkpointed(xs, N)"
+            ) from None
         finally:
             free.append(workspace)
 

@@ -2,7 +2,7 @@
 
 The memory of a stack belongs to the workspace, which holds its address and its number of slices. It grows to what is
 asked for, by half as much again at least, is used again by the next call, and is freed with the workspace: an error
-in a call loses nothing.
+in a call loses nothing. What does not fit is a MemoryError, also where its size is no number of 64 bits.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ from numba.core.runtime import _nrt_python
 from numba.extending import intrinsic
 
 from srcgrad.backends.buffer import Buffer, _literals
+
+#: bytes that no memory has, half as much again of which is still a number of 64 bits
+LARGEST = 1 << 62
 
 
 def workspace_with_stacks(size: int, offsets: tuple[int, ...]) -> np.ndarray[Any, Any]:
@@ -60,8 +63,11 @@ def stack_of(typingctx: Any, workspace: Any, offset: Any, count: Any, dtype: Any
         room = builder.gep(entry, [number(1)], inbounds=True)
         wanted = context.cast(builder, args[2], sig.args[2], types.int64)
         rows = builder.load(room)
+        row_bytes = context.get_abi_sizeof(context.get_data_type(result.dtype)) * result.strides[0]
+        too_many = builder.icmp_signed(">", wanted, number(LARGEST // max(row_bytes, 1)))
+        with cgutils.if_unlikely(builder, too_many):  # or their bytes would not be a number of 64 bits
+            context.call_conv.return_user_exc(builder, MemoryError, ("a stack of too many slices",))
         with cgutils.if_unlikely(builder, builder.icmp_signed(">", wanted, rows)):
-            row_bytes = context.get_abi_sizeof(context.get_data_type(result.dtype)) * result.strides[0]
             old = builder.inttoptr(builder.load(entry), cgutils.voidptr_t)
             context.nrt.free(builder, old)
             builder.store(number(0), entry)
