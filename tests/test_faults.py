@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import gc
 import linecache
+import os
+import subprocess
 import sys
 import weakref
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +20,8 @@ from srcgrad.core.settings import override
 from srcgrad.dispatch import pullback as pullback_module
 from srcgrad.dispatch.identity import Keyed
 from tests.interpreted import interpreter
+
+ROOT = Path(__file__).parents[1]
 
 # --- what is compiled is freed ---------------------------------------------------------------------------------------
 
@@ -138,3 +143,78 @@ def test_trip_counts_beyond_all_memory():
         slope(x, 2**63 - 1)
     np.testing.assert_array_equal(slope(x, 3), expected)
     np.testing.assert_array_equal(slope(x, -5), np.ones(3))
+
+
+# --- forks -----------------------------------------------------------------------------------------------------------
+
+
+def in_a_process(script: str, seconds: float = 240.0, **variables: str) -> str:
+    """What a process prints that runs this script; it fails if the process crashes or hangs."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONFAULTHANDLER": "1", **variables}
+    found = subprocess.run(
+        [sys.executable, "-W", "error", "-W", "ignore:.*fork.*:DeprecationWarning", "-c", script],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
+    assert found.returncode == 0, found.stderr
+    return found.stdout
+
+
+FORKS = """
+import os, signal, sys, threading, warnings
+import numpy as np
+import srcgrad as sg
+
+signal.alarm(200)
+x = np.ones(200_000)
+
+@sg.jit
+def wide(x):
+    return np.sum(np.sin(x) * x)
+
+wide(x)  # on two threads
+stop = threading.Event()
+
+def compile_on():
+    k = 0
+    while not stop.is_set():
+        k += 1
+        sg.grad(lambda x, k=float(k): np.sum(np.sin(x) * k))(np.ones(7))
+
+def child(number):
+    signal.alarm(100)  # inherited by none
+    assert sg.get_num_threads() == 1
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        sg.set_num_threads(2)
+    assert "forked" in str(caught[0].message) and sg.get_num_threads() == 1
+    assert np.isclose(wide(x), 200_000 * np.sin(1.0))
+    assert np.allclose(sg.grad(lambda x: np.sum(x * x * (number + 0.5)))(np.ones(3)), 2 * number + 1)
+
+compiling = threading.Thread(target=compile_on)
+compiling.start()
+children = []
+for number in range(4):
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            child(number)
+            code = 0
+        finally:
+            os._exit(code)
+    children.append(pid)
+print([os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children])
+stop.set()
+compiling.join()
+sg.set_num_threads(2)
+assert np.isclose(wide(x), 200_000 * np.sin(1.0))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_forks_while_another_thread_compiles():
+    assert in_a_process(FORKS, SRCGRAD_CACHE_DIR="", NUMBA_NUM_THREADS="2").strip() == "[0, 0, 0, 0]"

@@ -16,14 +16,19 @@ import contextlib
 import ctypes
 import functools
 import os
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
 from llvmlite import binding, ir
 from numba.core import types
+from numba.core.compiler_lock import global_compiler_lock
 from numba.extending import intrinsic
 
+from srcgrad.core.forks import hold_over_forks
+
 _count = ctypes.c_int64(0)
+_is_forked = False
 
 
 def available() -> int:
@@ -36,10 +41,21 @@ def available() -> int:
 
 
 def set_num_threads(count: int) -> None:
-    """Use this many threads from now on, at most as many as were available at first."""
+    """Use this many threads from now on, at most as many as were available at first.
+
+    A process that was forked runs on one thread, whatever is asked for, and says so in a RuntimeWarning.
+    """
     if not 1 <= count <= limit():
         raise ValueError(f"the number of threads must be between 1 and {limit()}, not {count}")
     provide()
+    if count > 1 and _is_forked:
+        warnings.warn(
+            "this process was forked from one that may have used threads, which GNU OpenMP does not survive: compiled "
+            "code runs on one thread here; start processes with multiprocessing's 'spawn' or 'forkserver'",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return
     _count.value = count
 
 
@@ -95,9 +111,13 @@ def provide() -> None:
         for name in ("GOMP_parallel", "omp_get_thread_num", "omp_get_num_threads"):
             binding.add_symbol(name, ctypes.cast(getattr(runtime, name), ctypes.c_void_p).value)
         os.register_at_fork(after_in_child=_serial)
+    hold_over_forks(global_compiler_lock)
+    hold_over_forks(binding.ffi.lib._lock._lock)
 
 
 def _serial() -> None:
+    global _is_forked  # noqa: PLW0603
+    _is_forked = True
     _count.value = 1
 
 

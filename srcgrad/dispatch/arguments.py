@@ -9,13 +9,13 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from srcgrad.core import tree
 from srcgrad.core.errors import ArgumentError
+from srcgrad.core.lazy import lazy
 from srcgrad.core.types import PYTHON_SCALARS, ArrayType, type_of
 from srcgrad.dispatch.sharing import NOTHING, Sharing, sharing_of
 
@@ -104,21 +104,21 @@ class Arguments:
                 self.types.append(type_)
                 self.dynamic.append(position)
 
-    @cached_property
+    @lazy
     def paths(self) -> list[str]:
         """What each leaf is called in messages."""
         return self._parameters.paths(self._args, self._kwargs)
 
-    @cached_property
+    @lazy
     def values(self) -> list[Any]:
         """The dynamic leaves."""
         return [self.leaves[position] for position in self.dynamic]
 
-    @cached_property
+    @lazy
     def statics(self) -> dict[int, Static]:
         return {position: leaf for position, leaf in enumerate(self.leaves) if isinstance(leaf, Static)}
 
-    @cached_property
+    @lazy
     def key(self) -> Hashable:
         """What the program depends on: the structure, the types, the static values."""
         return self.structure, tuple(self.types), tuple(self.statics.items())

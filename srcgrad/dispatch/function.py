@@ -13,6 +13,7 @@ from typing import Any
 from srcgrad.control.failures import collecting, hand_on
 from srcgrad.core import tree
 from srcgrad.core.errors import ArgumentError, TraceError, UnsupportedError
+from srcgrad.core.forks import hold_over_forks
 from srcgrad.core.types import ArrayType, type_of
 from srcgrad.dispatch.arguments import Arguments, Parameters, identifiers
 from srcgrad.dispatch.blame import check_closed, public_error, without_our_frames
@@ -30,6 +31,7 @@ from srcgrad.transform.guards import guarded, unguarded, with_flag
 _RECENT = 4
 #: One at a time: concurrent first calls of a function compile it once, and LLVM takes turns anyway.
 _compiling = threading.RLock()
+hold_over_forks(_compiling)
 
 
 @dataclass(frozen=True)
