@@ -5,8 +5,10 @@ from __future__ import annotations
 import gc
 import linecache
 import os
+import signal
 import subprocess
 import sys
+import tempfile
 import weakref
 from pathlib import Path
 from typing import Any
@@ -151,14 +153,17 @@ def test_trip_counts_beyond_all_memory():
 def in_a_process(script: str, seconds: float = 240.0, **variables: str) -> str:
     """What a process prints that runs this script; it fails if the process crashes or hangs."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONFAULTHANDLER": "1", **variables}
-    found = subprocess.run(
-        [sys.executable, "-W", "error", "-W", "ignore:.*fork.*:DeprecationWarning", "-c", script],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=seconds,
-        check=False,
-    )
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "script.py"  # loops are staged from a function's source
+        file.write_text(script, encoding="utf-8")
+        found = subprocess.run(
+            [sys.executable, "-W", "error", "-W", "ignore:.*fork.*:DeprecationWarning", str(file)],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+        )
     assert found.returncode == 0, found.stderr
     return found.stdout
 
@@ -218,3 +223,74 @@ assert np.isclose(wide(x), 200_000 * np.sin(1.0))
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 def test_forks_while_another_thread_compiles():
     assert in_a_process(FORKS, SRCGRAD_CACHE_DIR="", NUMBA_NUM_THREADS="2").strip() == "[0, 0, 0, 0]"
+
+
+# --- Ctrl-C ----------------------------------------------------------------------------------------------------------
+
+INTERRUPTS = '''
+import os, signal, sys, time
+import numpy as np
+import srcgrad as sg
+
+def interrupted(call, after):
+    """How many seconds after the signal the call ended."""
+    signal.setitimer(signal.ITIMER_REAL, after)
+    started = time.monotonic()
+    try:
+        call()
+    except KeyboardInterrupt:
+        return time.monotonic() - started - after
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+    return None
+
+def counted(x, n):
+    for i in range(n):
+        x[0] += np.sin(x[0])
+    return x
+
+def repeated(x, n):
+    while x[0] > -1.0:
+        x[:] = np.sin(x) * x
+    return x
+
+def fixed(x, n):
+    for i in range(10**12):
+        x[i % 3] = np.sin(x[i % 3])
+    return x
+
+def nested(x, n):
+    for i in range(3):
+        for j in range(n):
+            x += np.sin(x)
+    return x
+
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+late = []
+for function in (counted, repeated, fixed, nested):
+    x, compiled = np.ones(3), sg.jit(function)
+    compiled.specialise(x, 2**50)
+    late.append(interrupted(lambda: compiled(x, 2**50), 0.3))
+    assert np.array_equal(x, np.ones(3)), "something was written back"
+assert all(seconds is not None and seconds < 5 for seconds in late), late
+x = np.zeros(3)
+assert compiled(x, 3)[0] == 0.0
+
+came, after = 0, 0.005
+for k in range(12):  # at any moment of tracing and compiling
+    def loss(x, k=float(k)):
+        y = x
+        for i in range(4):
+            y = np.tanh(y * k) + x[i]
+        return np.sum(y)
+    slope = sg.grad(loss)
+    came += interrupted(lambda: slope(np.ones(5)), after) is not None
+    after *= 1.5
+    assert slope(np.ones(5)).shape == (5,)
+print(came)
+'''
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there is no timer that sends signals")
+def test_signals_are_seen_to():
+    assert int(in_a_process(INTERRUPTS, SRCGRAD_CACHE_DIR="")) >= 4

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.backends import machine_code, store, threads
+from srcgrad.backends import machine_code, signals, store, threads
 from srcgrad.backends.module import Module
 from srcgrad.backends.native import entry
 from srcgrad.backends.stacks import workspace_with_stacks
@@ -36,6 +36,7 @@ def build(module: Module, loops: Callable[[], str] = str) -> Callable[..., Any]:
     ``loops`` says where the user wrote those whose stacks may not fit into memory.
     """
     threads.provide()
+    signals.provide()
     entry.provide()
     for where, maker, arguments in module.symbols:
         getattr(importlib.import_module(where), maker)(*arguments)

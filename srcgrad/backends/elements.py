@@ -62,6 +62,8 @@ class Elements:
         self.threads = storage.threads
         self.partials = storage.partials
         self.parts: list[str] = []
+        #: whether a loop looks at signals
+        self.sees_to_signals = False
         #: what the split loop whose function is being written accumulates: each part has its own
         self.own: set[Value] = set()
         #: single-use values whose expression stands in for them, and the values that it reads

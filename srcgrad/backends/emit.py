@@ -30,6 +30,7 @@ from srcgrad.schedule.ir import (
     cost_of,
     loads,
 )
+from srcgrad.schedule.parallel import between_signals
 
 _NUMBER = re.compile(r"\(?-?[\d.]+(e[-+]?\d+)?\)?|c_\w+")
 #: expressions longer than this get a variable
@@ -255,23 +256,56 @@ class Emitter(Reductions):
         match region:
             case LoopRegion():
                 count = self.expressions.text(region.trip_count)
-                turn = self.name(region.counter)
                 self.make_room(region, count)
-                span = f"range({count} - 1, -1, -1)" if region.reverse else f"range({count})"
-                with self.out.block(f"for {turn} in {span}:", comment):
-                    self.program_tree(region.body)
+                self.counted(region, count, comment)
             case WhileRegion():
-                with self.out.block("while True:", comment):
-                    self.program_tree(region.condition)
-                    with self.out.block(f"if not ({self.expressions.text(region.predicate)}):"):
-                        self.out.line("break")
-                    self.program_tree(region.body)
+                self.repeated(region, comment)
             case BranchRegion():
                 with self.out.block(f"if {self.expressions.text(region.predicate)}:", comment):
                     self.program_tree(region.then)
                 with self.out.block("else:"):
                     self.program_tree(region.orelse)
         self.held.clear()
+
+    def counted(self, region: LoopRegion, count: str, comment: str) -> None:
+        """A loop; one that may be long is cut into stretches, between which signals are seen to."""
+        turn, stretch = self.name(region.counter), between_signals(region)
+        if stretch is None:
+            span = f"range({count} - 1, -1, -1)" if region.reverse else f"range({count})"
+            with self.out.block(f"for {turn} in {span}:", comment):
+                self.program_tree(region.body)
+            return
+        turns, first = count, self.names.fresh("first")
+        if not count.isidentifier():
+            turns = self.names.fresh("turns")
+            self.out.line(f"{turns} = {count}")
+        with self.out.block(f"for {first} in range(0, {turns}, {stretch}):", comment):
+            with self.out.block(f"if {first} > 0:"):
+                self.look()
+            bounds = f"{first}, min({first} + {stretch}, {turns})"
+            if region.reverse:
+                bounds = f"{turns} - 1 - {first}, {turns} - 1 - min({first} + {stretch}, {turns}), -1"
+            with self.out.block(f"for {turn} in range({bounds}):"):
+                self.program_tree(region.body)
+
+    def repeated(self, region: WhileRegion, comment: str) -> None:
+        """A loop under a condition, in stretches."""
+        going = self.names.fresh("going")
+        self.out.line(f"{going} = 1")
+        with self.out.block(f"while {going} == 1:", comment):
+            with self.out.block(f"for {self.names.fresh('turn')} in range({between_signals(region)}):"):
+                self.program_tree(region.condition)
+                with self.out.block(f"if not ({self.expressions.text(region.predicate)}):"):
+                    self.out.line(f"{going} = 0")
+                    self.out.line("break")
+                self.program_tree(region.body)
+            with self.out.block(f"if {going} == 1:"):
+                self.look()
+
+    def look(self) -> None:
+        """At signals that have come."""
+        self.sees_to_signals = True
+        self.out.line("see_to_signals()")
 
     def make_room(self, loop: LoopRegion, count: str) -> None:
         """Before a loop, for the slices that it puts out, where their number is known only now."""

@@ -40,6 +40,7 @@ _RESERVED = (
         "kernel",
         "workspace",
         "stack_of",
+        "see_to_signals",
         "inf",
         "nan",
     ),
@@ -169,6 +170,8 @@ def _imports(out: Writer, emitter: Emitter) -> tuple[Symbol, ...]:
     out.line("from srcgrad.backends.buffer import at, local, own_part, part_of, reshaped, view")
     if any(place.kind == "slices" for place in emitter.places.values()):
         out.line("from srcgrad.backends.stacks import stack_of")
+    if emitter.sees_to_signals:
+        out.line("from srcgrad.backends.signals import see_to_signals")
     if emitter.parts:
         out.line("from srcgrad.backends.threads import fork, thread_count")
     for module in (_PRODUCTS, _LIBRARY):

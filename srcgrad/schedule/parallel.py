@@ -15,6 +15,7 @@ from srcgrad.schedule.ir import (
     Affine,
     Axis,
     Block,
+    Const,
     Index,
     Loop,
     LoopRegion,
@@ -32,6 +33,8 @@ from srcgrad.schedule.ir import (
 IN_STEPS = 4
 #: cycles up to which a program is brief
 BRIEF = 20_000.0
+#: cycles up to which a loop runs without a look at signals, and between two looks
+LONG, LOOK = 3e8, 3e7
 
 
 def mark_parallel(program: Program, in_steps: bool = False) -> None:
@@ -106,4 +109,25 @@ def _block_cost(block: Block, innermost: Axis | None, fixed: frozenset[Axis]) ->
             total += estimate(entry, fixed)
         elif isinstance(entry, Statement):
             total += leaf_cost(entry, innermost, fixed)
+    return total
+
+
+def between_signals(region: LoopRegion | WhileRegion) -> int | None:
+    """How many iterations of a loop to run between looks at signals (Ctrl-C); None for one that is certainly short."""
+    body = [region.body, region.condition] if isinstance(region, WhileRegion) else [region.body]
+    cycles = max(sum(_cycles(program) for program in body), 1.0)
+    count = region.trip_count if isinstance(region, LoopRegion) else None
+    if isinstance(count, Const) and int(count.value) * cycles < LONG:
+        return None
+    return 1 << max(int(LOOK / cycles).bit_length() - 1, 0)
+
+
+def _cycles(program: Program) -> float:
+    """Cycles of a program, with one iteration of each loop whose trip count is not known."""
+    assert program.tree is not None
+    total = _block_cost(program.tree, None, frozenset())
+    for statement in program.statements:
+        count = statement.trip_count if isinstance(statement, LoopRegion) else None
+        times = int(count.value) if isinstance(count, Const) else 1
+        total += times * sum(_cycles(inner) for inner in inner_programs(statement))
     return total
