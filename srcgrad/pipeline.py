@@ -1,6 +1,6 @@
 """The data path, on one page: every arrow one function, nothing returns upward.
 
-python function --trace--> Graph --adjoint--> Graph --simplify--> Graph
+python function --trace--> Graph --roll--> Graph --adjoint--> Graph --simplify--> Graph
     --lower--> Program --fuse--> Program --assign storage--> Storage --emit--> source text --build--> callable
 """
 
@@ -22,6 +22,7 @@ from srcgrad.schedule.ir import Program
 from srcgrad.schedule.lower import lower
 from srcgrad.schedule.storage import Storage, assign_storage
 from srcgrad.schedule.text import program_text
+from srcgrad.transform.pack import pack
 
 if TYPE_CHECKING:
     from srcgrad.backends.module import Module
@@ -62,6 +63,7 @@ class Executable:
         graph: what was compiled.
         fast_math: whether sums may be reordered.
         source: the emitted module.
+        packing: which inputs and results are passed together, as one array.
         function: the native function. It takes the inputs (aligned C-contiguous arrays of exactly the right shape and
             dtype; scalars for zero-dimensional ones), then ``constants``, and returns a tuple of arrays, and of NumPy
             scalars for zero-dimensional outputs; NotImplemented for other arguments.
@@ -71,7 +73,8 @@ class Executable:
     def __init__(self, graph: Graph, *, fast_math: bool = True) -> None:
         from srcgrad.backends.kept import kept_module
 
-        module = kept_module(graph, fast_math, lambda: emit(*schedule(graph), graph.name, fast_math))
+        packed, self.packing = pack(graph)
+        module = kept_module(packed, fast_math, lambda: emit(*schedule(packed), graph.name, fast_math))
         self.fast_math = fast_math
         self.graph = graph
         self.module = module
@@ -82,9 +85,11 @@ class Executable:
     @functools.cached_property
     def function(self) -> Callable[..., tuple[Any, ...]]:
         from srcgrad.backends.build import build
+        from srcgrad.backends.packing import with_packing
 
         native = build(self.module, lambda: _places(self.graph))
-        return raising(native) if _calls_back(self.graph) else native
+        function = raising(native) if _calls_back(self.graph) else native
+        return function if self.packing is None else with_packing(function, self.packing, self.input_types)
 
     def __call__(self, *arrays: Any) -> Sequence[Any]:
         """One array (or scalar) for each input, to one array (or NumPy scalar) for each output."""

@@ -43,6 +43,10 @@ class Settings:
     unroll_loops: int = 16
     #: operations up to which a native loop is unrolled that cannot be kept as a loop
     unroll_operations: int = 5000
+    #: repetitions beyond this number become a loop; 0 for never
+    roll_repetitions: int = 16
+    #: where a loop saves at least so many operations
+    roll_operations: int = 64
     #: graphs up to this many statements have their axis orders searched exactly
     exact_search: int = 400
     #: arrangements that the search looks at before it takes the first axis everywhere: it is exponential in layers

@@ -211,11 +211,11 @@ class Parameters:
 
 def identifiers(paths: Sequence[str]) -> list[str]:
     """Distinct Python names for these paths."""
-    found: list[str] = []
+    found: dict[str, None] = {}
     for path in paths:
         name = re.sub(r"\W+", "_", path).strip("_") or "x"
         name = f"x{name}" if name[0].isdigit() else name
         while name in found:
             name += "_"
-        found.append(name)
-    return found
+        found[name] = None
+    return list(found)

@@ -26,6 +26,7 @@ from srcgrad.pipeline import Executable, compile_graph, stage
 from srcgrad.staging import publishing, staged
 from srcgrad.transform.finish import finish
 from srcgrad.transform.guards import guarded, unguarded, with_flag
+from srcgrad.transform.roll import roll
 
 #: How many closures are tried, the last used first, before a call is looked up by its key.
 _RECENT = 4
@@ -210,9 +211,12 @@ class Function:
             traced = trace(record, structure, arguments.types, handle=handle, names=names, arrange=arrange)
         flag = failures.found
         if flag is None:
-            return traced
-        outputs = tuple(guarded(output, flag, tuple(failures.causes)) for output in traced.graph.outputs)
-        return replace(traced, graph=replace(traced.graph, outputs=outputs))
+            return replace(traced, graph=stage("roll", roll, traced.graph))
+        checked = replace(traced.graph, outputs=(*traced.graph.outputs, flag))
+        *outputs, flag = stage("roll", roll, checked).outputs
+        causes = tuple(failures.causes)
+        guards = tuple(guarded(output, flag, causes) for output in outputs)
+        return replace(traced, graph=replace(traced.graph, outputs=guards))
 
     def _call_slowly(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         arguments = Arguments(self.parameters, args, kwargs)

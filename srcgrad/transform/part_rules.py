@@ -193,6 +193,26 @@ def concatenate_of(node: Node) -> Node | None:
     return None
 
 
+def joined_of(node: Node) -> Node | None:
+    """Parts of one array, one after the other, are one part."""
+    axis, first = node.params["axis"], node.inputs[0]
+    if first.op.name != "slice":
+        return None
+    base, block = first.inputs[0], _read_block(first)
+    following = block[axis].start
+    for part in node.inputs:
+        if part.op.name != "slice" or part.inputs[0] is not base or part.params["steps"] != first.params["steps"]:
+            return None
+        own = _read_block(part)
+        if own[axis].start != following or any(
+            a != b for k, (a, b) in enumerate(zip(own, block, strict=True)) if k != axis
+        ):
+            return None
+        following = own[axis].stop
+    whole = range(block[axis].start, following, block[axis].step)
+    return slice_block(base, (*block[:axis], whole, *block[axis + 1 :]))
+
+
 def gather_of(node: Node) -> Node | None:
     """An element at a known index is a slice; one just written at the same traced index is what was written."""
     source, indices = node.inputs[0], node.inputs[1:]
@@ -261,7 +281,7 @@ PART_RULES: dict[str, tuple[Rewrite, ...]] = {
     "slice": (slice_of,),
     "update": (update_of, tiled_of),
     "place": (place_of,),
-    "concatenate": (concatenate_of,),
+    "concatenate": (concatenate_of, joined_of),
     "gather": (gather_of,),
     "scatter_set": (scatter_set_of,),
     "scatter_add": (scatter_add_of,),
