@@ -23,6 +23,7 @@ from srcgrad.graph.node import Node
 from srcgrad.graph.structure import constant, new_input
 from srcgrad.graph.trace import Tracer, Watch
 from srcgrad.numpy import Array
+from srcgrad.numpy.geometry import Window
 from srcgrad.staging.choices import Branch, Choice, Select, Shared, chosen, identity, over, roots
 from srcgrad.staging.places import is_number, shown
 from srcgrad.staging.slots import Slot
@@ -108,6 +109,7 @@ class Bindings:
         #: objects from before the loop that names may be bound to, as indices count them from 1
         self._older: list[Any] = []
         self._cyclic: set[Name] = set()
+        self._owners: dict[int, Tracer] = {}
         #: owners that must not be read under another name while the body is recorded
         self.hidden: dict[int, Tracer] = {}
         self.active: list[Name] = []
@@ -195,6 +197,9 @@ class Bindings:
     def _possible_older(self) -> dict[Name, set[int]]:
         """The owners from before the loop that a name may be on when an iteration begins."""
         found = {name: _identities(name.entry) for name in self.active}
+        handles = [leaf.what for name in self.active for leaf in _leaves(name.origin) if leaf.kind == "older"]
+        for handle in [*handles, *(name.entry for name in self.active if isinstance(name.entry, Tracer))]:
+            self._owners.update((identity(root), root) for root in roots(handle))
         size = -1
         while size != (size := sum(map(len, found.values()))):
             for name in self.active:
@@ -320,6 +325,7 @@ class Bindings:
         """What the names are bound to after the loop; takes the indices from the front of the nodes."""
         index = {name: nodes.pop(0) for name in self.active if name.is_tracked}
         groups = self._groups()
+        older = self._possible_older()
         made: dict[Name, Any] = {}
         for cycle in self.cycles():
             made |= self._swapped(cycle, results, turns)
@@ -330,8 +336,11 @@ class Bindings:
             if first is not None:
                 made[name] = made[first]
                 continue
-            group = groups.get(name)
-            own = Array.new(results[name]) if group is None else over(Shared(results[name], name.text, group))
+            others = [self._owners[known] for known in older[name]] if self._is_lost(name, older[name]) else []
+            if others or name in groups:
+                own = over(Shared(results[name], name.text, groups.get(name, []), others))
+            else:
+                own = Array.new(results[name])
             made[name] = self._choice(index[name], own) if name in index else own
         return made
 
@@ -360,6 +369,13 @@ class Bindings:
             handle._base._seen = (handle._base.yes.__sg_node__, handle._base.no.__sg_node__, nodes[place])
             made[name] = handle
         return made
+
+    def _is_lost(self, name: Name, older: set[int]) -> bool:
+        """Whether a name may be an array from before the loop, and no index says so."""
+        assert name.origin is not None
+        stays = not (name.origin.is_new and self._runs)
+        is_alone = name.is_private and older <= _identities(name.entry)
+        return stays and not (name.is_tracked or is_alone or name in self._cyclic)
 
     def _is_one(self, a: Name, b: Name) -> bool:
         if b.same_as is a:
@@ -390,6 +406,8 @@ def _origin(handle: Any, starts: dict[int, Name], watch: Watch) -> Origin:
         owner = handle if base is None else base
         return Origin("older", handle) if watch.is_older(owner) else Origin("new", identity(owner))
     window = getattr(handle, "_window", None)
+    if window is not None and window == Window.whole(base.shape):  # `x[:]` is x by another handle
+        return _origin(base, starts, watch)
     if window is not None and watch.is_older(base):
         return Origin("older", handle)
     return Origin("part", None, (_origin(base, starts, watch),))
@@ -400,6 +418,10 @@ def _moved(name: Name) -> Name | None:
     origin = name.origin
     can_move = origin is not None and origin.kind == "start" and not name.is_tracked
     return origin.what if origin is not None and can_move and isinstance(name.entry, Tracer) else None
+
+
+def _leaves(origin: Origin | None) -> Iterable[Origin]:
+    return () if origin is None else origin.leaves()
 
 
 def _identities(handle: Any) -> set[int]:

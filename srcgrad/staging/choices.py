@@ -9,7 +9,7 @@ Each is on a `Shared`: a write into one makes it an error to read the other.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from srcgrad.control.record import error
@@ -74,25 +74,38 @@ class Choice(Tracer):
 
 
 class Shared(Tracer):
-    """The owner of an array that may be the same as others."""
+    """The owner of an array that may be the same as others of its group, or as some that were there before."""
 
-    __slots__ = ("group", "name")
+    __slots__ = ("group", "name", "watched")
 
-    def __init__(self, node: Node, name: str, group: list[Shared]) -> None:
+    def __init__(self, node: Node, name: str, group: list[Shared], others: Sequence[Tracer] = ()) -> None:
         super().__init__(node)
         self.name, self.group = name, group
+        #: the others, and what they held when this was known
+        self.watched = [(other, other._node) for other in others]
         group.append(self)
+
+    @property
+    def __sg_node__(self) -> Node:
+        for other, node in self.watched:
+            if other._node is not node and not other.is_stale:
+                what = "may be the same array as one that was written in place under another name"
+                raise error(TraceError, f"{self.name} {what}; {_UNKNOWN}: bind it to a copy where the loop binds it")
+        return super().__sg_node__
 
     def assign(self, node: Node) -> None:
         """Write into the array; what the others hold is not known then."""
+        self.__sg_node__  # noqa: B018  an error where it is not known what it holds
         super().assign(node)
-        for other in self.group:
-            if other is not self:
-                other.spoil(
-                    f"{user_location()}: {self.name} is written in place, and {other.name}, which is read later, may "
-                    "be the same array; whether it is depends on what is known only when the program runs: bind one of "
-                    f"them to a copy ({other.name} = {self.name}.copy())"
-                )
+        names = [(other, other.name) for other in self.group if other is not self]
+        for other, name in [*names, *((other, "another array") for other, _ in self.watched)]:
+            other.spoil(
+                f"{user_location()}: {self.name} is written in place, and {name}, which is read later, may be the same "
+                f"array; {_UNKNOWN}: bind one of them to a copy"
+            )
+
+
+_UNKNOWN = "whether it is depends on what is known only when the program runs"
 
 
 def over(base: Choice | Shared, strides: Ints | None = None) -> Array:
