@@ -58,13 +58,14 @@ def if_(
     branch(test, then, orelse, places(cells, leaving), cells)
 
 
-def if_else(test: Any, then: Callable[[], Any], orelse: Callable[[], Any]) -> Any:
-    """``then() if test else orelse()``."""
+def if_else(test: Any, then: Callable[[], Any], orelse: Callable[[], Any], names: Sequence[str] = ()) -> Any:
+    """``then() if test else orelse()``; ``names`` are the variables that these bind."""
     known = known_truth(test)
     if known is not None:
         return then() if known else orelse()
     box = Box("the conditional expression")
-    branch(test, lambda: box.set(then()), lambda: box.set(orelse()), [box], around(then, orelse))
+    cells = around(then, orelse)
+    branch(test, lambda: box.set(then()), lambda: box.set(orelse()), [box, *places(cells, names)], cells)
     return box.get()
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import ast
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 VALUE, DONE = "$value", "$done"
@@ -46,6 +46,35 @@ def without_jumps(body: Block) -> Block:
     lowered = _Jumps().block(body, None)
     end = body[-1]
     return [_set(DONE, False, body[0]), *lowered, _at(ast.Return(ast.Name(VALUE, ast.Load())), end)]
+
+
+def between_yields(body: Sequence[ast.stmt]) -> Block:
+    """A generator's body: statements that yield or leave it stay Python's (``is_native``), the others have no jumps."""
+    made: Block = []
+    for statement in body:
+        compound = not isinstance(statement, _SCOPES) and hasattr(statement, "body")
+        if compound and (yields([statement]) or _leaves_by(statement)):
+            statement.is_native = True  # type: ignore[attr-defined]
+            for part in (statement, *getattr(statement, "handlers", ()), *getattr(statement, "cases", ())):
+                for name in ("body", "orelse", "finalbody"):
+                    if getattr(part, name, None):
+                        setattr(part, name, between_yields(getattr(part, name)))
+            made.append(statement)
+        elif isinstance(statement, ast.Return | ast.Break | ast.Continue):
+            made.append(statement)
+        else:
+            made += _Jumps().block([statement], None)
+    return made
+
+
+def yields(nodes: Iterable[ast.AST]) -> bool:
+    """Whether code gives a value to whoever iterates over its function."""
+    for node in nodes:
+        if isinstance(node, ast.Yield | ast.YieldFrom):
+            return True
+        if not isinstance(node, _SCOPES | ast.Lambda) and yields(ast.iter_child_nodes(node)):
+            return True
+    return False
 
 
 def _jumps(statement: ast.stmt) -> bool:

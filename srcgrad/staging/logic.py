@@ -7,7 +7,7 @@ The second operand is computed only if the first does not decide, as in Python, 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -20,7 +20,7 @@ from srcgrad.graph.trace import Tracer
 from srcgrad.numpy import Array
 from srcgrad.staging.attempts import attempt, now
 from srcgrad.staging.branches import branch, if_else, is_harmless, known_truth, made_since, truth
-from srcgrad.staging.places import Box, around
+from srcgrad.staging.places import Box, around, places
 
 _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     **{name: getattr(operator, name) for name in ("lt", "le", "gt", "ge", "eq", "ne", "is_", "is_not")},
@@ -29,34 +29,35 @@ _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
-def and_(a: Any, b: Callable[[], Any]) -> Any:
-    """``a and b()``."""
-    return _connect("logical_and", a, b)
+def and_(a: Any, b: Callable[[], Any], names: Sequence[str] = ()) -> Any:
+    """``a and b()``; ``names`` are the variables that this binds."""
+    return _connect("logical_and", a, b, names)
 
 
-def or_(a: Any, b: Callable[[], Any]) -> Any:
-    """``a or b()``."""
-    return _connect("logical_or", a, b)
+def or_(a: Any, b: Callable[[], Any], names: Sequence[str] = ()) -> Any:
+    """``a or b()``; ``names`` are the variables that this binds."""
+    return _connect("logical_or", a, b, names)
 
 
-def _connect(name: str, a: Any, b: Callable[[], Any]) -> Any:
+def _connect(name: str, a: Any, b: Callable[[], Any], names: Sequence[str]) -> Any:
     known = known_truth(a)
     if known is not None:
         return b() if known == (name == "logical_and") else a
     mark = now()
     box = Box("the second operand")
     with attempt():
-        before = _harmless_value(b, mark)
+        before = None if names else _harmless_value(b, mark)
     if before is not None and _is_bool(a) and _is_bool(before):
         return Array(apply(name, truth(a), truth(before) if isinstance(before, Tracer) else before))
     first, second = (lambda: box.set(a)), (lambda: box.set(b()))
     then, orelse = (second, first) if name == "logical_and" else (first, second)
-    branch(a, then, orelse, [box], around(b))
+    cells = around(b)
+    branch(a, then, orelse, [box, *places(cells, names)], cells)
     return box.get()
 
 
 def _harmless_value(b: Callable[[], Any], mark: int) -> Any:
-    """The operand where it may be computed in any case; None where it may not. (Rewritten operands bind no names.)"""
+    """The operand, which binds no names, where it may be computed in any case; None where it may not."""
     try:
         value = b()
     except Exception:

@@ -42,6 +42,7 @@ _INDEX = ArrayType((), np.dtype(np.int64), weak=True)
 _INT64 = ArrayType((), np.dtype(np.int64))
 #: iterations on plain numbers that are simply run
 _PLAIN = 100_000
+_END: Any = object()
 _unrolled: ContextVar[int] = ContextVar("unrolled", default=1)
 
 Stop = Callable[[], Any] | None
@@ -151,18 +152,29 @@ def _natively(
     reason: Exception | None = None,
 ) -> None:
     """As Python runs it; after a traced `break` the rest is behind a condition."""
-    mark = now() + settings.unroll_operations
-    for number, value in enumerate(values):
+    mark, number, iterator = now() + settings.unroll_operations, 0, iter(values)
+    ended = False
+
+    def step() -> None:
+        nonlocal ended
+        value = next(iterator, _END)
+        if value is _END:
+            ended = True
+        else:
+            body(value)
+
+    while not ended:
         stopped = stop() if stop is not None else False
         known = known_truth(stopped)
         if known:
             return
-        if known is None:
-            branch(stopped, lambda: None, lambda value=value: body(value), places(cells, names), cells)  # type: ignore[misc]
+        if known is None:  # a generator must not go on either
+            branch(stopped, lambda: None, step, places(cells, names), cells)
         else:
-            body(value)
+            step()
+        number += 1
         if reason is not None and now() > mark:
-            raise _too_long(number + 1, reason) from reason
+            raise _too_long(number, reason) from reason
 
 
 def _too_long(count: int, reason: Exception) -> SrcgradError:

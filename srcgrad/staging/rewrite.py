@@ -24,7 +24,7 @@ from types import CodeType
 from typing import Any
 
 from srcgrad.staging.assigned import Assignment, loose
-from srcgrad.staging.jumps import without_jumps
+from srcgrad.staging.jumps import between_yields, without_jumps, yields
 from srcgrad.staging.variables import Liveness, Names, captured, declared, parameters, written
 
 #: the global name under which rewritten code finds the run-time helpers
@@ -45,7 +45,7 @@ _COMPARISONS = {
 
 
 def rewritten(tree: ast.FunctionDef | ast.Lambda, code: CodeType, owner: str | None) -> CodeType | None:
-    """The code object of the rewritten definition; None where it holds what cannot be rewritten (a generator).
+    """The code object of the rewritten definition; None where it holds what cannot be rewritten.
 
     ``owner`` is the class whose method it is, for private names.
     """
@@ -56,7 +56,7 @@ def rewritten(tree: ast.FunctionDef | ast.Lambda, code: CodeType, owner: str | N
         ast.copy_location(function, tree)
     else:
         function = tree
-    if _is_generator(function):
+    if _is_untouched(function):
         return None
     function.decorator_list, function.returns = [], None
     private = _Private(owner) if owner else None
@@ -94,15 +94,13 @@ def _no_parameters(names: tuple[str, ...] = ()) -> ast.arguments:
     return ast.arguments([], [ast.arg(name) for name in names], None, [], [], None, [])
 
 
-def _is_generator(function: ast.FunctionDef) -> bool:
-    stack: list[ast.AST] = [*function.body]
-    while stack:
-        node = stack.pop()
-        if isinstance(node, ast.Yield | ast.YieldFrom | ast.Await | ast.AsyncFor | ast.AsyncWith):
-            return True
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
-            stack += ast.iter_child_nodes(node)
-    return False
+def _is_untouched(function: ast.FunctionDef) -> bool:
+    """Whether it awaits, or yields where it catches exceptions."""
+    parts = [part for statement in function.body for part in ast.walk(statement)]
+    catching = (part for part in parts if isinstance(part, ast.Try) and part.handlers)
+    return any(isinstance(part, ast.Await | ast.AsyncFor | ast.AsyncWith) for part in parts) or any(
+        map(yields, ([part] for part in catching))
+    )
 
 
 class _Private(ast.NodeTransformer):
@@ -139,15 +137,18 @@ class _Function(ast.NodeTransformer):
         self.parameters = parameters(function.args)
         self.numbers = itertools.count()
         self.in_regions: set[str] = set()
+        #: functions that the statement that is being rewritten calls; None inside of an expression with its own names
+        self.pending: list[ast.stmt] | None = []
 
     def rewritten(self) -> ast.FunctionDef:
         function = self.function
         every = written(function.body)
-        body = without_jumps(function.body)
+        is_generator = yields(function.body)
+        body = between_yields(function.body) if is_generator else without_jumps(function.body)
         outside = declared(body, ast.Nonlocal)
         unreachable = every - written(body)  # they are local none the less
         self.locals = (every | written(body) | self.parameters) - self.globals
-        always = (captured(body) & self.locals) | outside
+        always = self.locals if is_generator else (captured(body) & self.locals) | outside
         self.loose = ((loose(body) | unreachable) & self.locals) | (self.outer - self.locals) | (self.outer & outside)
         Assignment(self.loose, body).block(body, self.parameters)
         Liveness(always).block(body, always)
@@ -161,8 +162,17 @@ class _Function(ast.NodeTransformer):
 
     # statements
 
+    def visit(self, node: ast.AST) -> Any:
+        """A statement comes after the functions that it needs."""
+        if not isinstance(node, ast.stmt):
+            return super().visit(node)
+        outer, self.pending = self.pending, []
+        made = self.generic_visit(node) if hasattr(node, "is_native") else super().visit(node)
+        needed, self.pending = self.pending, outer
+        return [*needed, *made] if isinstance(made, list) else [*needed, made] if needed else made
+
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
-        return node if _is_generator(node) else _Function(node, self.loose).rewritten()
+        return node if _is_untouched(node) else _Function(node, self.loose).rewritten()
 
     def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AsyncFunctionDef:
         return node
@@ -313,8 +323,45 @@ class _Function(ast.NodeTransformer):
         return self.bound(node) if isinstance(node.ctx, ast.Load) and hasattr(node, "maybe") else node
 
     def visit_Lambda(self, node: ast.Lambda) -> ast.expr:
+        return self.with_own_names(node)
+
+    def visit_SetComp(self, node: ast.SetComp) -> ast.expr:
+        return self.with_own_names(node)
+
+    def visit_DictComp(self, node: ast.DictComp) -> ast.expr:
+        return self.with_own_names(node)
+
+    def visit_GeneratorExp(self, node: ast.GeneratorExp) -> ast.expr:
+        return self.with_own_names(node)
+
+    def with_own_names(self, node: ast.expr) -> ast.expr:
+        """The expression with its parts rewritten, where these cannot be moved out of it."""
+        outer, self.pending = self.pending, None
         self.generic_visit(node)
+        self.pending = outer
         return node
+
+    def later(self, *parts: ast.expr) -> tuple[list[ast.expr], tuple[str, ...]]:
+        """Functions that compute the parts, and the variables that they bind; a part is rewritten already."""
+        names = written(parts) - self.globals
+        return [self.function_of(part) for part in parts], tuple(sorted(names))
+
+    def function_of(self, part: ast.expr) -> ast.expr:
+        names = written([part])
+        if not names:
+            return _lambda(part)
+        assert self.pending is not None
+        own, shared = sorted(names & self.globals), sorted(names - self.globals)
+        self.in_regions |= set(shared)
+        scope: list[ast.stmt] = [*([ast.Global(own)] if own else []), *([ast.Nonlocal(shared)] if shared else [])]
+        body = [_at(statement, part) for statement in (*scope, ast.Return(part))]
+        made = ast.FunctionDef(f"$part{next(self.numbers)}", _no_parameters(), body, [], None, None)
+        self.pending.append(_at(made, part))
+        return ast.copy_location(_load(made.name), part)
+
+    def stays(self, node: ast.expr) -> bool:
+        """Whether parts of an expression cannot become functions: they bind names and belong to a lambda, or yield."""
+        return yields([node]) or (self.pending is None and _names_something(node))
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         if isinstance(node.func, ast.Name) and node.func.id in _UNTOUCHED:
@@ -336,27 +383,32 @@ class _Function(ast.NodeTransformer):
         simple = len(node.generators) == 1 and not generator.ifs and not generator.is_async
         names = _target_names(generator.target)
         if not simple or names is None or _names_something(node):
-            self.generic_visit(node)
-            return node
+            return self.with_own_names(node)
         values = self.loop_space(generator.iter)
+        outer, self.pending = self.pending, None
         element = ast.Lambda(_no_parameters(tuple(names)), self.visit(node.elt))
+        self.pending = outer
         several = ast.Constant(isinstance(generator.target, ast.Tuple))
         return ast.copy_location(_helper("listed", values, element, several), node)
 
     def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
-        if _names_something(node):
-            return node
+        if self.stays(node):
+            return self.with_own_names(node)
         self.generic_visit(node)
-        return ast.copy_location(_helper("if_else", node.test, _lambda(node.body), _lambda(node.orelse)), node)
+        parts, names = self.later(node.body, node.orelse)
+        return ast.copy_location(_helper("if_else", node.test, *parts, *_constants(names)), node)
 
     def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
-        if _names_something(node):
-            return node
+        if self.stays(node):
+            return self.with_own_names(node)
         self.generic_visit(node)
         name = "and_" if isinstance(node.op, ast.And) else "or_"
         made = node.values[-1]
+        names: tuple[str, ...] = ()
         for value in reversed(node.values[:-1]):
-            made = ast.copy_location(_helper(name, value, _lambda(made)), node)
+            (part,), own = self.later(made)
+            names = tuple(sorted({*names, *own}))
+            made = ast.copy_location(_helper(name, value, part, *_constants(names)), node)
         return made
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
@@ -366,9 +418,8 @@ class _Function(ast.NodeTransformer):
         return ast.copy_location(_helper("not_", node.operand), node)
 
     def visit_Compare(self, node: ast.Compare) -> ast.expr:
-        if len(node.ops) == 1 or _names_something(node):
-            self.generic_visit(node)
-            return node
+        if len(node.ops) == 1 or _names_something(node) or yields([node]):
+            return self.with_own_names(node) if len(node.ops) > 1 else self.generic_visit(node)  # type: ignore[return-value]
         self.generic_visit(node)
         steps: list[ast.expr] = []
         for op, operand in zip(node.ops, node.comparators, strict=True):

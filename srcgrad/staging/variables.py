@@ -42,6 +42,23 @@ def written(nodes: Iterable[ast.AST]) -> Names:
     return frozenset(found)
 
 
+def _perhaps_written(node: ast.AST) -> set[str]:
+    """The variables that an expression binds only if it comes to that."""
+    found: set[str] = set()
+    for part in ast.walk(node):
+        later: list[ast.AST] = []
+        if isinstance(part, ast.BoolOp):
+            later = [*part.values[1:]]
+        elif isinstance(part, ast.IfExp):
+            later = [part.body, part.orelse]
+        elif isinstance(part, ast.Compare):
+            later = [*part.comparators[1:]]
+        elif isinstance(part, _COMPREHENSIONS):
+            later = [part]
+        found |= {name.target.id for one in later for name in ast.walk(one) if isinstance(name, ast.NamedExpr)}
+    return found
+
+
 def declared(nodes: Iterable[ast.AST], kind: type[ast.Global] | type[ast.Nonlocal]) -> Names:
     """The names of the `global` (or `nonlocal`) statements of this scope."""
     found: set[str] = set()
@@ -131,7 +148,7 @@ class Liveness:
             case "Return" | "Raise":
                 return read(node)
             case "Assign" | "AnnAssign" | "AugAssign" | "Delete" | "Import" | "ImportFrom":
-                return (out - written([node])) | read(node)
+                return (out - (written([node]) - _perhaps_written(node))) | read(node)
             case "FunctionDef" | "AsyncFunctionDef" | "ClassDef":
                 return (out - {node.name}) | read(node)
         return out | read(node)
