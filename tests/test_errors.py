@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,8 @@ def square(x: Any) -> Any:
 
 
 KEPT: list[Any] = []
+#: a place that a trace does not see
+HIDDEN: ContextVar[Any] = ContextVar("hidden")
 
 
 def keep(x: Any) -> Any:
@@ -32,8 +35,13 @@ def keep(x: Any) -> Any:
     return x
 
 
+def hide(x: Any) -> Any:
+    HIDDEN.set(x)
+    return x
+
+
 def use_kept(x: Any) -> Any:
-    return x + KEPT[-1]
+    return x + HIDDEN.get()
 
 
 def write_outside(x: Any) -> Any:
@@ -93,11 +101,12 @@ TRACES = [
     (lambda: sg.jit(lambda x: x @ np.ones((3, 2)))(np.ones(2)), SrcgradError, ValueError, ["(2,)", "(3, 2)"]),
     (lambda: sg.jit(lambda x: x + np.ones(3))(np.ones(2)), SrcgradError, ValueError, ["(2,)", "(3,)"]),
     (
-        lambda: [sg.jit(f)(1.0) for f in (keep, use_kept)],
+        lambda: [sg.jit(f)(1.0) for f in (hide, use_kept)],
         TraceError,
         TypeError,
         ["outside of the function", "use_kept"],
     ),
+    (lambda: sg.jit(keep)(1.0), TraceError, TypeError, ["outside of the function", "KEPT", ".append"]),
     (lambda: sg.jit(write_outside)(1.0), TraceError, TypeError, ["outside of the function", "write_outside"]),
 ]
 
@@ -119,9 +128,9 @@ def test_the_message_begins_with_the_line(call: Any) -> None:
 
 
 def test_a_value_that_escaped_cannot_be_used_in_another_call() -> None:
-    sg.jit(keep)(1.0)
+    sg.jit(hide)(1.0)
     with pytest.raises(TraceError, match="escaped"):
-        sg.jit(square)(KEPT[-1])
+        sg.jit(square)(HIDDEN.get())
 
 
 def test_the_users_own_errors_pass_through() -> None:

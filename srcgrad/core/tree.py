@@ -48,9 +48,15 @@ def _is_namedtuple(kind: type) -> bool:
     return issubclass(kind, tuple) and hasattr(kind, "_fields")
 
 
+def _kind(value: Any) -> type:
+    """The class of a container; a class that stands for another one while a function is traced says for which."""
+    kind = type(value)
+    return getattr(kind, "__sg_stands_for__", kind)
+
+
 def _open(value: Any) -> tuple[Sequence[Any], Any] | None:
     """Children and static data of a container; None for a leaf."""
-    kind = type(value)
+    kind = _kind(value)
     if kind in _registered:
         return _registered[kind][0](value)
     if kind is tuple or kind is list or _is_namedtuple(kind):
@@ -107,7 +113,7 @@ def flatten(tree: Any) -> tuple[list[Any], Structure]:
             found.append(value)
             return LEAF
         children, static = opened
-        return Structure(type(value), static, tuple(visit(child) for child in children))
+        return Structure(_kind(value), static, tuple(visit(child) for child in children))
 
     structure = visit(tree)
     return found, structure

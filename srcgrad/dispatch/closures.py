@@ -28,8 +28,10 @@ from typing import Any
 import numpy as np
 
 from srcgrad.core import tree
+from srcgrad.core.errors import ArgumentValueError
 from srcgrad.core.types import PYTHON_SCALARS, ArrayType
 from srcgrad.dispatch.arguments import Arguments, Static
+from srcgrad.dispatch.guards import Guards
 from srcgrad.dispatch.sharing import apart, lies_as
 from srcgrad.pipeline import exact
 
@@ -46,17 +48,22 @@ def make_closure(
     out_structure: tree.Structure,
     out_types: Sequence[ArrayType],
     mutated: Sequence[int],
+    guards: Guards | None = None,
+    captured: Sequence[Any] = (),
 ) -> Closure:
     """The function ``(args, kwargs) -> result or MISS`` for arguments of exactly these kinds.
 
     ``function`` takes the inputs, then ``constants``. ``mutated`` are the dynamic leaves whose new values follow the
-    results: they are written back into the arrays.
+    results: they are written back into the arrays. ``captured`` are the present values of the implicit inputs that
+    follow the arguments, if what the ``guards`` check holds.
     """
     writer = _Writer(arguments)
     writer.open_arguments()
     writer.check_memory()
-    writer.call(function, constants, len(out_types) + len(mutated))
+    writer.check_captured(guards, captured)
+    writer.call(function, constants, len(out_types) + len(mutated) + len(writer.outside))
     writer.write_back(mutated, first=len(out_types))
+    writer.write_outside(first=len(out_types) + len(mutated))
     writer.give(out_structure, out_types)
     return writer.build()
 
@@ -82,6 +89,8 @@ class _Writer:
         self._converted: list[str] = []
         self._checks: list[str] = []
         self._originals: list[str] = []
+        #: the captured arrays that are written back
+        self.outside: list[str] = []
         #: what holds only for arguments that the native function refuses
         self._refused: list[str] = []
 
@@ -173,7 +182,11 @@ class _Writer:
             self.static_leaf(name, value)
             return
         self._originals.append(name)
-        type_, kind = self._types[position], type(value)
+        self.dynamic(name, value, self._types[position])
+
+    def dynamic(self, name: str, value: Any, type_: ArrayType) -> None:
+        """Pass the variable, which holds values like this one, to the program."""
+        kind = type(value)
         if kind in PYTHON_SCALARS or isinstance(value, np.generic):
             self.miss_unless(f"type({name}) is {self.name(kind, 'K')}")
             self._inputs.append(name)
@@ -223,6 +236,22 @@ class _Writer:
         self.miss_unless(f"({own}) or {self.name(apart, 'apart')}({given})")
         self._refused.append(f"{lies}, {given})")
 
+    def check_captured(self, guards: Guards | None, values: Sequence[Any]) -> None:
+        """Whether what was read from outside is still there; the implicit inputs are passed on."""
+        if not guards:
+            return
+        variables = guards.write(self.add, self.name, "MISS")
+        for variable, value, node in zip(variables, values, guards.inputs.values(), strict=False):
+            self.dynamic(variable, value, node.array_type)
+        self.outside = variables[len(values) :]
+        arrays = [self._originals[k] for k, value in enumerate(self._arguments.values) if _has_memory(value)]
+        others = [v for v, value in zip(variables, values, strict=False) if _has_memory(value)]
+        if self.outside and len({*arrays, *others}) > 1:
+            given = ", ".join(dict.fromkeys((*self.outside, *others, *arrays)))
+            places = self.name(tuple(range(len(self.outside))), "W")
+            error = self.name(_shared(guards), "shared")
+            self.add(f"if not {self.name(apart, 'apart')}({places}, {given}): raise {error}")
+
     # the call and its results
 
     def call(self, function: Callable[..., Any], constants: Sequence[Any], count: int) -> None:
@@ -244,6 +273,10 @@ class _Writer:
         for number, position in enumerate(mutated):
             if position in arrays:
                 self.add(f"copyto({self._originals[position]}, o{first + number})")
+
+    def write_outside(self, first: int) -> None:
+        for number, variable in enumerate(self.outside):
+            self.add(f"copyto({variable}, o{first + number})")
 
     def give(self, structure: tree.Structure, types: Sequence[ArrayType]) -> None:
         self.add(f"return {self._pack(structure, (f'o{k}' for k in range(len(types))))}")
@@ -270,6 +303,18 @@ class _Writer:
         text = "def call(args, kwargs):\n" + "\n".join(self._lines) + "\n"
         exec(compile(text, "<srcgrad call>", "exec"), self._names)
         return self._names["call"]  # type: ignore[no-any-return]
+
+
+def _shared(guards: Guards) -> ArgumentValueError:
+    names = ", ".join(source.name for source in guards.written)
+    return ArgumentValueError(
+        f"the function writes into {names}, which shares memory with an argument or another array that it reads from "
+        "outside; pass a copy, or pass the array as an argument as well as the others"
+    )
+
+
+def _has_memory(value: Any) -> bool:
+    return isinstance(value, np.ndarray)
 
 
 def _is_plain_dataclass(structure: tree.Structure) -> bool:

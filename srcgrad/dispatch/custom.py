@@ -13,9 +13,11 @@ from srcgrad.core.errors import ArgumentError, TraceError
 from srcgrad.core.types import ArrayType
 from srcgrad.dispatch.arguments import Arguments
 from srcgrad.dispatch.function import Function, Options, handle_type
+from srcgrad.graph.captured import is_implicit
 from srcgrad.graph.node import Graph, Node, as_node
 from srcgrad.graph.structure import free_inputs, items
 from srcgrad.graph.trace import Tracer, is_tracing, trace
+from srcgrad.staging import staged
 from srcgrad.transform.calls import CallPullback, Recompute, Rule, call, inlined
 from srcgrad.transform.convention import conjugated
 from srcgrad.transform.guards import with_flag
@@ -119,7 +121,7 @@ class _UsersRule:
     def _run_forward(self, operands: Sequence[Node], node: Node) -> tuple[list[Node], list[Node], tree.Structure]:
         def forward(*dynamic: Any) -> Any:
             args, kwargs = self.arguments.fill(dynamic)
-            return self.forward(*args, **kwargs)
+            return staged(self.forward)(*args, **kwargs)
 
         graph, structure = _traced(forward, "forward", tuple(operands), node)
         count = len(node.params["graph"].outputs)
@@ -139,7 +141,7 @@ class _UsersRule:
 
         def backward(*dynamic: Any) -> Any:
             leaves, given = dynamic[: len(residuals)], dynamic[len(residuals) :]
-            return self.backward(tree.unflatten(kept, leaves), tree.unflatten(value, given))
+            return staged(self.backward)(tree.unflatten(kept, leaves), tree.unflatten(value, given))
 
         graph, found = _traced(backward, "backward", (*residuals, *cotangents), node)
         return self._assigned(found, inlined(graph, [*residuals, *cotangents]), node)
@@ -182,7 +184,7 @@ def _traced(
     with impossible(f"inside the {name} function of sg.custom_vjp"):
         traced = trace(function, structure, [strong(operand.array_type) for operand in operands], handle=handle_type())
     graph = Graph(traced.graph.inputs, traced.graph.outputs[: traced.n_results], name)
-    if free_inputs(graph):
+    if not all(map(is_implicit, free_inputs(graph))):
         raise TraceError(
             f"{_place(node)}the {name} function of sg.custom_vjp reads a traced value from around it; "
             "pass it as an argument, or from forward to backward as a residual"

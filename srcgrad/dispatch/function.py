@@ -6,8 +6,9 @@ import functools
 import sys
 import threading
 import types
+import warnings
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from srcgrad.control.failures import collecting, hand_on
@@ -17,19 +18,23 @@ from srcgrad.core.forks import hold_over_forks
 from srcgrad.core.types import ArrayType, type_of
 from srcgrad.dispatch.arguments import Arguments, Parameters, identifiers
 from srcgrad.dispatch.blame import check_closed, public_error, without_our_frames
+from srcgrad.dispatch.captured import with_captured
 from srcgrad.dispatch.closures import MISS, Closure, make_closure
 from srcgrad.dispatch.failing import raising_for
+from srcgrad.dispatch.guards import Guards
 from srcgrad.dispatch.sharing import arranged
 from srcgrad.graph.node import Graph, as_node, substitute
 from srcgrad.graph.trace import Traced, Tracer, is_tracing, trace
 from srcgrad.pipeline import Executable, compile_graph, stage
-from srcgrad.staging import publishing, staged
+from srcgrad.staging import capturing, publishing, reads, staged
 from srcgrad.transform.finish import finish
 from srcgrad.transform.guards import guarded, unguarded, with_flag
 from srcgrad.transform.roll import roll
 
 #: How many closures are tried, the last used first, before a call is looked up by its key.
 _RECENT = 4
+#: how many programs are kept that differ only in what they read from outside
+_VARIANTS = 32
 #: One at a time: concurrent first calls of a function compile it once, and LLVM takes turns anyway.
 _compiling = threading.RLock()
 hold_over_forks(_compiling)
@@ -63,10 +68,13 @@ class Specialisation:
     executable: Executable
     #: what the program may fail with: then its last output says whether it did
     causes: tuple[Exception, ...] = ()
+    #: what it reads from outside of the function
+    guards: Guards = field(default_factory=lambda: Guards((), {}, ()))
 
     @property
     def out_types(self) -> list[ArrayType]:
-        count = len(self.graph.outputs) - len(self.recorded.mutated) - bool(self.causes)
+        effects = len(self.recorded.mutated) + len(self.guards.written) + bool(self.causes)
+        count = len(self.graph.outputs) - effects
         return [output.array_type for output in self.graph.outputs[:count]]
 
 
@@ -88,8 +96,9 @@ class Function:
         self._recent: tuple[Closure, ...] = ()
         #: the first of these, or one that takes nothing
         self._latest: Closure = _takes_nothing
-        self._closures: dict[Hashable, Closure] = {}
-        self._specialisations: dict[Hashable, Specialisation] = {}
+        self._closures: dict[Hashable, list[Closure]] = {}
+        #: those of one key differ in what they read from outside
+        self._specialisations: dict[Hashable, list[Specialisation]] = {}
         #: by the keys of arguments, into which of them the function writes
         self._written: dict[Hashable, tuple[int, ...]] = {}
         #: the specialisation that was compiled or looked up last
@@ -129,6 +138,11 @@ class Function:
         """The arguments of the constructor."""
         return self.function, self.options
 
+    @property
+    def writes_outside(self) -> bool:
+        """Whether a program of it writes into arrays that are not arguments."""
+        return any(one.guards.written for variants in self._specialisations.values() for one in variants)
+
     # what a transform defines
 
     def record(self, arguments: Arguments) -> Recorded:
@@ -166,6 +180,9 @@ class Function:
         if not arguments.sharing:
             return traced
         check_not_differentiated(self, arguments, traced.differentiated)
+        captured = reads()
+        if captured is not None:
+            captured.restart()
         return self._trace(arguments).writing(traced.written)
 
     def trace_differentiated(self, arguments: Arguments, wanted: Sequence[int]) -> Traced:
@@ -179,6 +196,11 @@ class Function:
         return traced
 
     def _trace(self, arguments: Arguments) -> Traced:
+        captured = reads()
+        if captured is not None:
+            captured.entry(self.function)
+            for number, static in arguments.statics.items():
+                captured.root(static.value, arguments.paths[number])
         function = staged(self.function)
 
         def record(*dynamic: Any) -> Any:
@@ -233,23 +255,39 @@ class Function:
 
             return tensors.call(self, arguments)
         arguments.found_written(self._written.get(arguments.key, ()))
-        closure = self._closures.get(arguments.exact_key)
-        if closure is None:
-            found = self._specialise(arguments)
-            closure = make_closure(
-                arguments,
-                raising_for(found.executable.function, found.causes),
-                found.executable.constants,
-                found.recorded.out_structure,
-                found.out_types,
-                found.recorded.mutated,
-            )
-            self._closures[arguments.exact_key] = closure
-        self._recent = (closure, *[old for old in self._recent if old is not closure][: _RECENT - 1])
-        self._latest = closure
+        known = self._closures.setdefault(arguments.exact_key, [])
+        for closure in known:
+            result = closure(args, kwargs)
+            if result is not MISS:
+                self._use(closure)
+                return result
+        found = self._specialise(arguments)
+        guards = found.guards
+        captured = guards.current()
+        is_lasting = captured is not None
+        if captured is None:
+            guards = guards.as_traced()
+            captured = guards.current()
+        closure = make_closure(
+            arguments,
+            raising_for(found.executable.function, found.causes),
+            found.executable.constants,
+            found.recorded.out_structure,
+            found.out_types,
+            found.recorded.mutated,
+            guards,
+            captured or (),
+        )
+        if is_lasting:
+            self._closures.setdefault(arguments.exact_key, []).insert(0, closure)
+            self._use(closure)
         result = closure(args, kwargs)
         assert result is not MISS
         return result
+
+    def _use(self, closure: Closure) -> None:
+        self._recent = (closure, *[old for old in self._recent if old is not closure][: _RECENT - 1])
+        self._latest = closure
 
     def _specialise(self, arguments: Arguments) -> Specialisation:
         found = self._known(arguments)
@@ -259,13 +297,31 @@ class Function:
                 if found is None:
                     found = self._compile(arguments)
                     self._written[arguments.key] = arguments.written
-                    self._specialisations[arguments.key, arguments.sharing] = found
+                    self._keep(arguments, found)
         self.last = found
         return found
 
     def _known(self, arguments: Arguments) -> Specialisation | None:
         arguments.found_written(self._written.get(arguments.key, ()))
-        return self._specialisations.get((arguments.key, arguments.sharing))
+        found = self._variants_of(arguments)
+        return next((one for one in found if one.guards.current() is not None), None)
+
+    def _variants_of(self, arguments: Arguments) -> list[Specialisation]:
+        """The programs for these arguments, the latest first; they differ in what they read from outside."""
+        return self._specialisations.get((arguments.key, arguments.sharing), [])
+
+    def _keep(self, arguments: Arguments, made: Specialisation) -> None:
+        variants = self._specialisations.setdefault((arguments.key, arguments.sharing), [])
+        variants.insert(0, made)
+        if len(variants) > _VARIANTS:
+            warnings.warn(
+                f"{self!r} was traced {_VARIANTS} times for arguments of the same types, since what it reads from "
+                f"outside keeps changing: {made.guards.differences(variants[1].guards)}; pass that as an argument",
+                RuntimeWarning,
+                stacklevel=4,
+            )
+            del variants[_VARIANTS // 2 :]
+            self._closures.clear()
 
     def _compile(self, arguments: Arguments) -> Specialisation:
         for value, position in zip(arguments.values, arguments.dynamic, strict=True):
@@ -274,7 +330,10 @@ class Function:
                     f"argument {arguments.paths[position]} is a {type(value).__name__}; a compiled function takes "
                     "arrays: pass its .numpy()"
                 )
-        recorded = self.record(arguments)
+        unsteady = {path for one in self._variants_of(arguments) for path in one.guards.changed_numbers()}
+        with capturing(frozenset(unsteady)) as captured:
+            recorded = self.record(arguments)
+        recorded, guards = with_captured(recorded, captured)
         check_closed(recorded.graph)
         graph, causes = with_flag(recorded.graph)
         graph = stage("simplify", finish, graph)
@@ -282,7 +341,7 @@ class Function:
             raise UnsupportedError(f"there is no backend {self.options.backend!r}; use 'cpu'")
         executable = compile_graph(graph, fast_math=self.options.fast_math)
         executable.function  # noqa: B018  built here, once, and not by whoever calls first
-        return Specialisation(recorded, graph, executable, causes)
+        return Specialisation(recorded, graph, executable, causes, guards)
 
 
 def _holds_tensors(arguments: Arguments) -> bool:

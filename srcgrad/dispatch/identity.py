@@ -43,6 +43,14 @@ class Keyed:
             self.key, self.is_by_value = _Same(function), False
         self._hash = hash(self.key)
 
+    def serves(self, other: Keyed, *programs: Function) -> bool:
+        """Whether the programs of this function are those of an equal one: they read arrays from around it at every
+        call, so these must still be what they were, and nobody may write into them.
+        """
+        if self.function is other.function:
+            return True
+        return not any(program.writes_outside for program in programs) and Keyed(self.function) == other
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Keyed) and self.key == other.key
 

@@ -59,10 +59,13 @@ def hvp(function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence
     """See `srcgrad.hvp`."""
     keyed = Keyed(function)
     compiled = _lasting_hvp if keyed.is_by_value else _passing_hvp
-    return compiled(keyed)(tuple(primals), tuple(tangents))
+    known, product = compiled(keyed)
+    if not known.serves(keyed, product):
+        _, product = _compiled_hvp(keyed)
+    return product(tuple(primals), tuple(tangents))
 
 
-def _compiled_hvp(keyed: Keyed) -> Jit:
+def _compiled_hvp(keyed: Keyed) -> tuple[Keyed, Jit]:
     function = keyed.function
 
     def product(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> Any:
@@ -73,7 +76,7 @@ def _compiled_hvp(keyed: Keyed) -> Jit:
             raise ArgumentError(f"hvp: tangents {tree.flatten(tangents)[1]} are not like the primals")
         return pullback(tangents)  # the Hessian is symmetric
 
-    return Jit(product, Options())
+    return keyed, Jit(product, Options())
 
 
 _lasting_hvp = functools.lru_cache(maxsize=256)(_compiled_hvp)

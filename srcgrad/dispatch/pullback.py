@@ -55,7 +55,9 @@ def vjp(function: Callable[..., Any], *primals: Any, has_aux: bool = False) -> t
         return _traced_vjp(function, primals, has_aux, handle or handle_type())
     keyed = Keyed(function)
     pair = _lasting_pair if keyed.is_by_value else _passing_pair
-    forward, backward = pair(keyed, has_aux)
+    known, forward, backward = pair(keyed, has_aux)
+    if not known.serves(keyed, forward, backward):
+        _, forward, backward = _compiled_pair(keyed, has_aux)
     differentiated_leaves(forward, Arguments(forward.parameters, primals, {}), tuple(range(len(primals))))
     result = forward(*primals)
     primals = tree.map(_snapshot, primals)  # the pullback is at this point, whatever becomes of the caller's arrays
@@ -71,14 +73,14 @@ def _snapshot(leaf: Any) -> Any:
     return np.array(leaf) if type(leaf) is np.ndarray else copy.copy(leaf) if isinstance(leaf, np.ndarray) else leaf
 
 
-def _compiled_pair(keyed: Keyed, has_aux: bool) -> tuple[Jit, Jit]:
-    """The compiled function, and its pullback as a function of the cotangent and the primals."""
+def _compiled_pair(keyed: Keyed, has_aux: bool) -> tuple[Keyed, Jit, Jit]:
+    """For whom they are, the compiled function, and its pullback as a function of the cotangent and the primals."""
     function = keyed.function
 
     def transposed(cotangent: Any, *primals: Any) -> Any:
         return vjp(function, *primals, has_aux=has_aux)[1](cotangent)
 
-    return Vjp(function, Options()), Jit(transposed, Options())
+    return keyed, Vjp(function, Options()), Jit(transposed, Options())
 
 
 _lasting_pair = lru_cache(maxsize=256)(_compiled_pair)

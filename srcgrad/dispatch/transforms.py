@@ -13,6 +13,7 @@ from srcgrad.dispatch.arguments import Arguments, Static
 from srcgrad.dispatch.function import Function, Options, Recorded
 from srcgrad.graph.node import Graph, Node
 from srcgrad.graph.trace import Tracer
+from srcgrad.staging import staged
 from srcgrad.transform.adjoint import adjoint
 from srcgrad.transform.convention import conjugated
 from srcgrad.transform.rewrite import filled, zeros
@@ -30,7 +31,7 @@ class Jit(Function):
 
     def inline(self, arguments: Arguments, handle: type[Tracer]) -> Any:
         args, kwargs = arguments.fill(arguments.values)
-        return self.function(*args, **kwargs)
+        return staged(self.function)(*args, **kwargs)
 
 
 class Grad(Function):

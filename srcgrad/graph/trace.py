@@ -8,7 +8,8 @@ sees it: NumPy's semantics, with no aliasing in the graph.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any
@@ -47,6 +48,16 @@ class Stale:
 
     def error(self) -> TraceError:
         return TraceError(self.message)
+
+
+@contextmanager
+def unwatched() -> Iterator[None]:
+    """Handles that are made in the block count as older than any watch."""
+    token = _watching.set(None)
+    try:
+        yield
+    finally:
+        _watching.reset(token)
 
 
 class Watch:

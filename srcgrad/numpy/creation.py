@@ -46,7 +46,7 @@ def normal_shape(shape: Any) -> Shape:
 def shape_sizes(shape: Any) -> tuple[int, ...]:
     """The ints of a shape argument, whatever they are."""
     if is_face(shape):
-        known = static_of(shape)
+        known = static_of(shape, is_needed=True)
         if known is None:
             raise error(TraceError, "a shape is not known while the function is traced", COUNT)
         shape = known.tolist()
@@ -127,7 +127,7 @@ def _filled_args(shape_dtype: tuple[Any, Any], value: Any) -> tuple[Any, Any, An
 def _static_number(value: Any, what: str) -> Any:
     if not is_face(value):
         return value
-    known = static_of(value)
+    known = static_of(value, is_needed=True)
     if known is None:
         raise error(TraceError, f"{what} decides the length of the result and is not known while tracing", COUNT)
     return known[()]

@@ -98,7 +98,7 @@ def compress(condition: Any, a: Any, axis: int | None = None, out: Any = None) -
     """As `numpy.compress`, with a condition that is known while tracing."""
     if isinstance(condition, Array) and static_of(condition) is None and not is_face(a):
         condition, a = a, condition
-    known = static_of(condition) if is_face(condition) else np.asarray(condition)
+    known = static_of(condition, is_needed=True) if is_face(condition) else np.asarray(condition)
     if known is None:
         raise error(
             TraceError, "compress: the condition decides the length of the result and is not known while tracing", COUNT
@@ -132,7 +132,7 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
 @implements
 def nonzero(a: Any) -> Any:
     """As `numpy.nonzero`, of what is known while tracing."""
-    known = static_of(as_array(a))
+    known = static_of(as_array(a), is_needed=True)
     if known is None:
         what = "the number of non-zero elements is not known while the function is traced"
         raise error(TraceError, what, "Use np.where(condition, a, b) with three arguments, or a mask")

@@ -142,7 +142,7 @@ def delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
     arr = as_array(arr)
     if axis is None:
         arr, axis = with_shape(arr, (arr.size,)), 0
-    known = static_of(obj) if is_face(obj) else obj
+    known = static_of(obj, is_needed=True) if is_face(obj) else obj
     if known is None:
         raise error(TraceError, "delete: what decides the length of the result is not known while tracing", COUNT)
     return take(arr, np.delete(np.arange(arr.shape[one_axis(axis, len(arr.shape))]), known), axis=axis)
@@ -232,7 +232,7 @@ def tile(A: Any, reps: Any) -> Any:
 @implements
 def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     """As `numpy.repeat`; the counts must be known while tracing."""
-    a, known = as_array(a), static_of(repeats) if is_face(repeats) else np.asarray(repeats)
+    a, known = as_array(a), static_of(repeats, is_needed=True) if is_face(repeats) else np.asarray(repeats)
     if known is None:
         raise error(TraceError, "repeat: what decides the length of the result is not known while tracing", COUNT)
     if axis is None:

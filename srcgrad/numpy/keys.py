@@ -133,7 +133,7 @@ def _entry(part: Any) -> Any:
 
 
 def _traced_entry(node: Node) -> Any:
-    value = static_value(node)
+    value = static_value(node, is_needed=node.dtype == bool)
     if value is not None:
         return _array_entry(value)
     if node.dtype == bool:

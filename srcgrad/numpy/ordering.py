@@ -68,7 +68,7 @@ def _places_descending(bins: Any, x: Any, right: bool) -> Any:
 @implements
 def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
     """As `numpy.bincount`, for integers that are known while tracing: they decide the length of the result."""
-    known = static_of(x) if is_face(x) else np.asarray(x)
+    known = static_of(x, is_needed=True) if is_face(x) else np.asarray(x)
     if known is None:
         what = "bincount: the integers decide the length of the result and are not known while tracing"
         raise error(UnsupportedError, what, "Use np.add.at(np.zeros(n), x, weights)")

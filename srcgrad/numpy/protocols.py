@@ -174,7 +174,7 @@ def known_arguments(args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, A
             return type(value)(plain(one) for one in value)
         if not is_face(value):
             return value
-        known = static_of(value)
+        known = static_of(value, is_needed=True)
         if known is None:
             raise LookupError
         return known

@@ -67,7 +67,7 @@ def _order(pivots: Any) -> Any:
         node = node.inputs[0]
         if node.op is solving.lu:
             return pivots
-    known = static_of(pivots) if is_face(pivots) else np.asarray(pivots)
+    known = static_of(pivots, is_needed=True) if is_face(pivots) else np.asarray(pivots)
     if known is None:
         what = "scipy.linalg.lu_solve: the exchanges of rows are not known while tracing"
         raise error(UnsupportedError, what, "Call lu_factor in the same traced function, or use np.linalg.solve")

@@ -2,6 +2,9 @@
 
 ``mask = np.zeros(4); mask[::2] = 1`` inside a traced function makes handles, but nothing in them is unknown. Such a
 value may steer the trace: ``if mask.sum() > 1``, ``range(n)``, an index, a shape.
+
+What depends on implicit inputs alone (`srcgrad.graph.captured`) may steer it too; the program is then right for their
+present values alone. So they are looked at where the value ``is_needed``, and where it is an integer or a flag of few.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from srcgrad.graph.captured import implicit_value
 from srcgrad.graph.interpret import interpret
 from srcgrad.graph.node import Graph, Node, topological_until
 from srcgrad.graph.structure import INPUT
@@ -30,17 +34,17 @@ def is_static(node: Node) -> bool:
     return known
 
 
-def static_value(node: Node) -> np.ndarray[Any, Any] | None:
-    """The value of a node that depends on no input; None for any other."""
+def static_value(node: Node, *, is_needed: bool = False) -> np.ndarray[Any, Any] | None:
+    """The value of a node that depends on no argument; None for any other."""
     if not is_static(node):
-        return None
+        return implicit_value(node, is_needed) if is_needed or node.dtype.kind in "iub" else None
     value = _values.get(node)
     if value is None:
         value = _values[node] = np.asarray(interpret(Graph((), (node,)), [])[0])
     return value
 
 
-def static_of(value: Any) -> np.ndarray[Any, Any] | None:
+def static_of(value: Any, *, is_needed: bool = False) -> np.ndarray[Any, Any] | None:
     """As `static_value`, for a handle or a node; None for what is neither."""
     node = value if isinstance(value, Node) else getattr(value, "__sg_node__", None)
-    return None if node is None else static_value(node)
+    return None if node is None else static_value(node, is_needed=is_needed)

@@ -11,16 +11,19 @@ second name for the old one keeps what it was. So it is here, and so are 0-d arg
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import operator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from srcgrad.core.errors import OutOfBoundsError, SrcgradError, TraceError, TraceShapeError, UnsupportedError
-from srcgrad.core.op import apply
+from srcgrad.core.op import Op, apply
 from srcgrad.core.operators import is_operand
 from srcgrad.core.types import type_of
-from srcgrad.graph.node import Node, as_node
+from srcgrad.graph.captured import implicit_value
+from srcgrad.graph.node import Node, as_node, substitute
+from srcgrad.graph.structure import constant
 from srcgrad.graph.trace import Tracer
 from srcgrad.numpy import protocols
 from srcgrad.numpy.assignment import ReadOnlyError, assigned_value, cast_in_place
@@ -52,6 +55,11 @@ class Array(Methods, Tracer):
         made = cls(node)
         made._is_zero_d = True
         return made
+
+    def __sg_bind__(self, op: Op, args: Sequence[Any], params: dict[str, Any]) -> Any:
+        if op.name == "power":
+            args = [args[0], _known_exponent(args[1])]
+        return super().__sg_bind__(op, args, params)
 
     # views
 
@@ -218,6 +226,11 @@ class Array(Methods, Tracer):
     def __rmatmul__(self, other: Any) -> Any:
         return protocols.namespace("matmul")(other, self) if is_operand(other) else NotImplemented
 
+    def __rmul__(self, other: Any) -> Any:
+        if isinstance(other, list | tuple | str) and self.is_scalar and self.dtype.kind in "iu":
+            return other * operator.index(self)  # as a NumPy integer, it repeats a sequence
+        return super().__rmul__(other)
+
     def __divmod__(self, other: Any) -> Any:
         return (self // other, self % other) if is_operand(other) else NotImplemented
 
@@ -295,7 +308,7 @@ class Array(Methods, Tracer):
         return protocols.call_function(function, args, kwargs)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
-        value = static_value(self.__sg_node__)
+        value = static_value(self.__sg_node__, is_needed=True)
         if value is None:
             raise protocols.conversion_error(self.dtype)
         return np.array(value, dtype=dtype)
@@ -303,7 +316,7 @@ class Array(Methods, Tracer):
     # the value itself: known only where it depends on no input
 
     def _known(self, what: str, cure: str) -> np.ndarray[Any, Any]:
-        value = static_value(self.__sg_node__)
+        value = static_value(self.__sg_node__, is_needed=True)
         if value is None:
             raise unknown(what, cure)
         return value
@@ -359,6 +372,18 @@ class Array(Methods, Tracer):
 
     def __deepcopy__(self, memo: Any) -> Array:
         return Array.new(self.__sg_node__)
+
+
+def _known_exponent(value: Any) -> Any:
+    """A number read from outside of the function as its present value: which power it is decides how it is computed."""
+    node = root = as_node(value)
+    while root.op.name in ("astype", "broadcast_to", "reshape"):
+        root = root.inputs[0]
+    known = implicit_value(root, False) if root.shape == () else None
+    if known is None:
+        return value
+    number = constant(known.item() if root.array_type.weak else known[()])
+    return substitute([node], {root: number})[0]
 
 
 class AmbiguousError(SrcgradError, ValueError):

@@ -5,6 +5,7 @@ the function is traced, what to do: run as Python does, where everything is know
 `branches`). The copy sees the NumPy-named namespace where the original sees `numpy` (`convert`).
 """
 
+from srcgrad.staging.captured import Captured, capturing, reads
 from srcgrad.staging.convert import publishing, staged
 
-__all__ = ["publishing", "staged"]
+__all__ = ["Captured", "capturing", "publishing", "reads", "staged"]

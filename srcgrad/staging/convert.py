@@ -19,6 +19,7 @@ from srcgrad.core.location import USERS, owner_of
 from srcgrad.numpy.elements import vectorize
 from srcgrad.numpy.stand_ins import stand_in
 from srcgrad.staging.builtins import BUILTINS, LOOPED
+from srcgrad.staging.captured import reads
 from srcgrad.staging.containers import checking_choices
 from srcgrad.staging.rewrite import RUNTIME, rewritten
 from srcgrad.staging.source import function_tree
@@ -42,7 +43,10 @@ class _Globals(dict[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         own = dict.get(self, name, _MISSING)
-        return _seen(self.actual[name]) if own is _MISSING else own
+        if own is not _MISSING:
+            return own
+        captured = reads()
+        return _seen(self.actual[name]) if captured is None else captured.global_(self.actual, name)
 
     def publish(self) -> None:
         for name in [*self]:
@@ -72,6 +76,9 @@ def staged(function: Callable[..., Any]) -> Callable[..., Any]:
         return function if inner is function.__func__ else MethodType(inner, function.__self__)
     if type(function) is functools.partial:
         return functools.partial(staged(function.func), *function.args, **function.keywords)
+    call = getattr(type(function), "__call__", None)  # noqa: B004  the function itself is needed
+    if isinstance(call, FunctionType) and _is_users(call.__code__):
+        return MethodType(_copy(call), function)
     return function
 
 
@@ -93,20 +100,27 @@ def _source_of(function: Any) -> Any:
 def _copy(function: FunctionType) -> FunctionType:
     if "__sg_original__" in function.__dict__ or RUNTIME in function.__globals__:
         return function
-    known = _copies.get(function)
+    captured = reads()
+    copies: Any = _copies if captured is None else captured.copies
+    known = copies.get(function)
     if known is not None and known.__dict__["__sg_original__"] is function.__code__:
-        return known
+        return known  # type: ignore[no-any-return]
     code = _code(function)
     cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
-    closure = tuple(_seen_cell(cells[name]) for name in code.co_freevars)
+    defaults, keywords = function.__defaults__, function.__kwdefaults__
+    if captured is None:
+        closure = tuple(_seen_cell(cells[name]) for name in code.co_freevars)
+    else:
+        closure = tuple(captured.cell(name, cells[name]) for name in code.co_freevars)
+        defaults, keywords = captured.defaults(function)
     actual = function.__globals__
     view = _globals.setdefault(id(actual), _Globals(actual))
-    made = FunctionType(code, view, function.__name__, function.__defaults__, closure)
-    made.__kwdefaults__ = function.__kwdefaults__
+    made = FunctionType(code, view, function.__name__, defaults, closure)
+    made.__kwdefaults__ = keywords
     made.__qualname__, made.__module__, made.__doc__ = function.__qualname__, function.__module__, function.__doc__
     made.__dict__.update(function.__dict__)
     made.__dict__["__sg_original__"] = function.__code__
-    _copies[function] = made
+    copies[function] = made
     return made
 
 
@@ -137,9 +151,12 @@ def _seen_cell(cell: CellType) -> CellType:
 
 def _seen(value: Any) -> Any:
     """A global as traced code sees it."""
-    if isinstance(value, FunctionType) and _is_users(value.__code__):
-        return _copy(value)
-    return stand_in(value)
+    return seen_function(value) if isinstance(value, FunctionType) else stand_in(value)
+
+
+def seen_function(function: FunctionType) -> Any:
+    """The traced copy of the user's own function, the stand-in of another."""
+    return _copy(function) if _is_users(function.__code__) else stand_in(function)
 
 
 def callee(function: Any) -> Any:

@@ -8,7 +8,7 @@
     a if test else b            if_else(test, lambda: a, lambda: b)
     a and b, not a, a < b < c   and_(a, lambda: b), not_(a), chain(a, (lambda: b, less), (lambda: c, less))
     [a for x in xs]             listed(xs, lambda x: a, ...)
-    f(x), x[i]                  callee(f)(x), item(x, i)
+    f(x), x[i], a.b             callee(f)(x), item(x, i), attribute(a, "b")
 
 Variables stay Python's own: a body is a nested function that declares what it writes `nonlocal`, so that the run-time
 helpers find every variable in a closure cell. Lines stay the user's.
@@ -371,6 +371,12 @@ class _Function(ast.NodeTransformer):
         self.generic_visit(node)
         node.func = ast.copy_location(_helper("callee", node.func), node.func)
         return node
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        self.generic_visit(node)
+        if not isinstance(node.ctx, ast.Load):
+            return node
+        return ast.copy_location(_helper("attribute", node.value, ast.Constant(node.attr)), node)
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
         self.generic_visit(node)

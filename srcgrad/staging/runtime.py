@@ -6,6 +6,7 @@ from srcgrad.control.failures import raising
 from srcgrad.numpy.stand_ins import stand_in
 from srcgrad.staging.branches import if_, if_else
 from srcgrad.staging.builtins import item
+from srcgrad.staging.captured import attribute
 from srcgrad.staging.convert import callee, looped
 from srcgrad.staging.logic import and_, assert_, catching, chain, not_, or_
 from srcgrad.staging.loops import for_, listed, while_
@@ -14,6 +15,7 @@ from srcgrad.staging.unbound import bound
 __all__ = [
     "and_",
     "assert_",
+    "attribute",
     "bound",
     "callee",
     "catching",
