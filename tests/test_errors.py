@@ -106,7 +106,7 @@ TRACES = [
         TypeError,
         ["outside of the function", "use_kept"],
     ),
-    (lambda: sg.jit(keep)(1.0), TraceError, TypeError, ["outside of the function", "KEPT", ".append"]),
+    (lambda: sg.jit(keep)(1.0), TraceError, TypeError, ["outside of the function", "KEPT"]),
     (lambda: sg.jit(write_outside)(1.0), TraceError, TypeError, ["outside of the function", "write_outside"]),
 ]
 

@@ -9,6 +9,8 @@ copies that notice what is read of them.
 from __future__ import annotations
 
 import functools
+import operator
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType
@@ -16,12 +18,15 @@ from typing import Any
 
 import numpy as np
 
+from srcgrad.core.errors import TraceError
 from srcgrad.core.types import ArrayType, type_of
 from srcgrad.graph.captured import Implicits, current
 from srcgrad.graph.node import Node
 from srcgrad.graph.trace import unwatched
 from srcgrad.numpy import Array
 from srcgrad.numpy.stand_ins import stand_in
+from srcgrad.staging.escapes import Held
+from srcgrad.staging.seen import SeenDict, SeenList
 from srcgrad.staging.sources import (
     ANY,
     CODE,
@@ -34,7 +39,10 @@ from srcgrad.staging.sources import (
     SAME,
     Source,
     contents,
+    same,
 )
+
+_NUMBERS = "qQlL?bhiBHIfdFD"
 
 _PLAIN = (int, bool, str, bytes, type(None), type(Ellipsis), range, slice, np.dtype, frozenset, np.integer, np.bool_)
 #: numbers of a tuple or list up to which each is an input of its own
@@ -55,6 +63,7 @@ class Captured(Implicits):
         self._cells: dict[int, tuple[CellType, CellType]] = {}
         self._owners: dict[int, Source] = {}
         self._arrays: dict[int, Array] = {}
+        self.held = Held()
         self._firsts: dict[int, Source] = {}
 
     # where from
@@ -75,8 +84,12 @@ class Captured(Implicits):
     def read(self, parent: Source, step: str, key: Any, name: str) -> Any:
         """The value at the end of a path as traced code sees it."""
         source = parent.children.get((step, key))
+        value = parent.value[key] if step == "item" else getattr(parent.value, key)
+        if source is not None and not source.is_made and not _is_same(value, source.value):
+            return value  # the program has written it
         if source is None:
-            value = parent.value[key] if step == "item" else getattr(parent.value, key)
+            if self.held.is_written(parent.value, key, value):
+                return value
             source = parent.children[step, key] = Source(parent, step, key, name, value)
             self.sources.append(source)
             self._seen[id(source)] = self._see(source)
@@ -108,6 +121,7 @@ class Captured(Implicits):
             seen = self.read(self.root(cell, name), "attribute", "cell_contents", name)
             made = cell if seen is value else CellType(seen)
         self._cells[id(cell)] = cell, made
+        self.held.cell(name, cell, made)
         return made
 
     def defaults(self, function: FunctionType) -> tuple[tuple[Any, ...] | None, dict[str, Any] | None]:
@@ -180,19 +194,24 @@ class Captured(Implicits):
             self._owners.setdefault(id(value), source)
         else:
             source.check, source.known = KIND, kind
-            self._owners.setdefault(id(value), source)
+            self._own(source)
         return value
+
+    def _own(self, source: Source) -> None:
+        """An object with attributes was found on this path."""
+        self._owners.setdefault(id(source.value), source)
+        self.held.instance(source.name, source.value)
 
     def _input(self, source: Source, type_: ArrayType) -> Array:
         source.check, source.known = INPUT, type(source.value)
         source.implicit = self.add(source.value, type_, _identifier(source.name))
         source.implicit.is_unsteady = source.path in self.unsteady
         with unwatched():
-            return Array(source.implicit.node)
+            made = Array(source.implicit.node)
+        self.held.originals[id(made)] = made, source.value
+        return made
 
     def _array(self, source: Source) -> Any:
-        from srcgrad.core.types import ArrayType
-
         value = source.value
         native = value.dtype.newbyteorder("=")
         if native.char not in _NUMBERS or isinstance(value, np.ma.MaskedArray):
@@ -207,6 +226,7 @@ class Captured(Implicits):
         with unwatched():
             made = self._arrays[id(value)] = Array.new(source.implicit.node)
         self._firsts[id(value)] = source
+        self.held.originals[id(made)] = made, value
         return made
 
     def _tuple(self, source: Source) -> Any:
@@ -218,13 +238,11 @@ class Captured(Implicits):
             return value
         source.check, source.known = LENGTH, (type(value), len(value))
         parts = [self.read(source, "item", k, f"{source.name}[{k}]") for k in range(len(value))]
-        if all(map(_is_same, parts, value)):
+        if all(map(operator.is_, parts, value)):
             return value
         return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
 
     def _container(self, source: Source) -> Any:
-        from srcgrad.staging.seen import SeenDict, SeenList
-
         made = SeenList(self, source) if type(source.value) is list else SeenDict(self, source)
         self._owners.setdefault(id(source.value), source)
         return made
@@ -234,7 +252,7 @@ class Captured(Implicits):
         source.check, source.known = KIND, type(value)
         if isinstance(value, MethodType):
             function = self.read(source, "attribute", "__func__", source.name)
-            owner = self.read(source, "attribute", "__self__", f"{source.name}.__self__")
+            owner = self.read(source, "attribute", "__self__", "self")
             return MethodType(function, owner)
         function = self.read(source, "attribute", "func", f"{source.name}.func")
         args = self.read(source, "attribute", "args", f"{source.name}.args")
@@ -244,11 +262,11 @@ class Captured(Implicits):
     def entry(self, function: Any) -> Any:
         """The function that is transformed, as traced code sees it: what it is bound to is read like anything else."""
         if isinstance(function, MethodType):
-            self.root(function.__self__, "self")
+            self._own(self.root(function.__self__, "self"))
         elif type(function) is functools.partial:
             return self._callable(self.root(function, "partial"))
         elif not isinstance(function, FunctionType):
-            self.root(function, "self")
+            self._own(self.root(function, "self"))
         return function
 
     # the end
@@ -291,16 +309,11 @@ class Captured(Implicits):
         return inputs
 
 
-_NUMBERS = "qQlL?bhiBHIfdFD"
-
-
 def _is_same(a: Any, b: Any) -> bool:
-    return a is b
+    return a is b or (isinstance(a, int | float | complex | np.generic) and same(a, b))
 
 
 def _identifier(name: str) -> str:
-    import re
-
     made = re.sub(r"\W+", "_", name).strip("_") or "captured"
     return f"x{made}" if made[0].isdigit() else made
 
@@ -318,12 +331,24 @@ def attribute(value: Any, name: str) -> Any:
     return getattr(value, name) if found is None else found.attribute(value, name)  # type: ignore[attr-defined]
 
 
+def storing(value: Any) -> Any:
+    """An object of which the user's line sets an attribute."""
+    found = reads()
+    if found is not None:
+        found.held.note_line(value)
+    return value
+
+
 @contextmanager
 def capturing(unsteady: frozenset[tuple[Any, ...]] = frozenset()) -> Iterator[Captured]:
     """In the block, what traced code reads from outside is collected."""
     made = Captured(unsteady)
     token = current.set(made)
+    failure: TraceError | None = None
     try:
         yield made
     finally:
         current.reset(token)
+        failure = made.held.settle()
+    if failure is not None:
+        raise failure

@@ -112,6 +112,7 @@ class Containers:
         return id(container) in self._found or id(getattr(container, "__dict__", None)) in self._found
 
     def _visit(self, name: str, value: Any) -> None:
+        value = getattr(value, "__sg_real__", value)
         if (
             isinstance(value, Tracer | str | bytes | int | float | complex | type | ModuleType)
             or id(value) in self._seen

@@ -15,12 +15,14 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from srcgrad.core.errors import TraceError
 from srcgrad.core.location import USERS, owner_of
 from srcgrad.numpy.elements import vectorize
 from srcgrad.numpy.stand_ins import stand_in
 from srcgrad.staging.builtins import BUILTINS, LOOPED
 from srcgrad.staging.captured import reads
 from srcgrad.staging.containers import checking_choices
+from srcgrad.staging.escapes import escape_error
 from srcgrad.staging.rewrite import RUNTIME, rewritten
 from srcgrad.staging.source import function_tree
 
@@ -48,22 +50,31 @@ class _Globals(dict[str, Any]):
         captured = reads()
         return _seen(self.actual[name]) if captured is None else captured.global_(self.actual, name)
 
-    def publish(self) -> None:
+    def publish(self) -> TraceError | None:
+        """Assign to the module; what is to be said of a traced value among these."""
+        failure: TraceError | None = None
         for name in [*self]:
             if name != RUNTIME and name not in _MODULE_NAMES:
-                self.actual[name] = self.pop(name)
+                value = self.pop(name)
+                failure = failure or escape_error(name, value)
+                if failure is None:
+                    self.actual[name] = value
+        return failure
 
 
 @contextmanager
 def publishing() -> Iterator[None]:
     """At the end, globals that traced code assigned are assigned for all."""
+    failure: TraceError | None = None
     try:
         with checking_choices():
             yield
     finally:
         for view in _globals.values():
             if len(view) > len(_MODULE_NAMES):
-                view.publish()
+                failure = failure or view.publish()
+    if failure is not None:
+        raise failure
 
 
 def staged(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -29,6 +29,23 @@ _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
+_AUGMENTED: dict[str, Callable[[Any, Any], Any]] = {
+    "Add": operator.iadd,
+    "Sub": operator.isub,
+    "Mult": operator.imul,
+    "MatMult": operator.imatmul,
+    "Div": operator.itruediv,
+    "Mod": operator.imod,
+    "Pow": operator.ipow,
+    "LShift": operator.ilshift,
+    "RShift": operator.irshift,
+    "BitOr": operator.ior,
+    "BitXor": operator.ixor,
+    "BitAnd": operator.iand,
+    "FloorDiv": operator.ifloordiv,
+}
+
+
 def and_(a: Any, b: Callable[[], Any], names: Sequence[str] = ()) -> Any:
     """``a and b()``; ``names`` are the variables that this binds."""
     return _connect("logical_and", a, b, names)
@@ -85,6 +102,11 @@ def chain(left: Any, *steps: tuple[str, Callable[[], Any]]) -> Any:
     right = operand()
     result = _COMPARE[name](left, right)
     return result if len(steps) == 1 else and_(result, lambda: chain(right, *steps[1:]))
+
+
+def augmented(name: str, value: Any, other: Any) -> Any:
+    """``value += other`` and the like; ``name`` is the operator's class in the syntax tree."""
+    return _AUGMENTED[name](value, other)
 
 
 def assert_(test: Any, message: Callable[[], Any]) -> None:

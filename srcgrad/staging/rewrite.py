@@ -224,6 +224,12 @@ class _Function(ast.NodeTransformer):
         return written(block) - self.globals
 
     def visit_AugAssign(self, node: ast.AugAssign) -> list[ast.stmt]:
+        if isinstance(node.target, ast.Attribute) and _is_path(node.target.value):
+            read = ast.Attribute(copy.deepcopy(node.target.value), node.target.attr, ast.Load())
+            name = ast.Constant(type(node.op).__name__)
+            value = _helper("augmented", name, ast.copy_location(read, node), node.value)
+            made = ast.Assign([node.target], ast.copy_location(value, node))
+            return [self.visit(_at(made, node))]
         return [*self.unwrapped(node.target, node), self.generic_visit(node)]  # type: ignore[list-item]
 
     def visit_Delete(self, node: ast.Delete) -> list[ast.stmt]:
@@ -375,6 +381,7 @@ class _Function(ast.NodeTransformer):
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
         self.generic_visit(node)
         if not isinstance(node.ctx, ast.Load):
+            node.value = _helper("storing", node.value)
             return node
         return ast.copy_location(_helper("attribute", node.value, ast.Constant(node.attr)), node)
 
@@ -441,6 +448,13 @@ def _key(node: ast.expr) -> ast.expr:
         parts = [part or ast.Constant(None) for part in (node.lower, node.upper, node.step)]
         return ast.copy_location(_helper("slice", *parts), node)
     return node
+
+
+def _is_path(node: ast.expr) -> bool:
+    """Whether it is a variable, or an attribute of an attribute of one: evaluating it twice does no harm."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return isinstance(node, ast.Name)
 
 
 def _target_names(target: ast.expr) -> list[str] | None:

@@ -6,9 +6,9 @@ from srcgrad.control.failures import raising
 from srcgrad.numpy.stand_ins import stand_in
 from srcgrad.staging.branches import if_, if_else
 from srcgrad.staging.builtins import item
-from srcgrad.staging.captured import attribute
+from srcgrad.staging.captured import attribute, storing
 from srcgrad.staging.convert import callee, looped
-from srcgrad.staging.logic import and_, assert_, catching, chain, not_, or_
+from srcgrad.staging.logic import and_, assert_, augmented, catching, chain, not_, or_
 from srcgrad.staging.loops import for_, listed, while_
 from srcgrad.staging.unbound import bound
 
@@ -16,6 +16,7 @@ __all__ = [
     "and_",
     "assert_",
     "attribute",
+    "augmented",
     "bound",
     "callee",
     "catching",
@@ -31,5 +32,6 @@ __all__ = [
     "raising",
     "slice",
     "stand_in",
+    "storing",
     "while_",
 ]

@@ -8,29 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from srcgrad.control.record import error
-from srcgrad.core import tree
-from srcgrad.core.errors import TraceError
-from srcgrad.graph.trace import Tracer
 from srcgrad.staging.sources import KEYS, KIND, LENGTH, Source, same
 
 if TYPE_CHECKING:
     from srcgrad.staging.captured import Captured
 
 
-def check_escape(name: str, action: str, values: Any) -> None:
-    """Raise where a traced value would be kept by something that outlives the trace."""
-    if any(isinstance(leaf, Tracer) for leaf in tree.leaves(values)):
-        raise error(
-            TraceError,
-            f"{action} would keep a traced value in {name}, outside of the function that it belongs to: it has no "
-            "number there, and the next call would not do it; return the value, and keep it after the call",
-        )
-
-
 def _writing(method: str) -> Any:
     def write(self: Any, *args: Any, **kwargs: Any) -> Any:
-        check_escape(self._source.name, f".{method}(...)", [args, kwargs])
+        self._captured.held.note_line(self._source.value)
         result = getattr(self._source.value, method)(*args, **kwargs)
         self._refresh()
         return self if method in ("__iadd__", "__ior__", "__imul__") else result
@@ -47,6 +33,8 @@ class SeenList(list[Any]):
     def __init__(self, captured: Captured, source: Source) -> None:
         super().__init__(source.value)
         self._captured, self._source = captured, source
+        self.__sg_real__ = source.value
+        captured.held.container(source.name, source.value)
         self._before = len(source.value)
         source.check, source.known = KIND, list
 
@@ -146,6 +134,8 @@ class SeenDict(dict[Any, Any]):
     def __init__(self, captured: Captured, source: Source) -> None:
         super().__init__(source.value)
         self._captured, self._source = captured, source
+        self.__sg_real__ = source.value
+        captured.held.container(source.name, source.value)
         self._before = {**source.value}
         source.check, source.known = KIND, dict
 
