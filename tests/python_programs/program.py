@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from tests.python_programs.forms import Forms
 from tests.python_programs.scope import FLOAT, SHAPES, Scope, Type, array, integer, list_of
-from tests.python_programs.statements import Statements, indented
+from tests.python_programs.statements import indented
 
+_IMPORTS = "import contextlib\nimport functools\nimport math\nimport numpy as np\n"
 _BOX = """
 class Box:
     def __init__(self, s, v):
@@ -74,7 +76,7 @@ def random_program(seed: int) -> Program:
     return _Programs(seed).program()
 
 
-class _Programs(Statements):
+class _Programs(Forms):
     def program(self) -> Program:
         self.depth = self.random.choice((1, 2, 2, 2, 3))
         names = ["x", "s", *(name for name in list(_PARAMETERS)[2:] if self.chance(25))]
@@ -87,9 +89,19 @@ class _Programs(Statements):
         scope.returns = self.result_type()
         lines = self.block(scope, self.random.choice((1, 2, 2, 3, 3, 4)))
         lines.append(f"return {self.expression(scope.returns, scope, 2)}")
-        boxes = [_BOX] if any("Box(" in line for line in (*helpers, *lines)) else []
+        boxes = [_BOX] if any("Box" in line for line in (*helpers, *lines)) else []
         text = "\n".join(
-            ["import math", "import numpy as np", "", *boxes, *helpers, f"def f({', '.join(names)}):", *indented(lines)]
+            [
+                "import contextlib",
+                "import functools",
+                "import math",
+                "import numpy as np",
+                "",
+                *boxes,
+                *helpers,
+                f"def f({', '.join(names)}):",
+                *indented(lines),
+            ]
         )
         return Program(text + "\n", tuple(names))
 
