@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 
 from tests.python_programs.campaign import campaign, outcome_of, small
 from tests.python_programs.program import random_program
@@ -26,7 +27,13 @@ def main() -> int:
             print(*small(program, options.seed, outcome, compiled=options.compiled))
         return outcome.is_wrong
     seeds = range(options.seed, options.seed + options.count)
-    report = campaign(seeds, compiled=options.compiled, shrink=options.shrink, refusals=options.refusals)
+    report = campaign(
+        seeds,
+        compiled=options.compiled,
+        shrink=options.shrink,
+        refusals=options.refusals,
+        tell=partial(print, flush=True),
+    )
     print(report)
     return bool(report.wrong)
 

@@ -6,7 +6,7 @@ import re
 import time
 import warnings
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from tests.python_programs.oracle import Outcome, TooLongError, check
@@ -53,8 +53,6 @@ class Report:
         lines = [", ".join(f"{count:,} {kind}" for kind, count in self.counts.most_common())]
         for sort, count in self.sorts.most_common():
             lines.append(f"{count:7,} {sort}   seeds {self.examples[sort]}")
-        for seed, outcome, program in self.wrong:
-            lines += ["", f"# seed {seed}, unroll {unrolling(seed)}, {outcome.kind}: {outcome.message}", program.text]
         return "\n".join(lines)
 
 
@@ -65,6 +63,7 @@ def campaign(
     shrink: int = 2,
     refusals: bool = False,
     seconds: float = float("inf"),
+    tell: Callable[[str], object] = str,
 ) -> Report:
     """Run these programs; ``shrink`` failures (and ``refusals``) of each sort are made small."""
     report, end = Report(), time.monotonic() + seconds
@@ -75,6 +74,8 @@ def campaign(
         outcome = outcome_of(program, seed, compiled=compiled)
         sort = sort_of(outcome)
         report.counts[outcome.kind] += 1
+        if report.counts.total() % 1000 == 0:
+            tell(str(report))
         if outcome.kind == "match" and not outcome.message:
             continue
         report.sorts[sort] += 1
@@ -82,7 +83,9 @@ def campaign(
         if len(examples) < 12:
             examples.append(seed)
         if (outcome.is_wrong or (refusals and outcome.kind == "refused")) and report.sorts[sort] <= shrink:
-            report.wrong.append((seed, *small(program, seed, outcome, compiled=compiled)))
+            found, reduced = small(program, seed, outcome, compiled=compiled)
+            report.wrong.append((seed, found, reduced))
+            tell(f"\n# seed {seed}, unroll {unrolling(seed)}, {found.kind}: {found.message}\n{reduced.text}")
     return report
 
 
