@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 
+import pytest
+
+from tests.python_programs.kept import KEPT
 from tests.python_programs.oracle import check, copied, differing, loaded
 from tests.python_programs.program import Program, random_program
 from tests.python_programs.shrink import shrunk
@@ -41,3 +45,13 @@ def test_results_are_compared_to_the_last_item() -> None:
 def test_what_raises_in_python_raises() -> None:
     program = Program("def f(x):\n    if x[0] > 100:\n        y = x\n    return y\n", ("x",))
     assert check(program).kind == "raised"
+
+
+@pytest.mark.parametrize("name", KEPT)
+@pytest.mark.parametrize("unroll", [0, 16])
+def test_programs_that_once_went_wrong(name: str, unroll: int) -> None:
+    text = KEPT[name]
+    parameters = re.search(r"def f\((.*)\)", text)
+    assert parameters is not None
+    outcome = check(Program(text, tuple(parameters[1].split(", "))), points=range(6), unroll=unroll)
+    assert outcome.kind == "match", outcome

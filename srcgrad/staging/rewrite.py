@@ -25,6 +25,7 @@ from typing import Any
 
 from srcgrad.staging.assigned import Assignment, loose
 from srcgrad.staging.jumps import between_yields, without_jumps, yields
+from srcgrad.staging.matches import WithoutMatches
 from srcgrad.staging.variables import Liveness, Names, captured, declared, parameters, written
 
 #: the global name under which rewritten code finds the run-time helpers
@@ -59,6 +60,7 @@ def rewritten(tree: ast.FunctionDef | ast.Lambda, code: CodeType, owner: str | N
     if _is_untouched(function):
         return None
     function.decorator_list, function.returns = [], None
+    WithoutMatches().visit(function)
     private = _Private(owner) if owner else None
     if private is not None:
         function = private.visit(function)
@@ -395,7 +397,7 @@ class _Function(ast.NodeTransformer):
         generator = node.generators[0]
         simple = len(node.generators) == 1 and not generator.ifs and not generator.is_async
         names = _target_names(generator.target)
-        if not simple or names is None or _names_something(node):
+        if not simple or names is None or _names_something(node) or captured([node.elt]) & {*names}:
             return self.with_own_names(node)
         values = self.loop_space(generator.iter)
         outer, self.pending = self.pending, None

@@ -81,13 +81,13 @@ def limited(seconds: float) -> Iterator[None]:
     def stop(*_: object) -> None:
         raise TooLongError
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    before = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def loaded(program: Program) -> Callable[..., Any]:
@@ -118,7 +118,7 @@ def check(program: Program, *, points: Sequence[int] = (0, 1, 2), unroll: int = 
     kinds = []
     with nullcontext() if compiled else interpreter(), override(unroll_loops=unroll), np.errstate(all="ignore"):
         for point in points:
-            with limited(6 if not compiled else 300):
+            with limited(10 if not compiled else 300):
                 outcome = _at(function, traced, program, point)
             if outcome.kind in ("refused", "mismatch", "raw"):
                 return outcome
