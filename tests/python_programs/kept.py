@@ -92,12 +92,6 @@ def f(x, t):
             return t, x
     return 0.7, x
 """,
-    "a view of itself in each iteration": """
-def f(x, m, n):
-    for a in m:
-        x = x[::1]
-    x[n] += 1
-""",
     "divided, then a view of itself": """
 def f(y):
     for a in range(2):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import itertools
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -47,7 +48,9 @@ def _edited(program: Program, tree: ast.Module, edit: Callable[[], Callable[[], 
     undo = edit()
     try:
         text = ast.unparse(ast.fix_missing_locations(tree)) + "\n"
-        compile(text, "candidate", "exec")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)
+            compile(text, "candidate", "exec")
     except (SyntaxError, ValueError, AttributeError, TypeError):
         return None
     finally:
