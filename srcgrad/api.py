@@ -36,12 +36,18 @@ def jit(
     static_argnums: Argnums = (),
     static_argnames: str | Sequence[str] = (),
     backend: str = "cpu",
-    fast_math: bool = True,
+    fast_math: bool = False,
 ) -> Any:
     """The same function, traced once per combination of argument types and compiled.
 
     Arrays that the function writes into are written into. Arguments that are neither arrays nor numbers are static:
     they must be hashable, and each new value compiles anew.
+
+    Floating point is NumPy's, but that a reduction (a sum, a product of matrices, a gradient that a loop accumulates)
+    is added up in any order, and that a product which feeds a sum may be rounded once with it. ``fast_math=True`` also
+    lets LLVM reassociate what the function computes itself, multiply by reciprocals in place of dividing, and lose the
+    sign of a zero; ``(x + 1e16) - 1e16`` may become ``x``. NaN, infinities and the errors of functions such as
+    ``np.log1p`` stay.
 
     >>> import numpy as np
     >>> @jit
@@ -62,7 +68,7 @@ def grad(
     static_argnums: Argnums = (),
     static_argnames: str | Sequence[str] = (),
     backend: str = "cpu",
-    fast_math: bool = True,
+    fast_math: bool = False,
 ) -> Any:
     """The gradient of a function that returns a scalar, with respect to one argument or (a tuple) several.
 
@@ -71,6 +77,8 @@ def grad(
 
     Of a complex argument z = x + iy the gradient is ``df/dx + i df/dy``, the direction in which f grows fastest, as in
     PyTorch: ``z - rate * grad(f)(z)`` descends. JAX gives its conjugate. The function must return a real number.
+
+    ``static_argnums``, ``static_argnames`` and ``fast_math`` are those of `jit`.
 
     >>> grad(lambda x: x * x * x)(2.0)
     np.float64(12.0)
@@ -91,11 +99,11 @@ def value_and_grad(
     static_argnums: Argnums = (),
     static_argnames: str | Sequence[str] = (),
     backend: str = "cpu",
-    fast_math: bool = True,
+    fast_math: bool = False,
 ) -> Any:
     """As `grad`, and the value: ``(value, grads)``, or ``((value, aux), grads)`` with ``has_aux``.
 
-    Fits ``scipy.optimize.minimize(value_and_grad(f), x0, jac=True)``.
+    Fits ``scipy.optimize.minimize(value_and_grad(f), x0, jac=True)``. The options are those of `jit`.
 
     >>> value_and_grad(lambda x: x * x)(3.0)
     (np.float64(9.0), np.float64(6.0))
@@ -124,14 +132,14 @@ def jacrev(
     static_argnums: Argnums = (),
     static_argnames: str | Sequence[str] = (),
     backend: str = "cpu",
-    fast_math: bool = True,
+    fast_math: bool = False,
 ) -> Any:
     """The Jacobian by reverse mode: one forward pass, then one pullback for each element of the result.
 
     A leaf has the shape of the result, then that of the argument. Several ``argnums`` give a tuple.
 
     Of a complex result by a complex argument it is the derivative of a holomorphic function; for others use `vjp`. Of a
-    real result by a complex argument it is the gradient, as `grad` has it.
+    real result by a complex argument it is the gradient, as `grad` has it. The options are those of `jit`.
 
     >>> import numpy as np
     >>> jacrev(lambda x: x * x)(np.array([1.0, 2.0]))
@@ -149,9 +157,9 @@ def hessian(
     static_argnums: Argnums = (),
     static_argnames: str | Sequence[str] = (),
     backend: str = "cpu",
-    fast_math: bool = True,
+    fast_math: bool = False,
 ) -> Any:
-    """The matrix of second derivatives of a function that returns a scalar.
+    """The matrix of second derivatives of a function that returns a scalar. The options are those of `jit`.
 
     >>> import numpy as np
     >>> hessian(lambda x: x[0] * x[0] * x[1])(np.array([1.0, 2.0]))

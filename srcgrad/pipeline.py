@@ -61,7 +61,7 @@ class Executable:
 
     Attributes:
         graph: what was compiled.
-        fast_math: whether sums may be reordered.
+        fast_math: whether the user's own arithmetic may be reassociated.
         source: the emitted module.
         packing: which inputs and results are passed together, as one array.
         function: the native function. It takes the inputs (aligned C-contiguous arrays of exactly the right shape and
@@ -70,7 +70,7 @@ class Executable:
         constants: arrays that came with the graph.
     """
 
-    def __init__(self, graph: Graph, *, fast_math: bool = True) -> None:
+    def __init__(self, graph: Graph, *, fast_math: bool = False) -> None:
         from srcgrad.backends.kept import kept_module
 
         packed, self.packing = pack(graph)
@@ -136,6 +136,6 @@ def exact(array: Any, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
     return np.require(array, dtype, ["C", "A"]).view(np.ndarray).view(np.dtype(dtype.type))
 
 
-def compile_graph(graph: Graph, *, fast_math: bool = True) -> Executable:
+def compile_graph(graph: Graph, *, fast_math: bool = False) -> Executable:
     """Graph to callable."""
     return Executable(graph, fast_math=fast_math)

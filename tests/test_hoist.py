@@ -93,18 +93,29 @@ def test_sums_of_products_come_after(batch: tuple[int, ...], reverse: bool) -> N
     def step(i: Any, w: Any, c: Any, x: Any) -> list[Any]:
         new = apply("sin", c[0])
         pieces = apply("concatenate", *[new * float(k) for k in range(32)], axis=len(batch))
-        return [new, c[1] + product(x[0], pieces, f"{labels}k,{labels}j->kj")]
+        return [new, apply("accumulate", c[1], product(x[0], pieces, f"{labels}k,{labels}j->kj"))]
 
     results = recurrence([x], [], [h, total], step, reverse=reverse)
     expected = 0 if 4 * 64 * int(np.prod(batch)) <= 64 * 64 else 1
     assert contracts_in_loops(check(Graph((x, h, total), tuple(results), "f"))) == expected
 
 
+def test_a_sum_of_the_users_stays_in_its_order() -> None:
+    x, y, total = variable(T, N), variable(T, M), variable(N, M)
+
+    def step(i: Any, w: Any, c: Any, x: Any) -> list[Any]:
+        return [c[0] + product(x[0], x[1], "k,j->kj")]
+
+    hoisted = check(Graph((x, y, total), tuple(recurrence([x, y], [], [total], step)), "f"))
+    assert contracts_in_loops(hoisted) == 1
+
+
 def test_what_else_is_added_stays_in_the_loop() -> None:
     x, y, total = variable(T, N), variable(T, M), variable(N, M)
 
     def step(i: Any, w: Any, c: Any, x: Any) -> list[Any]:
-        return [(c[0] + product(x[0], x[1], "k,j->kj")) + apply("exp", product(x[0] * 2.0, x[1], "k,j->kj") * 0.1)]
+        total = apply("accumulate", c[0], product(x[0], x[1], "k,j->kj"))
+        return [apply("accumulate", total, apply("exp", product(x[0] * 2.0, x[1], "k,j->kj") * 0.1))]
 
     hoisted = check(Graph((x, y, total), tuple(recurrence([x, y], [], [total], step)), "f"))
     assert contracts_in_loops(hoisted) == 1

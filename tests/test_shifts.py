@@ -31,7 +31,7 @@ def variable(*shape: int, name: str = "x") -> Node:
 def add_at(base: Any, starts: tuple[int, ...], part: Any) -> Any:
     steps = (1,) * len(starts)
     old = apply("slice", base, starts=starts, shape=part.shape, steps=steps)
-    return apply("update", base, apply("add", old, part), starts=starts, steps=steps)
+    return apply("update", base, apply("accumulate", old, part), starts=starts, steps=steps)
 
 
 def put(base: Any, starts: tuple[int, ...], part: Any) -> Any:

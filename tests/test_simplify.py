@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,9 @@ from srcgrad.graph.node import Graph, Node, bind
 from srcgrad.graph.structure import COND, constant, items, loop, new_input
 from srcgrad.graph.verify import verify
 from srcgrad.transform.finish import finish
+from srcgrad.transform.patterns import Pattern, Rule, build
 from srcgrad.transform.prune import prune
+from srcgrad.transform.rules import algebra
 from srcgrad.transform.simplify import simplify
 
 F8 = np.dtype(np.float64)
@@ -67,8 +70,15 @@ def zeros(*shape: int) -> Any:
 
 
 PAIRS = [
-    (X + 0.0, X),
-    (0.0 + X, X),
+    (X + 0.0, None),
+    (0.0 - X, None),
+    (X + -0.0, X),
+    (X - 0.0, X),
+    (X - -0.0, None),
+    (I + 0, I),
+    (0 - I, -I),
+    (apply("accumulate", X, 0.0), X),
+    (apply("accumulate", 0.0, X), X),
     (X * 1.0, X),
     (X / 1.0, X),
     (X * -1.0, -X),
@@ -76,7 +86,8 @@ PAIRS = [
     (X + (-Y), X - Y),
     ((-Y) + X, X - Y),
     (X - (-Y), X + Y),
-    (-(X - Y), Y - X),
+    (-(X - Y), None),
+    (-(I - (I + 2)), (I + 2) - I),
     ((-X) * (-Y), X * Y),
     (X**2, X * X),
     (X**0.5, apply("sqrt", X)),
@@ -194,7 +205,7 @@ VALUES = [np.asarray(np.random.default_rng(k).uniform(0.3, 1.5, shape)) for k, s
 
 
 @st.composite
-def graphs(draw: st.DrawFn) -> Graph:
+def graphs(draw: st.DrawFn, steps: Any = None) -> Graph:
     """A graph over leaves of many shapes; constants, casts, views, writes, sums and products."""
     nodes: list[Node] = [
         *LEAVES,
@@ -207,7 +218,7 @@ def graphs(draw: st.DrawFn) -> Graph:
         # the last nodes are drawn more often: depth
         x = nodes[-1 - min(draw(st.integers(0, 30)) ** 2 // 30, len(nodes) - 1)]
         y = draw(st.sampled_from(nodes))
-        made = draw(st.sampled_from(STEPS))(draw, x, y)
+        made = draw(st.sampled_from(steps or STEPS))(draw, x, y)
         if made is not None and made.size <= 500:
             nodes.append(made)
     return Graph(tuple(LEAVES), tuple(nodes[-4:]))
@@ -218,9 +229,13 @@ def _unary(draw: Any, x: Node, y: Node) -> Any:
     return apply(name, x)
 
 
+def _sign(draw: Any, x: Node, y: Node) -> Any:
+    return apply(draw(st.sampled_from(["negative", "square", "sqrt", "absolute"])), x)
+
+
 def _binary(draw: Any, x: Node, y: Node) -> Any:
     name = draw(st.sampled_from(["add", "subtract", "multiply", "maximum", "divide"]))
-    if name == "divide":  # the sign of a zero may change
+    if name == "divide":
         y = y * y + 0.5
     try:
         np.broadcast_shapes(x.shape, y.shape)
@@ -367,6 +382,66 @@ STEPS = [
     _product,
     _element,
 ]
+
+
+SPECIAL = [0.0, -0.0, 1.0, -1.0, np.nan, np.inf, -np.inf, 5e-324, -2.5e-310, 1.7e308, -1.7e308, 0.1, -3.7, 1e-17]
+
+
+def same_bits(a: Any, b: Any) -> bool:
+    """Equal numbers, zeros with their signs; all NaN are the same."""
+    a, b = np.asarray(a), np.asarray(b)
+    if a.dtype.kind == "c":
+        return same_bits(a.real, b.real) and same_bits(a.imag, b.imag)
+    signs = np.signbit(a) == np.signbit(b) if a.dtype.kind == "f" else True
+    return bool(np.all(((a == b) & signs) | ((a != a) & (b != b))))
+
+
+def patterns_in(pattern: Pattern) -> set[str]:
+    own = {pattern.op.name if pattern.op else pattern.name or str(pattern.value)}
+    return own.union(*map(patterns_in, pattern.args))
+
+
+#: powers are NumPy's shortcuts, what is logical is no arithmetic, and zeros are left out of sums of cotangents
+_OTHER = {"power", "logical_not", "accumulate", "True", "False"}
+RULES = [rule for rules in algebra().values() for rule in rules if not patterns_in(rule.before) & _OTHER]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.before} -> {rule.after}")
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_rules_keep_every_bit(rule: Rule) -> None:
+    reals = np.array([*itertools.product(SPECIAL, SPECIAL)]).T
+    z = reals[0] + 0j
+    z.imag = reals[1]
+    pairs = np.array([*itertools.product(z[::6], z[::5])]).T
+    whole = np.array([*itertools.product(range(-5, 6), range(-5, 6))]).T
+    rows = patterns_in(rule.before)
+    for x, y in (reals, reals.astype(np.float32), pairs, whole):
+        if (x.dtype.kind == "c" and rows & {"maximum", "minimum"}) or (
+            x.dtype.kind == "i" and rows & {"divide", "reciprocal"}
+        ):
+            continue
+        type_ = ArrayType(x.shape, x.dtype)
+        found = {"x": new_input(type_, "x"), "y": new_input(type_, "y"), "z": new_input(type_, "z")}
+        found["c"] = new_input(ArrayType(x.shape, np.dtype(bool)), "c")
+        before = build(rule.before, found, type_)
+        after = rule(before)
+        if after is not None:
+            args = [x, y, x[::-1], x > 0]
+            old, new = interpret(Graph(tuple(found.values()), (before, after)), args)
+            assert same_bits(old, new), rule
+
+
+EXACT = [_sign, _binary, _with_number, _chosen, _spread, _shaped, _transposed, _cut, _written, _placed, _joined]
+EXTREMES = [np.resize(np.random.default_rng(k).permutation(SPECIAL), shape) for k, shape in enumerate(SHAPES)]
+
+
+@settings(max_examples=150, deadline=None)
+@given(graphs(EXACT))
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_random_graphs_keep_every_bit_where_nothing_is_summed(graph: Graph) -> None:
+    simple = finish(graph)
+    for found, expected in zip(interpret(simple, EXTREMES), interpret(graph, EXTREMES)):
+        assert same_bits(found, expected)
 
 
 @settings(max_examples=150, deadline=None)

@@ -210,7 +210,13 @@ class Elements:
             self.turns[target] = self.turns_of(value, index)
             if value.mutable or value in self.region_written:
                 self.unsteady.add(target)
-        self.out.line(f"{target} = {text}", self.comment(location))
+        self.write(target, text, location)
+
+    def write(self, target: str, text: str, location: Location | None = None) -> None:
+        """Write an assignment; that of a sum of cotangents to one of its terms as a step of a reduction."""
+        rest = self.expressions.rest_of_sum(text, target)
+        line = f"{target} = {text}" if rest is None else f"{target} += {rest}"
+        self.out.line(line, self.comment(location))
 
     def turns_of(self, value: Value, index: tuple[Index, ...]) -> frozenset[Axis]:
         """The unrolled axes around here that the name of an element's variable does not tell apart."""

@@ -135,7 +135,7 @@ class Emitter(Reductions):
             self.out.line(f"{name} = {text}", self.comment(statement.location))
             self.held[value, element] = name
             text = name
-        self.out.line(f"{element} = {text}", self.comment(statement.location))
+        self.write(element, text, statement.location)
 
     def reads(self, statement: Statement) -> set[Value]:
         """The values that the statement's text reads, also by expressions that stand in for others."""

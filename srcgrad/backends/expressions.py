@@ -38,6 +38,8 @@ class Expressions:
         self.noted = False
         self.constants: dict[tuple[str, str], str] = {}
         self.functions: dict[tuple[str, str], str] = {}
+        #: texts of sums of cotangents, ``a + b + c``
+        self.sums: set[str] = set()
 
     # expressions
 
@@ -60,9 +62,11 @@ class Expressions:
         for position, arg in enumerate(args):
             if expr.formula.count(f"{{{position}}}") > 1 and not _ATOM.fullmatch(arg):
                 args[position] = self.spill(arg)
-        short = self.neutral(expr.formula, args) if expr.dtype.kind == "f" else None
+        short = self.neutral(expr, args) if expr.dtype.kind == "f" else None
         if short is not None:
             return short
+        if expr.unordered:
+            return self.sum_of_cotangents(args)
         operand = expr.args[-1].dtype if expr.args else expr.dtype
         if self.outside and expr.formula.startswith("checked_index("):
             return self.note_index(expr, args, operand)
@@ -76,21 +80,36 @@ class Expressions:
         native = expr.dtype in _NATIVE
         return text if native else self.cast(text, np.dtype(np.int64), expr.dtype)
 
+    def sum_of_cotangents(self, args: list[str]) -> str:
+        """A sum of cotangents: the terms of sums among its operands are its own."""
+        terms = [arg if _ATOM.fullmatch(arg) or arg in self.sums else f"({arg})" for arg in args]
+        text = " + ".join(sorted(terms, key=lambda term: term not in self.sums))
+        self.sums.add(text)
+        return text
+
+    def rest_of_sum(self, text: str, total: str) -> str | None:
+        """What a sum of cotangents adds to a total that it begins or ends with; None where it is no such sum."""
+        if text not in self.sums:
+            return None
+        if text.startswith(f"{total} + "):
+            return text.removeprefix(f"{total} + ")
+        return text.removesuffix(f" + {total}") if text.endswith(f" + {total}") else None
+
     def note_index(self, expr: Apply, args: list[str], dtype: np.dtype[Any]) -> str:
         """An index whose error is raised after the join."""
         self.noted = True
         call = expr.formula.replace("checked_index(", self.function("noted_index", dtype) + "(")
         return call.format(*args)[:-1] + f", {self.outside})"
 
-    def neutral(self, formula: str, args: list[str]) -> str | None:
-        """Sums with zero and products with one, which unrolled structural zeros bring about (signed zeros aside)."""
-        if formula == "{0} + {1}":
+    def neutral(self, expr: Apply, args: list[str]) -> str | None:
+        """Differences from zero, products with one, and sums of cotangents with zero, which unrolled structural zeros
+        bring about.
+        """
+        if expr.unordered:
             return args[1] if self.is_number(args[0], 0.0) else args[0] if self.is_number(args[1], 0.0) else None
-        if formula == "{0} - {1}":
-            return (
-                args[0] if self.is_number(args[1], 0.0) else f"-({args[1]})" if self.is_number(args[0], 0.0) else None
-            )
-        if formula == "{0} * {1}":
+        if expr.formula == "{0} - {1}":
+            return args[0] if self.is_number(args[1], 0.0) else None
+        if expr.formula == "{0} * {1}":
             return args[1] if self.is_number(args[0], 1.0) else args[0] if self.is_number(args[1], 1.0) else None
         return None
 

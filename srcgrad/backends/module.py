@@ -75,7 +75,7 @@ class Module:
     symbols: tuple[Symbol, ...] = ()
 
 
-def emit_module(program: Program, storage: Storage, name: str, *, fast_math: bool = True) -> Module:
+def emit_module(program: Program, storage: Storage, name: str, *, fast_math: bool = False) -> Module:
     """The module of a scheduled program."""
     from srcgrad.backends.emit import Emitter
 

@@ -40,8 +40,8 @@ _one = _constant_like("_one", 1)
 
 @_scalar
 def sign(x: Any) -> Any:
-    """-1, 0 or 1 in the type of x; NaN stays NaN."""
-    return where(x > _zero(x), _one(x), where(x < _zero(x), -_one(x), x))
+    """-1, 0 or 1 in the type of x; NaN stays NaN, and of -0.0 it is 0.0."""
+    return where(x > _zero(x), _one(x), where(x < _zero(x), -_one(x), x + _zero(x)))
 
 
 @_scalar

@@ -8,9 +8,7 @@ from typing import Any
 from numba import njit
 
 from srcgrad.backends.native.compiler import KernelCompiler
-
-#: contraction, reassociation of sums, no signed zeros, reciprocals; never the no-NaN or no-infinity assumptions
-FAST_MATH = frozenset({"contract", "reassoc", "nsz", "arcp"})
+from srcgrad.backends.native.flags import DEFAULT, FAST
 
 
 def routine(function: Callable[..., Any]) -> Any:
@@ -25,12 +23,12 @@ def _lean(flags: Any) -> Any:
     return flags
 
 
-def kernel(fast_math: bool = True) -> Callable[[Callable[..., Any]], Any]:
-    """Compile a function whose buffer arguments never overlap."""
+def kernel(fast_math: bool = False) -> Callable[[Callable[..., Any]], Any]:
+    """Compile a function whose buffer arguments never overlap; what its arithmetic may become is said in `flags`."""
 
     def decorate(function: Callable[..., Any]) -> Any:
         options = {"error_model": "numpy", "nogil": True, "pipeline_class": KernelCompiler}
-        dispatcher = njit(fastmath=set(FAST_MATH) if fast_math else False, **options)(function)
+        dispatcher = njit(fastmath=set(FAST if fast_math else DEFAULT), **options)(function)
         dispatcher._compiler._customize_flags = _lean
         return dispatcher
 

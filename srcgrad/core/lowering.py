@@ -22,11 +22,13 @@ class Pointwise:
     ``formula`` is a Python expression over ``{0}``, ``{1}``, ... in operators and in the scalar functions that
     every back end provides under NumPy's names. A ``dict`` gives a formula by the dtype kind of the first
     operand ("b" "i" "u" "f" "c"). ``cost`` is in units of one multiplication: it guides what is recomputed,
-    what is saved and what is worth a vector loop.
+    what is saved and what is worth a vector loop. An ``unordered`` sum may take its terms in another order than it is
+    written, and leave out zeros.
     """
 
     formula: str | dict[str, str]
     cost: float = 1.0
+    unordered: bool = False
 
     def text(self, kind: str) -> str:
         if isinstance(self.formula, str):

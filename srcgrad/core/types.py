@@ -115,3 +115,12 @@ def inexact(dtype: np.dtype[Any]) -> np.dtype[Any]:
     if dtype.kind in "fc":
         return dtype
     return np.dtype(np.float32) if dtype in (np.dtype(np.int16), np.dtype(np.uint16)) else np.dtype(np.float64)
+
+
+def is_uniform(array: np.ndarray[Any, Any]) -> bool:
+    """Whether an array has elements and all are one number, zeros with the same sign; NaN is none."""
+    if not array.size or not (array == array.flat[0]).all():
+        return False
+    if array.dtype.kind not in "fc" or array.flat[0] != 0:
+        return True
+    return len(np.unique(np.signbit(array.real))) == len(np.unique(np.signbit(array.imag))) == 1

@@ -42,10 +42,18 @@ hold_over_forks(_compiling)
 
 @dataclass(frozen=True)
 class Options:
-    """What every transform takes besides the function."""
+    """What every transform takes besides the function.
+
+    Attributes:
+        backend: where the program runs.
+        fast_math: whether the arithmetic of the function itself may be reassociated, divisions become products with
+            reciprocals, and the signs of zeros get lost (`docs/floating_point.md`).
+        static_argnums: the positions of arguments that are part of the program.
+        static_argnames: their names.
+    """
 
     backend: str = "cpu"
-    fast_math: bool = True
+    fast_math: bool = False
     static_argnums: int | Sequence[int] = ()
     static_argnames: str | Sequence[str] = ()
 

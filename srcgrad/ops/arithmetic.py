@@ -24,6 +24,17 @@ add = pointwise(
     dtypes=arithmetic_dtypes,
     kinds="biufc",
 )
+accumulate = pointwise(
+    "accumulate",
+    lambda out, x, y: 1,
+    lambda out, x, y: 1,
+    formula="{0} + {1}",
+    reference=np.add,
+    dtypes=arithmetic_dtypes,
+    kinds="fc",
+    unordered=True,
+    doc="The sum of two cotangents: the terms may come in any order, and zeros may be left out, so 0.0 may be -0.0.",
+)
 subtract = pointwise(
     "subtract",
     lambda out, x, y: 1,

@@ -145,6 +145,7 @@ def pointwise(
     result: np.dtype[Any] | Callable[[np.dtype[Any]], np.dtype[Any]] | None = None,
     kinds: str = "f",
     cost: float = 1.0,
+    unordered: bool = False,
     domain: Domain | Sequence[Domain] = (-2.0, 2.0),
     sample_kinds: str = "f",
     doc: str = "",
@@ -162,6 +163,7 @@ def pointwise(
         result: the dtype of the result, where it is not that of the last operand, or a function of the latter.
         kinds: the dtype kinds that the converted operands may have.
         cost: in multiplications.
+        unordered: see `Pointwise`.
         domain: where samples are drawn from, for all operands or for each; of complex ones both parts.
         sample_kinds: the dtype kinds of samples, for all operands or for each; see `Arg`.
         doc: what NumPy's documentation does not say.
@@ -183,7 +185,7 @@ def pointwise(
             name,
             infer,
             reference or numpy_function(name),
-            Pointwise(formula, cost),
+            Pointwise(formula, cost, unordered),
             partials=partials,
             prepare=preparation(name, dtypes),
             samples=_pointwise_samples(arity, domain, sample_kinds, kinds),

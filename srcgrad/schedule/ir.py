@@ -168,6 +168,8 @@ class Apply:
     args: tuple[Expr, ...]
     dtype: DType
     cost: float
+    #: a sum of cotangents, whose terms may come in another order; zeros may be left out
+    unordered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from srcgrad.core import lowering as kinds
-from srcgrad.core.types import TupleType
+from srcgrad.core.types import TupleType, is_uniform
 from srcgrad.graph.node import Graph, Node
 from srcgrad.graph.structure import CONSTANT, INPUT, ITEM
 from srcgrad.schedule.bounds import bounds_of
@@ -135,7 +135,7 @@ class Lowering(Regions):
         index = identity(target.axes)
         args = tuple(self.read(operand, index) for operand in node.inputs)
         operand_kind = node.inputs[-1].dtype.kind
-        expr = Apply(kind.text(operand_kind), args, node.dtype, kind.cost)
+        expr = Apply(kind.text(operand_kind), args, node.dtype, kind.cost, kind.unordered)
         target.bounds = bounds_of(expr) if node.dtype.kind in "iu" else None
         self.statements.append(Statement(target, index, axes_of(target.axes), expr, location=node.location))
         return element_of(target)
@@ -456,7 +456,7 @@ def _constant(node: Node) -> Element:
     """
     array = node.params["value"].value
     axes = fresh_axes(array.shape)
-    if array.size and ((array == array.flat[0]) | (np.isnan(array) & np.isnan(array.flat[0]))).all():
+    if is_uniform(array) or (array.size and np.isnan(array).all()):
         return Element(array.shape, axes, Const(array.flat[0], node.dtype))
     if _is_range(array):
         start, step = int(array[0]), int(array[1] - array[0])

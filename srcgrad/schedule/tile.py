@@ -74,9 +74,10 @@ def choose_strip(program: Program, outside: frozenset[Value]) -> tuple[Axis, int
             continue
         if not _is_cuttable(program, axis, outside):
             continue
-        for strip in range(STRIP, STRIP // 4, -1):
-            if axis.extent % strip == 0:
-                return axis, strip
+        for lanes in (16, 8, 1):  # whole vectors, if there are such strips: what is left over is done one by one
+            for strip in range(STRIP, STRIP // 4, -lanes):
+                if axis.extent % strip == 0:
+                    return axis, strip
     return None
 
 

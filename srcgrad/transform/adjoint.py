@@ -51,7 +51,7 @@ from srcgrad.transform.activity import differentiable_dependents
 from srcgrad.transform.branches import pullback_of_cond
 from srcgrad.transform.calls import CALL
 from srcgrad.transform.loops import pullback_of_loop, sum_of_stacks
-from srcgrad.transform.rewrite import Relocator, redirect, uniform_value, zeros
+from srcgrad.transform.rewrite import Relocator, is_zero, redirect, zeros
 from srcgrad.transform.whiles import pullback_of_while
 
 Cotangent = Any
@@ -108,7 +108,7 @@ def is_selected(cotangent: Node) -> bool:
     Then its pullback is zero there too, whatever the partial derivative is: ``where(x > 0, log(x), 0)`` has derivative
     zero at 0. So the selection is done after the product, and once for a chain of elementwise operations.
     """
-    return cotangent.op.name == "where" and uniform_value(cotangent.inputs[2]) == 0
+    return cotangent.op.name == "where" and is_zero(cotangent.inputs[2])
 
 
 def _select(condition: Node, cotangent: Node, zero: Node) -> Node:
@@ -129,16 +129,16 @@ def accumulate(first: Node | None, second: Node | None) -> Node | None:
     for base, part in ((first, second), (second, first)):
         if part.op.name == "place" and part.inputs[0].size < part.size:
             return _add_into(base, part)
-        if part.op.name == "scatter_add" and uniform_value(part.inputs[0]) == 0:
+        if part.op.name == "scatter_add" and is_zero(part.inputs[0]):
             return apply("scatter_add", base, *part.inputs[1:], **part.params)  # type: ignore[no-any-return]
-    return apply("add", first, second)  # type: ignore[no-any-return]
+    return apply("accumulate", first, second)  # type: ignore[no-any-return]
 
 
 def _add_into(base: Node, placed: Node) -> Node:
     piece = placed.inputs[0]
     where = {"starts": placed.params["starts"], "steps": placed.params["steps"]}
     old = apply("slice", base, shape=piece.shape, **where)
-    return apply("update", base, old + piece, **where)  # type: ignore[no-any-return]
+    return apply("update", base, apply("accumulate", old, piece), **where)  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)

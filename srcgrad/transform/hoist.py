@@ -90,7 +90,7 @@ class _Hoist:
             total = replaced.get(k) or (self.parts.operands[self.parts.n_consts + k] if self.is_carry(k) else None)
             for product in products:
                 value = product.over_all_steps([self.all_steps(v, stacks) for v in product.operands])
-                total = value if total is None else apply("add", total, value)
+                total = value if total is None else apply("accumulate", total, value)
             assert total is not None
             replaced[k] = total
         return [replaced[k] for k in range(len(self.outputs))]
@@ -128,13 +128,13 @@ class _Hoist:
             self.keep(product)
         total = rest[0]
         for term in rest[1:]:
-            total = apply("add", total, term)
+            total = apply("accumulate", total, term)
         self.outputs[k] = None if rest == [carry] else total
         return moved
 
     def terms(self, node: Node) -> Iterator[Node]:
-        """What a sum is made of, as far as nobody else reads the sums on the way."""
-        if node.op.name == "add" and self.readers[node] == 1:
+        """What a sum of cotangents is made of, as far as nobody else reads the sums on the way."""
+        if node.op.name == "accumulate" and self.readers[node] == 1:
             for operand in node.inputs:
                 yield from self.terms(operand)
         else:

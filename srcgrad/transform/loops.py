@@ -260,5 +260,5 @@ def sum_of_stacks(first: Node, second: Node) -> Node:
     trip_count = first.inputs[0].inputs[0]
     row = first.array_type.with_shape(first.shape[1:])
     index, a, b = new_input(ArrayType((), np.dtype(np.int64)), "t"), new_input(row, "a"), new_input(row, "b")
-    body = Graph((index, a, b), (apply("add", a, b),), "sum")
+    body = Graph((index, a, b), (apply("accumulate", a, b),), "sum")
     return loop(trip_count, [], [], [first, second], body=body, length=None)[0]

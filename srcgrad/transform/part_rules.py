@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from srcgrad.core.op import apply
 from srcgrad.core.types import ArrayType
 from srcgrad.graph.node import Node
-from srcgrad.transform.rewrite import filled, uniform_value, zeros
+from srcgrad.transform.rewrite import filled, is_zero, uniform_value, zeros
 from srcgrad.transform.shape_rules import broadcast
 
 Rewrite = Callable[[Node], Node | None]
@@ -143,7 +143,7 @@ def update_of(node: Node) -> Node | None:
     if base.op.name in ("update", "place") and is_within(written_block(base), block):
         earlier = zeros(node.array_type) if base.op.name == "place" else base.inputs[0]
         return apply("update", earlier, part, **node.params)  # type: ignore[no-any-return]
-    if uniform_value(base) == 0:
+    if is_zero(base):
         return apply("place", part, shape=node.shape, **node.params)  # type: ignore[no-any-return]
     return None
 
@@ -172,7 +172,7 @@ def place_of(node: Node) -> Node | None:
     x = node.inputs[0]
     if x.shape == node.shape:
         return slice_block(x, written_block(node))
-    if x.size == 0 or uniform_value(x) == 0:
+    if x.size == 0 or is_zero(x):
         return zeros(node.array_type)
     if x.op is node.op:
         outer, inner = written_block(node), written_block(x)
@@ -260,7 +260,7 @@ def scatter_add_of(node: Node) -> Node | None:
         return None
     if any(base.params[key] != node.params[key] for key in ("axes", "position")):
         return None
-    written = apply("add", base.inputs[1], part)
+    written = apply("accumulate" if node.dtype.kind in "fc" else "add", base.inputs[1], part)
     return apply("scatter_set", base.inputs[0], written, *indices, **base.params)  # type: ignore[no-any-return]
 
 

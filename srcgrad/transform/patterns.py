@@ -15,7 +15,7 @@ from srcgrad.core.op import Op
 from srcgrad.core.operators import Operators
 from srcgrad.core.types import ArrayType
 from srcgrad.graph.node import Node, bind
-from srcgrad.transform.rewrite import filled, uniform_value
+from srcgrad.transform.rewrite import filled, is_number, uniform_value
 
 Bindings = dict[str, Node]
 
@@ -62,7 +62,7 @@ def match(pattern: Pattern, node: Node, found: Bindings) -> bool:
     if pattern.name is not None:
         return found.setdefault(pattern.name, node) is node
     value = uniform_value(node)
-    return value is not None and value == pattern.value
+    return value is not None and is_number(value, pattern.value)
 
 
 def build(pattern: Pattern, found: Bindings, type_: ArrayType) -> Node:
@@ -96,6 +96,6 @@ def commuted(pattern: Pattern) -> list[Pattern]:
     orders: list[tuple[Pattern, ...]] = [()]
     for part in pattern.args:
         orders = [(*order, variant) for order in orders for variant in commuted(part)]
-    if pattern.op.name in ("add", "multiply", "maximum", "minimum") and len(pattern.args) == 2:
+    if pattern.op.name in ("add", "accumulate", "multiply", "maximum", "minimum") and len(pattern.args) == 2:
         orders += [(right, left) for left, right in orders]
     return [Pattern(op=pattern.op, args=order) for order in orders]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -25,6 +26,25 @@ def filled(type_: ArrayType, value: float) -> Node:
     """An array of this shape and dtype with one value everywhere; never weak."""
     scalar = constant(np.asarray(value, type_.dtype))
     return scalar if type_.shape == () else apply("broadcast_to", scalar, shape=type_.shape)
+
+
+def is_number(value: Any, number: Any) -> bool:
+    """Whether they are equal, zeros with their signs."""
+    if value != number:
+        return False
+    return bool(value) or all(
+        math.copysign(1, a) == math.copysign(1, b) for a, b in zip(_parts(value), _parts(number), strict=True)
+    )
+
+
+def _parts(value: Any) -> tuple[Any, Any]:
+    return (value.real, value.imag) if isinstance(value, complex) else (value, 0.0)
+
+
+def is_zero(node: Node) -> bool:
+    """Whether all elements are known to be zeros, none of them negative."""
+    value = uniform_value(node)
+    return value is not None and is_number(value, 0)
 
 
 def zeros(type_: ArrayType) -> Node:

@@ -1,8 +1,10 @@
 """Algebra as data: ``before -> after``.
 
-A rule may change the last bits of a result and the sign of a zero (``x + 0`` is ``x``, also for ``x = -0.0``). It never
-turns a NaN or an infinity into a number or back: ``x * 0`` and ``x - x`` stay what they are. Of an array NumPy takes
-``x**0.5`` for ``sqrt(x)``; of a number it is C's ``pow``, which differs from it at -0 and -inf.
+A rule of `algebra` is exact: what it puts in place has the same bits, for NaN, infinities and signed zeros too. ``x +
+0`` is not ``x`` for ``x = -0.0``, nor ``0 - x`` its negative for ``x = 0.0``, nor ``-(x - y)`` the difference ``y - x``
+where both are equal; ``x * 0`` and ``x - x`` stay what they are; a complex ``x * 1`` is a NaN where x is infinite. Of
+sums of cotangents alone (``accumulate``) zeros are left out. Powers may change in their last bits. Of an array NumPy
+takes ``x**0.5`` for ``sqrt(x)``; of a number it is C's ``pow``, which differs from it at -0 and -inf.
 
 A rule of `algebra` also keeps the derivative: what `adjoint` makes of the after is what it makes of the before, at 0
 and infinity as well. ``x * sqrt(x)`` in place of ``x**1.5`` does not (``0 * inf`` at 0), so such a rule is one of
@@ -23,16 +25,12 @@ from srcgrad.transform.rewrite import uniform_value
 Condition = Callable[[Node], bool] | None
 
 
-def _is_float(node: Node) -> bool:
-    return node.dtype.kind in "fc"
-
-
-def _is_number(node: Node) -> bool:
-    return node.dtype.kind in "iufc"
+def _kinds(kinds: str) -> Callable[[Node], bool]:
+    return lambda node: node.dtype.kind in kinds
 
 
 def _is_array(node: Node) -> bool:
-    return _is_float(node) and node.shape != ()
+    return node.dtype.kind in "fc" and node.shape != ()
 
 
 def _is_with_number(node: Node) -> bool:
@@ -59,7 +57,7 @@ def _is_positive(x: Node, depth: int = 6) -> bool:
         return x.inputs[0].dtype.kind == "f" and _is_positive(x.inputs[0], depth - 1)
     if name == "multiply" and x.inputs[0] is x.inputs[1]:
         return True
-    if name in ("add", "multiply", "divide"):
+    if name in ("add", "accumulate", "multiply", "divide"):
         return all(_is_positive(operand, depth - 1) for operand in x.inputs)
     value = uniform_value(x)
     return value is not None and value > 0
@@ -95,21 +93,11 @@ def algebra() -> dict[str, tuple[Rule, ...]]:
         (either(_apply("less_equal")(x, y), _apply("isnan")(x)), not_greater),
     ]
     numbers = [
-        (x + 0, x),
         (x - 0, x),
-        (0 - x, -x),
-        (x * 1, x),
-        (x * -1, -x),
-        (x / 1, x),
-        (x / -1, -x),
+        (_apply("accumulate")(x, 0), x),
         (_apply("negative")(-x), x),
-        (-(x - y), y - x),
         (x + (-y), x - y),
         (x - (-y), x + y),
-        ((-x) * (-y), x * y),
-        ((-x) * y, -(x * y)),
-        ((-x) / y, -(x / y)),
-        (x / (-y), -(x / y)),
         (square(-x), x * x),
         (square(x), x * x),
         (x**1, x),
@@ -117,16 +105,37 @@ def algebra() -> dict[str, tuple[Rule, ...]]:
         (x**3, x * x * x),
         (x**4, (x * x) * (x * x)),
     ]
+    reals = [
+        (x * 1, x),
+        (x * -1, -x),
+        (x / 1, x),
+        (x / -1, -x),
+        ((-x) * (-y), x * y),
+        ((-x) * y, -(x * y)),
+        ((-x) / y, -(x / y)),
+        (x / (-y), -(x / y)),
+    ]
+    integers = [
+        (x + 0, x),
+        (0 - x, -x),
+        (-(x - y), y - x),
+    ]
     floats = [
         (x**-1, 1 / x),
+    ]
+    real_floats = [
+        (x + -0.0, x),
         (_apply("reciprocal")(x), 1 / x),
     ]
     roots = [(x**0.5, sqrt(x))]
     groups = (
         (with_known, _is_with_number),
         (anything, None),
-        (numbers, _is_number),
-        (floats, _is_float),
+        (numbers, _kinds("iufc")),
+        (reals, _kinds("iuf")),
+        (integers, _kinds("iu")),
+        (floats, _kinds("fc")),
+        (real_floats, _is_real),
         (roots, _is_array),
     )
     return _by_root(*groups)

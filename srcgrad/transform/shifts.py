@@ -13,7 +13,8 @@ Where a block of the result is then overwritten (by the adjoint of writing a blo
 frame around it are computed apart: the block in one pass that shares its loop with whatever reads the same block, the
 frame as thin slabs.
 
-This is for the graph that is scheduled, after all derivatives are taken.
+Only sums of cotangents are taken apart: what the user has added up is added up as it is written. This is for the graph
+that is scheduled, after all derivatives are taken.
 """
 
 from __future__ import annotations
@@ -106,7 +107,7 @@ class _Chain:
                 range(part.start + offset, part.stop + offset)
                 for part, offset in zip(block, np.subtract(origin, window.starts).tolist(), strict=True)
             )
-            total = apply("add", total, window.of(slice_block(padded, moved)))
+            total = apply("accumulate", total, window.of(slice_block(padded, moved)))
         return total
 
     def padded(self, value: Node) -> tuple[Node, tuple[int, ...]]:
@@ -149,18 +150,15 @@ def _added(node: Node) -> tuple[Node, _Window] | None:
     base = own[0].inputs[0]
     first, *others = (term for term in terms if term is not own[0])
     for other in others:
-        first = apply("add", first, other)
+        first = apply("accumulate", first, other)
     return base, _Window(first, node.params["starts"])
 
 
 def _terms(node: Node) -> Iterator[Node]:
-    """What a sum is made of, up to what is subtracted from it, whose negative is one term."""
-    if node.op.name == "add":
+    """What a sum of cotangents is made of."""
+    if node.op.name == "accumulate":
         for operand in node.inputs:
             yield from _terms(operand)
-    elif node.op.name == "subtract":
-        yield from _terms(node.inputs[0])
-        yield apply("negative", node.inputs[1])
     else:
         yield node
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from srcgrad.core.lowering import Cast, Generate, Library, Pointwise, Region, Structure
 from srcgrad.core.op import Op, apply
-from srcgrad.core.types import ArrayType
+from srcgrad.core.types import ArrayType, is_uniform
 from srcgrad.graph.node import Graph, Node, make_node, topological_until
 from srcgrad.graph.structure import CONSTANT, Literal
 from srcgrad.transform.part_rules import PART_RULES
@@ -149,12 +149,9 @@ def _known_array(node: Node) -> np.ndarray[Any, Any] | None:
 def _uniform(node: Node) -> Node | None:
     """A constant array of one value as that value, repeated."""
     array = node.params["value"].value
-    if array.ndim == 0 or array.size == 0 or not (array == array.flat[0]).all():
+    if array.ndim == 0 or not is_uniform(array):
         return None
-    first = array.flat[0]
-    if first == 0 and array.dtype.kind in "fc" and np.signbit(array.real).any():
-        return None
-    return filled(node.array_type, first)
+    return filled(node.array_type, array.flat[0])
 
 
 def _folded(node: Node, operands: Sequence[Any]) -> Node:

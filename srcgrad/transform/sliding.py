@@ -26,7 +26,7 @@ from srcgrad.graph.structure import LOOP, constant, items, loop, new_input
 from srcgrad.transform.loops import LoopParts
 from srcgrad.transform.rewrite import Relocator, dependents, redirect, uniform_value, with_graphs
 
-_SUMS = ("add", "subtract")
+_SUMS = ("add", "accumulate", "subtract")
 
 
 def hand_on_elements(graph: Graph) -> Graph:
@@ -140,7 +140,8 @@ class _Sliding:
                 if end.op.name == "scatter_set":
                     return value
                 params = {key: end.params[key] for key in ("axes", "position")}
-                return apply("add", apply("gather", base, *end.inputs[2:], **params), value)  # type: ignore[no-any-return]
+                row = "accumulate" if end.dtype.kind in "fc" else "add"
+                return apply(row, apply("gather", base, *end.inputs[2:], **params), value)  # type: ignore[no-any-return]
             extents = [end.shape[axis] for axis in end.params["axes"]]
             if not any(a.is_apart(b, e) for a, b, e in zip(written, following, extents, strict=True)):
                 return None

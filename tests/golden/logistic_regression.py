@@ -7,7 +7,7 @@ from srcgrad.backends.vecmath.logarithm import log1p_f64 as log1p
 
 
 
-@kernel(fast_math=True)
+@kernel(fast_math=False)
 def grad_logistic(w, x, labels, margin):
     w = view(w, (30,))
     x = view(x, (569, 30))

@@ -9,7 +9,7 @@ from srcgrad.backends.vecmath.trigonometric import cos_f64 as cos, sin_f64 as si
 
 
 
-@kernel(fast_math=True)
+@kernel(fast_math=False)
 def grad_chain(x, t):
     x = view(x, (1000,))
     t = view(t, (1000,))

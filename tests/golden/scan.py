@@ -6,7 +6,7 @@ from srcgrad.backends.vecmath.hyperbolic import tanh_f64 as tanh
 
 
 
-@kernel(fast_math=True)
+@kernel(fast_math=False)
 def grad_filtered(decay, inputs):
     inputs = view(inputs, (50,))
     t3 = local(float64, (50,))
@@ -27,8 +27,8 @@ def grad_filtered(decay, inputs):
     ct0 = 1.0
     sum0 = 0.0
     for i2 in range(50 - 1, -1, -1):
-        level1 = ((ct0 + t5[i2]) + t5[i2]) * (1.0 - (t5[i2] * t5[i2]))
+        level1 = (ct0 + t5[i2] + t5[i2]) * (1.0 - (t5[i2] * t5[i2]))
         ct0 = level1 * decay
-        sum0 = sum0 + (level1 * t4[i2])
+        sum0 += (level1 * t4[i2])
     t1 = sum0
     return t, t1

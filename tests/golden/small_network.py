@@ -6,7 +6,7 @@ from srcgrad.backends.scalars import maximum, where
 
 
 
-@kernel(fast_math=True)
+@kernel(fast_math=False)
 def train(parameters_0, parameters_1, parameters_2, parameters_3, x, y, rate, carry_0, t, t1, t2):
     parameters_0 = view(parameters_0, (3, 32))
     parameters_1 = view(parameters_1, (1, 32))

@@ -16,6 +16,7 @@ from numba.core.errors import NumbaError
 from numba.core.typed_passes import NativeLowering, NoPythonBackend
 
 from srcgrad.backends.native.entry import LAYOUT, write_entry
+from srcgrad.backends.native.flags import FloatFlags
 from srcgrad.backends.native.functions import Unit, describe
 
 
@@ -63,7 +64,7 @@ class TextLowering(LoweringPass):
             environment = lowering.Environment.from_fndesc(descriptor)
             own = own.subtarget(environment=environment, fndesc=descriptor)
             own.declare_env_global(module, own.get_env_name(descriptor))
-            helper = unit.define(own, module, function, descriptor)
+            helper = unit.define(own, module, function, descriptor, FloatFlags.of(flags))
             unit.finish()
             if not flags.no_cpython_wrapper:
                 write_entry(function, own, library, descriptor, environment, helper, flags.release_gil)

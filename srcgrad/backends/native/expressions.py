@@ -23,6 +23,8 @@ from numba.core.funcdesc import ExternalFunctionDescriptor
 from numba.np.numpy_support import from_dtype
 
 from srcgrad.backends import buffer
+from srcgrad.backends.native.complex_parts import BY_PARTS, by_parts
+from srcgrad.backends.native.flags import FloatFlags
 from srcgrad.backends.native.names import in_memory
 from srcgrad.backends.threads import fork, run_parts
 
@@ -86,12 +88,20 @@ class Expressions:
         context: Numba's target context.
         function: the Python function, of whose module the text uses names.
         tree: its syntax.
+        floats: the flags of its floating-point operations.
     """
 
     def __init__(
-        self, unit: Any, context: Any, builder: Any, function: Callable[..., Any], tree: ast.FunctionDef
+        self,
+        unit: Any,
+        context: Any,
+        builder: Any,
+        function: Callable[..., Any],
+        tree: ast.FunctionDef,
+        floats: FloatFlags,
     ) -> None:
         self.unit = unit
+        self.floats = floats
         self.typing_context, self.context = unit.typing_context, context
         self.builder = builder
         self.globals = function.__globals__
@@ -220,6 +230,9 @@ class Expressions:
             found = self.arithmetic(function, operands)
             if found is not None:
                 return found
+        values = [operand.value for operand in operands]
+        if isinstance(kinds[0], types.Complex) and kinds == [kinds[0]] * 2 and function in BY_PARTS:
+            return Operand(kinds[0], by_parts(self.builder, function, values[0], values[1], self.floats.plain))
         signature = self.typing_context.resolve_function_type(function, tuple(kinds), {})
         if signature is None:
             raise Unknown(f"{function.__name__} of {kinds}")
@@ -249,8 +262,22 @@ class Expressions:
         if function is operator.neg:
             return Operand(kind, builder.fneg(*values))
         if function in _FLOATS:
-            return Operand(kind, getattr(builder, _FLOATS[function])(*values))
+            return Operand(kind, getattr(builder, _FLOATS[function])(*values, flags=self.floats.plain))
         return None
+
+    def step(self, function: Callable[..., Any], total: Any, term: Any) -> Any:
+        """A step of a reduction, ``total += term``: as the operator, with the flags of its own."""
+        operands = [self.operand(total), self.operand(term)]
+        kind = operands[0].type
+        if operands[1].type != kind or function not in (operator.add, operator.mul):
+            return self.apply(function, total, term)
+        if isinstance(kind, types.Complex) and function is operator.add:
+            values = [operand.value for operand in operands]
+            return Operand(kind, by_parts(self.builder, function, values[0], values[1], self.floats.of_step(None)))
+        if not isinstance(kind, types.Float):
+            return self.apply(function, total, term)
+        flags = self.floats.of_step(operands[1].value)
+        return Operand(kind, getattr(self.builder, _FLOATS[function])(*(o.value for o in operands), flags=flags))
 
     def divide(self, function: Callable[..., Any], value: Any, by: Any) -> Operand | None:
         """Rounded down, by a positive constant."""

@@ -1,7 +1,7 @@
 """The functions of one library: a kernel, and those of our own that it calls, in the same library.
 
-So all are optimised once, together. Functions with other flags, such as the exact formulas of the vector math in a
-kernel whose sums may be reordered, stand in a module of their own until they are linked.
+So all are optimised once, together. What LLVM may do with their arithmetic is said instruction by instruction
+(`flags`). Functions with another model of errors stand in a module of their own until they are linked.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from numba.core.errors import NumbaError
 from numba.core.funcdesc import PythonFunctionDescriptor
 
 from srcgrad.backends.native.expressions import Operand, Unknown
+from srcgrad.backends.native.flags import FloatFlags
 from srcgrad.backends.native.statements import Lowering
 
 
 class Unit:
-    """The modules of one library, one for each set of flags."""
+    """The modules of one library, one for each model of errors."""
 
     def __init__(self, typing_context: Any, target_context: Any, library: Any) -> None:
         self.typing_context = typing_context
@@ -34,11 +35,11 @@ class Unit:
         self._functions: dict[Any, tuple[Any, Any] | None] = {}
 
     def module(self, flags: Any) -> tuple[Any, Any]:
-        """The context and the module for functions with these flags."""
-        key = f"{flags.fastmath} {flags.error_model}"
+        """The context and the module for functions with these flags; Numba does not add any to their arithmetic."""
+        key = flags.error_model
         if key not in self._modules:
             module = self.library.create_ir_module(f"{self.library.name} {key}")
-            self._modules[key] = _make_subtarget(self.target_context, flags), module
+            self._modules[key] = _make_subtarget(self.target_context, flags).subtarget(fastmath=False), module
         return self._modules[key]
 
     def finish(self) -> None:
@@ -47,14 +48,16 @@ class Unit:
             context.post_lowering(module, self.library)
             self.library.add_ir_module(module)
 
-    def define(self, context: Any, module: Any, function: Callable[..., Any], descriptor: Any) -> Any:
+    def define(
+        self, context: Any, module: Any, function: Callable[..., Any], descriptor: Any, floats: FloatFlags
+    ) -> Any:
         """Write a function into a module; its calling convention's helper."""
         declared = context.declare_function(module, descriptor)
         builder = ir.IRBuilder(declared.append_basic_block("entry"))
         helper = context.call_conv.init_call_helper(builder)
         values = context.call_conv.decode_arguments(builder, descriptor.argtypes, declared)
         arguments = [Operand(kind, value) for kind, value in zip(descriptor.argtypes, values, strict=True)]
-        Lowering(self, context, builder, function, syntax(function), arguments, descriptor.restype).run()
+        Lowering(self, context, builder, function, syntax(function), floats, arguments, descriptor.restype).run()
         return helper
 
     def own(self, dispatcher: Any, kinds: Sequence[types.Type]) -> tuple[Any, Any] | None:
@@ -73,7 +76,7 @@ class Unit:
         return_type = self.return_type(context, function, kinds, flags)
         descriptor = describe(context, function, kinds, return_type, flags)
         try:
-            self.define(context, module, function, descriptor)
+            self.define(context, module, function, descriptor, FloatFlags.of(flags))
         except Exception:
             module.globals.pop(descriptor.mangled_name, None)
             raise
@@ -96,7 +99,7 @@ class Unit:
         context.call_conv.init_call_helper(builder)
         values = context.call_conv.decode_arguments(builder, descriptor.argtypes, scratch)
         arguments = [Operand(kind, value) for kind, value in zip(kinds, values, strict=True)]
-        lowering = Lowering(self, context, builder, function, syntax(function), arguments, None)
+        lowering = Lowering(self, context, builder, function, syntax(function), FloatFlags(), arguments, None)
         lowering.run()
         if lowering.return_type is None:
             raise Unknown("a function that only raises")

@@ -17,6 +17,7 @@ from llvmlite import ir
 from numba.core import types
 
 from srcgrad.backends.native.expressions import I64, OPERATORS, Expressions, Operand, Unknown
+from srcgrad.backends.native.flags import FloatFlags
 
 #: turns that fill a vector of float64
 WHOLE = 8
@@ -30,6 +31,7 @@ class Lowering(Expressions):
         context: Numba's target context.
         function: the Python function, of whose module the text uses names.
         tree: its syntax.
+        floats: the flags of its floating-point operations.
         arguments: a type and an LLVM value for each parameter.
         return_type: what it returns; None where that is to be found out, and nothing is returned.
     """
@@ -41,10 +43,11 @@ class Lowering(Expressions):
         builder: Any,
         function: Callable[..., Any],
         tree: ast.FunctionDef,
+        floats: FloatFlags,
         arguments: Sequence[Operand],
         return_type: types.Type | None,
     ) -> None:
-        super().__init__(unit, context, builder, function, tree)
+        super().__init__(unit, context, builder, function, tree, floats)
         self.body = tree.body
         self.return_type = return_type
         self.trial = return_type is None
@@ -82,7 +85,7 @@ class Lowering(Expressions):
                 self.assign(target, self.expression(value))
             case ast.AugAssign(target=target, op=op, value=value):
                 before = self.load(target.id) if isinstance(target, ast.Name) else self.expression(target)
-                self.assign(target, self.apply(OPERATORS[type(op)], before, self.expression(value)))
+                self.assign(target, self.step(OPERATORS[type(op)], before, self.expression(value)))
             case ast.Expr(value=ast.Constant()) | ast.Pass():
                 pass
             case ast.Expr(value=value):
