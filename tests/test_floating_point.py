@@ -154,16 +154,16 @@ def test_loops_add_up_in_their_order(sum_up: Callable[..., Any]) -> None:
     assert_same_bits(sg.jit(sum_up)(X), np.float64(expected))
 
 
-def test_sums_of_differences_are_not_taken_apart() -> None:
-    """The combine of a reduction may be reordered and contracted, the terms may not be torn."""
-    a, b = np.full((2, 1000), 1e10)
-    small = np.full(1000, 0.1)
+def test_terms_of_sums_are_not_torn() -> None:
+    """The combine of a reduction may be reordered and contracted; that no term is torn for it."""
+    a, b, c = np.full((3, N), 1e10)
+    a[:4], b[:4], c[:4] = 1.0, 0.5, 0.0
 
-    def total(a: Any, b: Any, small: Any) -> Any:
-        return np.sum(a * a - b * b), np.sum((a * a + small) - b * b), np.sum(small * a + (small - small * a))
+    def total(a: Any, b: Any, c: Any, d: Any) -> Any:
+        return np.sum(a * b + c * d), np.sum(a * b - c * b)
 
-    for found, expected in zip(sg.jit(total)(a, b, small), total(a, b, small), strict=True):
-        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3 * 1000)
+    for found in sg.jit(total)(a, b, c, -b):
+        assert found == 2.0
 
 
 def test_reductions_of_nan_infinities_and_zeros() -> None:
@@ -191,7 +191,7 @@ def gradient_by_hand(f: Callable[..., Any], partial: Callable[..., Any]) -> tupl
     ("f", "partial"),
     [
         (lambda x: (x + 1) - x, lambda x: 1.0 + -1.0 + 0 * np.zeros(N)),
-        (lambda x: np.maximum(x, 0.0), lambda x: np.where(x >= 0, 1.0, 0.0)),
+        (lambda x: np.maximum(x, 0.0), lambda x: np.where(~(x < 0), 1.0, 0.0)),
         (lambda x: np.where(x > 0, x * 2.0, 0.0), lambda x: np.where(x > 0, 2.0, 0.0)),
         (lambda x: 1 / x, lambda x: -(1 / x) / x),
         (lambda x: np.sqrt(x), lambda x: 0.5 / np.sqrt(x)),
