@@ -402,7 +402,7 @@ def patterns_in(pattern: Pattern) -> set[str]:
 
 
 #: powers are NumPy's shortcuts, what is logical is no arithmetic, and zeros are left out of sums of cotangents
-_OTHER = {"power", "logical_not", "accumulate", "True", "False"}
+_OTHER = {"power", "logical_not", "bitwise_or", "accumulate", "True", "False"}
 RULES = [rule for rules in algebra().values() for rule in rules if not patterns_in(rule.before) & _OTHER]
 
 
