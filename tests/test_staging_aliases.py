@@ -184,7 +184,27 @@ def attribute_in_loop(x, y, p, n):
     return h.value * h.count
 
 
+def element_after_the_loop(x, y, p, n):
+    for a in x:
+        x /= 1.5
+        for _ in range(20):
+            y[0] += a
+    return a * y
+
+
+def row_after_the_loop(x, y, p, n):
+    m = np.outer(x, y)
+    for row in m:
+        m *= 1.5
+        for _ in range(20):
+            y[0] += row[1] * 0.01
+    row[2] = p
+    return m * y
+
+
 PROGRAMS = (
+    element_after_the_loop,
+    row_after_the_loop,
     alias_made_in_loop,
     alias_made_and_written,
     rebound_argument,

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.core.errors import UnsupportedError
-from srcgrad.core.location import Location, user_location
+from srcgrad.core.errors import SrcgradError, UnsupportedError
+from srcgrad.core.location import USERS, Location, owner_of, user_location
 from srcgrad.core.op import apply
 from srcgrad.graph.node import Node, as_node
 from srcgrad.graph.structure import constant
@@ -81,8 +81,49 @@ def is_raised(exception: Exception) -> bool:
     return hasattr(exception, "__sg_location__")
 
 
+def is_pythons(exception: Exception) -> bool:
+    """Whether Python itself raises it in a line of the user's, as ``[].pop()`` does; then it has that line."""
+    trace = exception.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None or not isinstance(exception, LookupError | ArithmeticError | ValueError):
+        return False
+    filename = trace.tb_frame.f_code.co_filename
+    if isinstance(exception, SrcgradError) or owner_of(filename) != USERS:
+        return False
+    found: Any = exception
+    found.__sg_location__ = Location(filename, trace.tb_lineno)
+    return True
+
+
+@contextmanager
+def in_region() -> Iterator[None]:
+    """What is raised in the block is raised on some paths of the program: no `try` around it can know whether."""
+    try:
+        yield
+    except Exception as failure:
+        if not isinstance(failure, SrcgradError):
+            failure.__sg_in_region__ = True  # type: ignore[attr-defined]
+        raise
+
+
+@contextmanager
+def catching() -> Iterator[None]:
+    """Around the body of a `try` with handlers."""
+    where = "and a try statement around it may catch it"
+    with impossible(where):
+        try:
+            yield
+        except Exception as failure:
+            if not hasattr(failure, "__sg_in_region__"):
+                raise
+            what = f"whether this {type(failure).__name__} is raised is known only when the program runs"
+            raise UnsupportedError(f"{user_location()}: {what}, {where}: {failure}; check for it before") from failure
+
+
 def fail_if(condition: Any, exception: Exception) -> None:
     """The program raises the exception where the traced condition holds."""
+    exception.__traceback__ = None  # it holds every frame of the trace
     flag = apply("where", as_node(condition), constant(np.int64(1)), constant(np.int64(0)))
     hand_on(flag, (exception,))
 

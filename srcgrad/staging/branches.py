@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.control.failures import fail_if, is_raised
+from srcgrad.control.failures import fail_if, in_region, is_pythons, is_raised
 from srcgrad.control.record import converted, error
 from srcgrad.core.errors import TraceError
 from srcgrad.core.lowering import Cast, Pointwise
@@ -163,13 +163,13 @@ def _attempt(function: Callable[[], Any], results: Sequence[Place], cells: dict[
     containers = Containers(cells)
     with Watch() as watch, attempt():
         try:
-            with containers.kept():
+            with containers.kept(), in_region():
                 function()
             values = [place.get() for place in results]
             written = {id(handle): (handle, handle._node) for handle, _ in watch.before}
             entries = _entries(containers)
         except Exception as exception:
-            if not is_raised(exception):
+            if not (is_raised(exception) or is_pythons(exception)):
                 raise
             return exception
         finally:

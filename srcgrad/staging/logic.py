@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 
-from srcgrad.control.failures import fail_if, impossible, not_failed, raising
+from srcgrad.control.failures import fail_if, not_failed, raising
 from srcgrad.core.op import apply
 from srcgrad.core.types import type_of
 from srcgrad.graph.trace import Tracer
@@ -126,9 +125,4 @@ def unless_failed(going: Any) -> Any:
     return going if passed is True else and_(going, lambda: passed)
 
 
-def catching() -> AbstractContextManager[None]:
-    """Around the body of a `try` with handlers."""
-    return impossible("and a try statement around it may catch it")
-
-
-__all__ = ["and_", "assert_", "catching", "chain", "if_else", "not_", "or_", "unless_failed"]
+__all__ = ["and_", "assert_", "chain", "if_else", "not_", "or_", "unless_failed"]

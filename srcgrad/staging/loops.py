@@ -19,6 +19,7 @@ import numpy as np
 
 from srcgrad.control.checkpointing import checkpointed_loop
 from srcgrad.control.record import Body, closed, converted, error
+from srcgrad.core import tree
 from srcgrad.core.errors import SrcgradError, TraceError
 from srcgrad.core.op import apply
 from srcgrad.core.settings import settings
@@ -34,7 +35,7 @@ from srcgrad.staging.branches import branch, known_truth, truth
 from srcgrad.staging.containers import refuse_older
 from srcgrad.staging.intervals import declare
 from srcgrad.staging.logic import and_, not_, unless_failed
-from srcgrad.staging.places import Variable, around, places
+from srcgrad.staging.places import Variable, around, is_number, places
 from srcgrad.staging.regions import Recorder
 from srcgrad.staging.spaces import Space, space_of
 
@@ -200,7 +201,7 @@ def _staged(
     index = new_input(_INDEX, "i")
     if space.bound is not None:
         declare(index, 0, max(space.bound - 1, 0))
-    has_target = target is not None and space.length is not None and stop is None
+    has_target = target is not None and stop is None and _is_lasting(space)
     carried = [name for name in carried if not (has_target and name == target)]
     after = [name for name in leaving if not (has_target and name == target)]
 
@@ -257,6 +258,13 @@ def _counting(body: Body, index: Node) -> Body:
     """The body with the number of the turn among what it carries."""
     following = converted(apply("add", index, constant(np.int64(1))), index.array_type)
     return replace(body, inputs=(*body.inputs, index), outputs=(*body.outputs, following))
+
+
+def _is_lasting(space: Space) -> bool:
+    """Whether the last element is what it was in the last iteration, whatever the loop wrote: no number of an array."""
+    if space.length is None or isinstance(space.native, range):
+        return space.length is not None
+    return not any(isinstance(leaf, Tracer) and is_number(leaf) for leaf in tree.leaves(space.at(space.length - 1)))
 
 
 def _last_element(space: Space) -> Any:

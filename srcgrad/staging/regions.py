@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from types import CellType
 from typing import Any
 
+from srcgrad.control.failures import in_region
 from srcgrad.control.record import Body, closed, converted
 from srcgrad.core import tree
 from srcgrad.core.location import user_location
@@ -109,7 +110,7 @@ class Recorder:
         with Watch() as watch, attempt():
             try:
                 with self._entered(), forget_choices() as forget:
-                    with containers.kept():
+                    with containers.kept(), in_region():
                         self.result = self._body()
                     settled = self._see(watch, containers, entered, entries)
                     if not settled:

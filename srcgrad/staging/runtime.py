@@ -2,13 +2,13 @@
 
 from builtins import slice
 
-from srcgrad.control.failures import raising
+from srcgrad.control.failures import catching, raising
 from srcgrad.numpy.stand_ins import stand_in
 from srcgrad.staging.branches import if_, if_else
 from srcgrad.staging.builtins import item
 from srcgrad.staging.captured import attribute, storing
 from srcgrad.staging.convert import callee, looped
-from srcgrad.staging.logic import and_, assert_, augmented, catching, chain, not_, or_
+from srcgrad.staging.logic import and_, assert_, augmented, chain, not_, or_
 from srcgrad.staging.loops import for_, listed, while_
 from srcgrad.staging.unbound import bound
 
