@@ -15,6 +15,7 @@ import numpy as np
 
 from srcgrad.core.callback import raising
 from srcgrad.core.settings import settings
+from srcgrad.graph.interpret import interpret
 from srcgrad.graph.node import Graph
 from srcgrad.graph.verify import verify
 from srcgrad.schedule.fuse import fuse
@@ -87,8 +88,7 @@ class Executable:
         from srcgrad.backends.build import build
         from srcgrad.backends.packing import with_packing
 
-        native = build(self.module, lambda: _places(self.graph))
-        function = raising(native) if _calls_back(self.graph) else native
+        function = build(self.module, lambda: _places(self.graph), raising if _calls_back(self.graph) else None)
         return function if self.packing is None else with_packing(function, self.packing, self.input_types)
 
     def __call__(self, *arrays: Any) -> Sequence[Any]:
@@ -136,6 +136,36 @@ def exact(array: Any, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
     return np.require(array, dtype, ["C", "A"]).view(np.ndarray).view(np.dtype(dtype.type))
 
 
+class Interpreted(Executable):
+    """A graph that runs operation by operation, each by NumPy: where compilation is switched off."""
+
+    def __init__(self, graph: Graph, *, fast_math: bool = False) -> None:
+        self.fast_math, self.graph, self.constants, self.source = fast_math, graph, (), str(graph)
+        self.input_types = tuple((node.shape, node.dtype) for node in graph.inputs)
+
+    @functools.cached_property
+    def function(self) -> Callable[..., tuple[Any, ...]]:
+        """As a native function: results are new arrays, and arguments that it was not made for are refused."""
+
+        def run(*arrays: Any) -> Any:
+            for array, (shape, dtype) in zip(arrays, self.input_types, strict=True):
+                is_exact = type(array) is np.ndarray and array.shape == shape and array.dtype == dtype
+                if shape and not (is_exact and array.flags.c_contiguous and array.flags.aligned):
+                    return NotImplemented
+            return tuple(np.array(result)[()] for result in interpret(self.graph, arrays))
+
+        return run
+
+
 def compile_graph(graph: Graph, *, fast_math: bool = False) -> Executable:
-    """Graph to callable."""
-    return Executable(graph, fast_math=fast_math)
+    """Graph to callable; interpreted where ``NUMBA_DISABLE_JIT=1`` says so."""
+    from srcgrad.backends.switch import is_off
+
+    return (Interpreted if is_off() else Executable)(graph, fast_math=fast_math)
+
+
+def compiling(function: Callable[..., Any], *arguments: Any) -> Any:
+    """The result of a function that traces and compiles, on a stack that is large enough for it."""
+    from srcgrad.backends.room import COMPILER, with_room
+
+    return with_room(COMPILER, function, *arguments)

@@ -306,7 +306,7 @@ def test_even_a_sealed_pickle_is_not_loaded(tmp_path: Path) -> None:
     assert not trace.exists()
 
 
-@pytest.mark.parametrize("mode", [0o777, 0o750])
+@pytest.mark.parametrize("mode", [0o777, 0o720])
 def test_a_directory_that_is_open_to_others_is_refused(tmp_path: Path, mode: int) -> None:
     cache = tmp_path / "cache"
     check(cache)
@@ -318,6 +318,18 @@ def test_a_directory_that_is_open_to_others_is_refused(tmp_path: Path, mode: int
     assert {path: path.read_bytes() for path in files(cache, "")} == before
     cache.chmod(0o700)
     check(cache, compiles=False)
+
+
+def test_a_directory_that_others_could_only_read_is_closed(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    check(cache)
+    cache.chmod(0o755)
+    check(cache, compiles=False)
+    assert stat.S_IMODE(cache.stat().st_mode) == 0o700
+    (cache / "something else").mkdir()
+    cache.chmod(0o755)
+    check(cache, compiles=False)
+    assert stat.S_IMODE(cache.stat().st_mode) == 0o755
 
 
 def test_a_directory_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

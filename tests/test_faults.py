@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import weakref
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -151,14 +152,14 @@ def test_trip_counts_beyond_all_memory():
 # --- forks -----------------------------------------------------------------------------------------------------------
 
 
-def in_a_process(script: str, seconds: float = 240.0, **variables: str) -> str:
+def in_a_process(script: str, seconds: float = 240.0, prefix: Sequence[str] = (), **variables: str) -> str:
     """What a process prints that runs this script; it fails if the process crashes or hangs."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONFAULTHANDLER": "1", **variables}
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "script.py"  # loops are staged from a function's source
         file.write_text(script, encoding="utf-8")
         found = subprocess.run(
-            [sys.executable, "-W", "error", "-W", "ignore:.*fork.*:DeprecationWarning", str(file)],
+            [*prefix, sys.executable, "-W", "error", "-W", "ignore:.*fork.*:DeprecationWarning", str(file)],
             env=environment,
             capture_output=True,
             text=True,
@@ -295,3 +296,95 @@ print(came)
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there is no timer that sends signals")
 def test_signals_are_seen_to():
     assert int(in_a_process(INTERRUPTS, SRCGRAD_CACHE_DIR="")) >= 4
+
+
+# --- stacks of threads -----------------------------------------------------------------------------------------------
+
+SMALL_STACKS = """
+import threading
+import numpy as np
+import srcgrad as sg
+from srcgrad.core.settings import override
+
+def large(x):
+    y = np.cumsum(x)
+    z = np.cumsum(np.sin(y[::-1]))
+    w = np.cumsum(z * z)
+    return np.cumsum(w[::-1]) + np.cumsum(y[::-1])
+
+x = np.linspace(0.0, 1.0, 2000)
+compiled, found = sg.jit(large), []
+with override(stack_budget=1 << 18, stack_bytes=1 << 14):
+    if LATER:
+        compiled.specialise(x)
+    for size in (SIZES):
+        if size:
+            threading.stack_size(size)
+        for target in (lambda: found.append(compiled(x)), lambda: sg.grad(lambda x: large(x).sum())(x)):
+            thread = threading.Thread(target=target)
+            thread.start()
+            thread.join()
+    found.append(compiled(x))
+    assert compiled.last.executable.module.stack_bytes > 100_000
+assert len(found) == len(SIZES) + 1
+assert all(np.allclose(result, large(x)) for result in found)
+print(sg.get_num_threads())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of the stack are set with a shell's ulimit")
+@pytest.mark.parametrize("limit", ["", "300"])
+def test_threads_with_small_stacks(limit: str):
+    script = SMALL_STACKS.replace("SIZES", "(0,)" if limit else "(65536, 131072)").replace("LATER", str(not limit))
+    prefix = ["/bin/sh", "-c", f'ulimit -s {limit}; exec "$0" "$@"'] if limit else []
+    threads = in_a_process(script, prefix=prefix, SRCGRAD_CACHE_DIR="", NUMBA_NUM_THREADS="2")
+    assert int(threads) == (1 if limit else 2)
+
+
+# --- without compilation ---------------------------------------------------------------------------------------------
+
+WITHOUT_JIT = """
+import numpy as np
+import srcgrad as sg
+
+def loss(w, x):
+    total = 0.0
+    for i in range(3):
+        x = np.tanh(x @ w) if total < 100.0 else x
+        total = total + np.sum(x * x)
+    return total
+
+def update(x, k):
+    x[k] += 1.0
+    if x[0] > 5.0:
+        raise ValueError("too large")
+    return x[1:], x.sum()
+
+x = np.linspace(0.0, 1.0, 9).reshape(3, 3)
+x.flags.writeable = False
+value, gradient = sg.value_and_grad(loss)(x.T, x[::-1])
+step = np.zeros((3, 3))
+step[0, 1] = 1e-6
+slope = (loss(x.T + step, x[::-1]) - loss(x.T - step, x[::-1])) / 2e-6
+assert np.isclose(value, loss(x.T, x[::-1])) and np.isclose(gradient[0, 1], slope)
+y = np.arange(4.0)
+tail, total = sg.jit(update)(y, np.array([0, 1]))
+assert y.tolist() == [1, 2, 2, 3] and total == 8 and type(total) is np.float64
+y[:] = 7.0
+assert tail.tolist() == [2, 2, 3]
+for bad, error in ((np.array([9, 0]), IndexError), (np.array([0, 0]), ValueError)):
+    try:
+        sg.jit(update)(y, bad)
+    except error:
+        assert y.tolist() == [7.0] * 4
+    else:
+        raise AssertionError(error)
+assert sg.vjp(lambda x: x * 2.0, 3.0)[1](1.0) == (2.0,)
+assert "tanh" in sg.source(loss, x.T, x)
+from srcgrad.pipeline import Interpreted
+assert type(sg.jit(update).specialise(y, 1).executable) is Interpreted
+"""
+
+
+def test_without_compilation():
+    in_a_process(WITHOUT_JIT, NUMBA_DISABLE_JIT="1")

@@ -20,20 +20,28 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.backends import machine_code, signals, store, threads
+from srcgrad.backends import machine_code, room, signals, store, threads
 from srcgrad.backends.module import Module
 from srcgrad.backends.native import entry
 from srcgrad.backends.stacks import workspace_with_stacks
 
 #: how much of a function's name goes into file names, whose length is limited
 NAME = 60
+#: bytes of arrays on the stack from which on it is asked how large the thread's stack is: what takes so much takes
+#: microseconds, and no thread that runs Python has much less
+LARGE = 49152
 
 
-def build(module: Module, loops: Callable[[], str] = str) -> Callable[..., Any]:
+def build(
+    module: Module,
+    loops: Callable[[], str] = str,
+    around: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None,
+) -> Callable[..., Any]:
     """The function of a module: inputs and constants, of exactly the types it was made for, to a tuple of outputs
     (arrays, and NumPy scalars for zero-dimensional ones); NotImplemented where an argument is not as it must be.
 
-    ``loops`` says where the user wrote those whose stacks may not fit into memory.
+    ``loops`` says where the user wrote those whose stacks may not fit into memory; ``around`` takes the native function
+    in the thread that runs it.
     """
     threads.provide()
     signals.provide()
@@ -48,6 +56,10 @@ def build(module: Module, loops: Callable[[], str] = str) -> Callable[..., Any]:
     linecache.cache[str(path)] = (len(module.source), None, module.source.splitlines(keepends=True), str(path))
     native = machine_code.load_entry(name, namespace) or _compiled(module, name, namespace, signature)
     weakref.finalize(native, linecache.cache.pop, str(path), None).atexit = False
+    if around is not None:
+        native = around(native)
+    if module.stack_bytes >= LARGE:
+        native = _with_room(native, module.stack_bytes + room.FRAMES)
     return _with_workspace(module, native, loops) if module.workspace_bytes else native
 
 
@@ -61,6 +73,16 @@ def _compiled(module: Module, name: str, namespace: types.ModuleType, signature:
         return machine_code.compiled_entry(name, dispatcher, signature, namespace)
     finally:
         sys.modules.pop(namespace.__name__, None)
+
+
+def _with_room(native: Callable[..., Any], need: int) -> Callable[..., Any]:
+    """The native function for threads whose stacks may be too small for its arrays."""
+    size = room.stack_size
+
+    def call(*arguments: Any) -> Any:
+        return native(*arguments) if size() >= need else room.in_a_thread(native, *arguments)
+
+    return call
 
 
 def _with_workspace(module: Module, native: Callable[..., Any], loops: Callable[[], str]) -> Callable[..., Any]:

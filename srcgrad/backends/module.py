@@ -73,6 +73,8 @@ class Module:
     brief: bool = False
     #: what makes the native symbols known that its machine code refers to
     symbols: tuple[Symbol, ...] = ()
+    #: of its arrays on the stack
+    stack_bytes: int = 0
 
 
 def emit_module(program: Program, storage: Storage, name: str, *, fast_math: bool = False) -> Module:
@@ -127,6 +129,7 @@ def emit_module(program: Program, storage: Storage, name: str, *, fast_math: boo
         tuple(sorted(place.offset for place in storage.places.values() if place.kind == "slices")),
         is_brief(program),
         symbols,
+        storage.stack_bytes,
     )
 
 

@@ -1,10 +1,10 @@
 """The cache directory: entries that only this user can have written, and no more of them than there is room for.
 
 Machine code is loaded from here, so whoever can write into it could run anything. The directory must belong to this
-user and be closed to all others; if it is not, there is no cache, and a warning says so. Every entry begins with a
-seal, a keyed hash (BLAKE2) of its name and content: the key is a file of the directory that only this user can read.
-An entry that is truncated, damaged, another's under this name or of another key is not there, and no pickle ever is.
-What is not a plain file of this user is never opened.
+user, and no other may write into it; if it is not so, there is no cache, and a warning says so. Every entry begins
+with a seal, a keyed hash (BLAKE2) of its name and content: the key is a file of the directory that only this user can
+read. An entry that is truncated, damaged, another's under this name or of another key is not there, and no pickle ever
+is. What is not a plain file of this user is never opened.
 
 Files are moved into place whole, so processes that write at the same time do no harm. Reading an entry makes it young;
 the oldest go when the directory takes more than ``settings.cache_size`` bytes.
@@ -28,6 +28,7 @@ from srcgrad.core.settings import settings
 
 SEAL_BYTES = KEY_BYTES = 32
 KEY = "key"
+_ENDINGS = (".bin", ".module", ".py", ".json", ".tmp")
 #: the directory is looked through once in so much of its room that is written, and then left with so much taken
 _BETWEEN, _LEFT = 1 / 16, 3 / 4
 #: seconds after which reading an entry is noted
@@ -70,9 +71,18 @@ def _objection(path: Path) -> str | None:
         return "is not a directory"
     if found.st_uid != os.geteuid() or link.st_uid not in (os.geteuid(), 0):
         return "belongs to another user"
-    if stat.S_IMODE(found.st_mode) & 0o077:
-        return f"is open to other users (mode {stat.S_IMODE(found.st_mode):o})"
+    mode = stat.S_IMODE(found.st_mode)
+    if mode & 0o022:
+        return f"is open to other users (mode {mode:o})"
+    if mode & 0o077 and _is_ours(path):
+        path.chmod(0o700)  # nobody else can have put anything there, nor shall they read it
     return None
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a directory holds nothing but entries, so that it is nobody's business that it is closed."""
+    with os.scandir(path) as entries:
+        return all(entry.name == KEY or entry.name.endswith(_ENDINGS) for entry in entries)
 
 
 def read(name: str) -> bytes | None:

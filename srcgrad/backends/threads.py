@@ -16,6 +16,7 @@ import contextlib
 import ctypes
 import functools
 import os
+import re
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -25,7 +26,9 @@ from numba.core import types
 from numba.core.compiler_lock import global_compiler_lock
 from numba.extending import intrinsic
 
+from srcgrad.backends.room import FRAMES, of_new_threads
 from srcgrad.core.forks import hold_over_forks
+from srcgrad.core.settings import settings
 
 _count = ctypes.c_int64(0)
 _is_forked = False
@@ -67,8 +70,18 @@ def get_num_threads() -> int:
 
 @functools.cache
 def limit() -> int:
-    """How many threads compiled code is laid out for."""
-    return available() if _runtime() is not None else 1
+    """How many threads compiled code is laid out for: one where the stacks of others may not hold a kernel's arrays."""
+    has_room = _worker_stack() >= settings.stack_budget + FRAMES
+    return available() if has_room and _runtime() is not None else 1
+
+
+def _worker_stack() -> int:
+    """Bytes of the stacks of the runtime's threads."""
+    for name in ("OMP_STACKSIZE", "GOMP_STACKSIZE"):
+        found = re.fullmatch(r"\s*(\d+)\s*([bkmg]?)\s*", os.environ.get(name, "").lower())
+        if found:
+            return int(found[1]) << {"b": 0, "": 10, "k": 10, "m": 20, "g": 30}[found[2]]
+    return of_new_threads()
 
 
 @functools.cache

@@ -25,7 +25,7 @@ from srcgrad.dispatch.guards import Guards
 from srcgrad.dispatch.sharing import arranged
 from srcgrad.graph.node import Graph, as_node, substitute
 from srcgrad.graph.trace import Traced, Tracer, is_tracing, trace
-from srcgrad.pipeline import Executable, compile_graph, stage
+from srcgrad.pipeline import Executable, compile_graph, compiling, stage
 from srcgrad.staging import capturing, publishing, reads, staged
 from srcgrad.transform.finish import finish
 from srcgrad.transform.guards import guarded, unguarded, with_flag
@@ -300,13 +300,17 @@ class Function:
     def _specialise(self, arguments: Arguments) -> Specialisation:
         found = self._known(arguments)
         if found is None:
-            with _compiling:
-                found = self._known(arguments)
-                if found is None:
-                    found = self._compile(arguments)
-                    self._written[arguments.key] = arguments.written
-                    self._keep(arguments, found)
+            found = compiling(self._compile_once, arguments)
         self.last = found
+        return found
+
+    def _compile_once(self, arguments: Arguments) -> Specialisation:
+        with _compiling:
+            found = self._known(arguments)
+            if found is None:
+                found = self._compile(arguments)
+                self._written[arguments.key] = arguments.written
+                self._keep(arguments, found)
         return found
 
     def _known(self, arguments: Arguments) -> Specialisation | None:
