@@ -330,7 +330,7 @@ class Function:
                 f"{self!r} was traced {_VARIANTS} times for arguments of the same types, since what it reads from "
                 f"outside keeps changing: {made.guards.differences(variants[1].guards)}; pass that as an argument",
                 RuntimeWarning,
-                stacklevel=4,
+                stacklevel=7,
             )
             del variants[_VARIANTS // 2 :]
             self._closures.clear()
