@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import srcgrad as sg
-from srcgrad.core.errors import ArgumentError
+from srcgrad.core.errors import ArgumentError, ArgumentValueError
 from tests.interpreted import interpreter
 
 N = 6
@@ -306,3 +306,24 @@ def test_a_call_that_writes_nothing_is_not_checked(monkeypatch):
         writing(x, np.ones(4))
         monkeypatch.setattr(np, "may_share_memory", None)
         writing(x, np.ones(4))
+
+
+OUTSIDE = np.ones(3)
+
+
+def test_arguments_that_overlap_what_is_read_from_outside():
+    def f(x):
+        x[0] = 5.0
+        return OUTSIDE.sum()
+
+    with interpreter():
+        compiled = sg.jit(f)
+        assert compiled(np.ones(3)) == 3.0
+        for given in (OUTSIDE, OUTSIDE[:], np.ones((2, 3))[0]):
+            if np.shares_memory(given, OUTSIDE):
+                with pytest.raises(ArgumentValueError, match=r"writes into argument x, .*OUTSIDE.*pass a copy"):
+                    compiled(given)
+            else:
+                assert compiled(given) == 3.0
+        np.testing.assert_array_equal(OUTSIDE, 1.0)
+        assert sg.jit(lambda x: (x * OUTSIDE).sum())(OUTSIDE) == 3.0

@@ -32,7 +32,7 @@ from srcgrad.core.errors import ArgumentValueError
 from srcgrad.core.types import PYTHON_SCALARS, ArrayType
 from srcgrad.dispatch.arguments import Arguments, Static
 from srcgrad.dispatch.guards import Guards
-from srcgrad.dispatch.sharing import apart, lies_as
+from srcgrad.dispatch.sharing import apart, lies_as, meets
 from srcgrad.pipeline import exact
 
 #: What a closure returns for arguments that it was not made for.
@@ -246,6 +246,10 @@ class _Writer:
         self.outside = variables[len(values) :]
         arrays = [self._originals[k] for k, value in enumerate(self._arguments.values) if _has_memory(value)]
         others = [v for v, value in zip(variables, values, strict=False) if _has_memory(value)]
+        for k in self._arguments.written:
+            if others and _has_memory(self._arguments.values[k]):
+                error = self.name(_shares(self._arguments.name_of(k), guards), "shared")
+                self.add(f"if {self.name(meets, 'meets')}({self._originals[k]}, {', '.join(others)}): raise {error}")
         if self.outside and len({*arrays, *others}) > 1:
             given = ", ".join(dict.fromkeys((*self.outside, *others, *arrays)))
             places = self.name(tuple(range(len(self.outside))), "W")
@@ -303,6 +307,14 @@ class _Writer:
         text = "def call(args, kwargs):\n" + "\n".join(self._lines) + "\n"
         exec(compile(text, "<srcgrad call>", "exec"), self._names)
         return self._names["call"]  # type: ignore[no-any-return]
+
+
+def _shares(argument: str, guards: Guards) -> ArgumentValueError:
+    names = ", ".join(source.name for source in guards.inputs)
+    return ArgumentValueError(
+        f"the function writes into argument {argument}, which shares memory with an array that it reads from outside "
+        f"(one of {names}); pass a copy of the argument, or pass both as arguments"
+    )
 
 
 def _shared(guards: Guards) -> ArgumentValueError:

@@ -70,6 +70,12 @@ def apart(written: Sequence[int], *arrays: np.ndarray[Any, Any]) -> bool:
     return not any(_folded(arrays[k]) for k in written) and not any(_overlaps(written, arrays))
 
 
+def meets(array: Any, *others: Any) -> bool:
+    """Whether an array has memory in common with one of the others."""
+    owns = array.base is None
+    return any(other is array or (not (owns and other.base is None) and _meet(array, other)) for other in others)
+
+
 def lies_as(sharing: Sharing, positions: Sequence[int], written: Sequence[int], *arrays: np.ndarray[Any, Any]) -> bool:
     """Whether arrays, those among the arguments, lie in memory like those that a program was made for."""
     values: list[Any] = [None] * (max(positions) + 1)
