@@ -131,6 +131,10 @@ class Arguments:
         """What a dynamic leaf is called in messages."""
         return self.paths[self.dynamic[number]]
 
+    def name_of_argument(self, position: int) -> str:
+        """What a positional argument is called in messages."""
+        return self._parameters.name_of(position)
+
     @property
     def exact_key(self) -> Hashable:
         """The key, and of what class and byte order each leaf is: what the check of a closure depends on."""

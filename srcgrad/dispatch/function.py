@@ -20,6 +20,7 @@ from srcgrad.dispatch.arguments import Arguments, Parameters, identifiers
 from srcgrad.dispatch.blame import check_closed, public_error, without_our_frames
 from srcgrad.dispatch.captured import with_captured
 from srcgrad.dispatch.closures import MISS, Closure, make_closure
+from srcgrad.dispatch.containers import Containers, check_containers
 from srcgrad.dispatch.failing import raising_for
 from srcgrad.dispatch.guards import Guards
 from srcgrad.dispatch.sharing import arranged
@@ -211,11 +212,19 @@ class Function:
                 captured.root(static.value, arguments.paths[number])
         function = staged(self.function)
 
+        def again(dynamic: Sequence[Any]) -> tuple[Containers, Callable[[], Any]]:
+            args, kwargs = arguments.fill(dynamic)
+            return Containers(arguments, args, kwargs), functools.partial(function, *args, **kwargs)
+
         def record(*dynamic: Any) -> Any:
             args, kwargs = arguments.fill(dynamic)
+            containers = Containers(arguments, args, kwargs)
             try:
                 with publishing():
                     result = function(*args, **kwargs)
+                check_containers(
+                    containers, functools.partial(again, dynamic), getattr(function, "__qualname__", "the function")
+                )
             except Exception as error:
                 shown = public_error(error)
                 if shown is error:

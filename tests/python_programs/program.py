@@ -87,7 +87,9 @@ class _Programs(Forms):
             scope.names[lines[0][4:].partition("(")[0]] = self.made
             helpers += [*lines, ""]
         scope.returns = self.result_type()
-        lines = self.block(scope, self.random.choice((1, 2, 2, 3, 3, 4)))
+        copies = [f"{name} = {kind}({name})" for name, kind in (("p", "dict"), ("l", "list")) if name in names]
+        lines = copies if self.chance(90) else []
+        lines += self.block(scope, self.random.choice((1, 2, 2, 3, 3, 4)))
         lines.append(f"return {self.expression(scope.returns, scope, 2)}")
         boxes = [_BOX] if any("Box" in line for line in (*helpers, *lines)) else []
         text = "\n".join(
