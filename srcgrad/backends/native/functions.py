@@ -23,6 +23,9 @@ from srcgrad.backends.native.expressions import Operand, Unknown
 from srcgrad.backends.native.flags import FloatFlags
 from srcgrad.backends.native.statements import Lowering
 
+#: bytes of a cache line, and of the widest vector
+STACK_ALIGNMENT = 64
+
 
 class Unit:
     """The modules of one library, one for each model of errors."""
@@ -53,6 +56,9 @@ class Unit:
     ) -> Any:
         """Write a function into a module; its calling convention's helper."""
         declared = context.declare_function(module, descriptor)
+        if floats.plain:  # a kernel: the vectors that it keeps on the stack do not cross cache lines
+            declared.attributes.alignstack = STACK_ALIGNMENT
+            declared.attributes.add("nounwind")  # llvmlite prints the alignment beside another attribute only
         builder = ir.IRBuilder(declared.append_basic_block("entry"))
         helper = context.call_conv.init_call_helper(builder)
         values = context.call_conv.decode_arguments(builder, descriptor.argtypes, declared)

@@ -271,6 +271,20 @@ def to_float(typingctx: Any, n: Any) -> Any:
 
 
 @intrinsic
+def to_negative_float(typingctx: Any, n: Any) -> Any:
+    """``-n`` as a float, and 0.0 for 0: times a negative number it is -0.0, which keeps the sign of what it joins."""
+    if n not in _FLOAT:
+        return None
+    working = _FLOAT[n]
+
+    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        shifted = builder.add(values[0], _integer_constant(working, _MAGIC_BITS[working]))
+        return builder.fsub(ir.Constant(_LLVM[working], _MAGIC[working]), builder.bitcast(shifted, _LLVM[working]))
+
+    return working(n), codegen
+
+
+@intrinsic
 def power_of_two(typingctx: Any, n: Any) -> Any:
     """`2.0**n` for an integer `n` in the range of normal numbers."""
     if n not in _FLOAT:

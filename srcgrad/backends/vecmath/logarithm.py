@@ -12,20 +12,18 @@ import numpy as np
 
 from srcgrad.backends.vecmath.bits import (
     Real,
-    copysign,
     exponent,
     fma,
     polynomial,
     select,
     subtract_exponent,
     to_float,
+    to_negative_float,
     vector_function,
 )
 from srcgrad.backends.vecmath.constants import (
     LN2_HIGH,
-    LN2_HIGH_F32,
     LN2_LOW,
-    LN2_LOW_F32,
     LOG2_E,
     LOG2_E_F32,
     MIN_NORMAL,
@@ -45,6 +43,9 @@ LOG_F64 = (
 LOG_F32 = (
     0.33333316, -0.2500081, 0.20002298, -0.16624555, 0.1418095, -0.13128528, 0.12883188, -0.07862031,
 )  # fmt: skip
+# log(2) as the float32 below it and what is left, which must not be negative (see `log_of_parts_f32`)
+LN2_BELOW_F32 = np.float32(0.6931471)
+LN2_BEHIND_F32 = np.float32(5.7699992e-08)
 LOG2_E_LOW = 2.0355273740931033e-17
 LOG10_E = 0.4342944819032518
 LOG10_E_LOW = 1.098319650216765e-17
@@ -58,21 +59,21 @@ LOG10_2_LOW_F32 = np.float32(4.605039e-06)
 
 
 @vector_function
-def log_of_parts_f64(f: Real, e: Real) -> Real:
-    """`log(2**e (1 + f))` for `1 + f` in `[sqrt(1/2), sqrt(2))`."""
+def log_of_parts_f64(f: Real, k: Real) -> Real:
+    """`log(2**-k (1 + f))` for `1 + f` in `[sqrt(1/2), sqrt(2))`; that of `f = -0.0, k = 0.0` is -0.0."""
     s = f / (2.0 + f)
     z = s * s
     half_square = 0.5 * f * f
-    tail = fma(s, fma(z, polynomial(z, LOG_F64), half_square), e * LN2_LOW)
-    return fma(e, LN2_HIGH, f - (half_square - tail))
+    tail = fma(s, fma(z, polynomial(z, LOG_F64), half_square), k * -LN2_LOW)
+    return fma(k, -LN2_HIGH, f - (half_square - tail))
 
 
 @vector_function
-def log_of_parts_f32(f: Real, e: Real) -> Real:
-    """`log(2**e (1 + f))` for `1 + f` in `[sqrt(1/2), sqrt(2))`."""
+def log_of_parts_f32(f: Real, k: Real) -> Real:
+    """`log(2**-k (1 + f))` for `1 + f` in `[sqrt(1/2), sqrt(2))`; that of `f = -0.0, k = 0.0` is -0.0."""
     square = f * f
-    tail = fma(square * f, polynomial(f, LOG_F32), e * LN2_LOW_F32)
-    return fma(e, LN2_HIGH_F32, f + fma(square, -0.5, tail))
+    tail = fma(square * f, polynomial(f, LOG_F32), k * -LN2_BEHIND_F32)
+    return fma(k, -LN2_BELOW_F32, f + fma(square, -0.5, tail))
 
 
 @vector_function
@@ -101,9 +102,9 @@ def log_f64(x: Real) -> Real:
     subnormal = x < MIN_NORMAL
     normal = select(subnormal, x * TWO_54, x)
     e = exponent(normal)
-    y = log_of_parts_f64(subtract_exponent(normal, e) - 1.0, to_float(e) - select(subnormal, 54.0, 0.0))
-    y = select(x == 0.0, -np.inf, y)
-    return select((x >= 0.0) & (x < np.inf), y, select(x < 0.0, np.nan, x))
+    y = log_of_parts_f64(subtract_exponent(normal, e) - 1.0, to_negative_float(e) + select(subnormal, 54.0, 0.0))
+    y = select(x > 0.0, y, select(x == 0.0, -np.inf, np.nan))
+    return select(x == np.inf, x, y)
 
 
 @vector_function
@@ -112,9 +113,10 @@ def log_f32(x: Real) -> Real:
     subnormal = x < MIN_NORMAL_F32
     normal = select(subnormal, x * TWO_24_F32, x)
     e = exponent(normal)
-    y = log_of_parts_f32(subtract_exponent(normal, e) - ONE_F32, to_float(e) - select(subnormal, 24.0, ZERO_F32))
-    y = select(x == 0.0, -np.inf, y)
-    return select((x >= 0.0) & (x < np.inf), y, select(x < 0.0, np.nan, x))
+    k = to_negative_float(e) + select(subnormal, 24.0, ZERO_F32)
+    y = log_of_parts_f32(subtract_exponent(normal, e) - ONE_F32, k)
+    y = select(x > 0.0, y, select(x == 0.0, -np.inf, np.nan))
+    return select(x == np.inf, x, y)
 
 
 @vector_function
@@ -124,10 +126,10 @@ def log1p_f64(x: Real) -> Real:
     e = exponent(u)
     # What `1 + x` lost joins the reduced argument; it only matters while u is moderate.
     lost = (x - (u - 1.0)) * subtract_exponent(1.0, e)
-    f = (subtract_exponent(u, e) - 1.0) + select(x < TWO_54, lost, 0.0)
-    y = copysign(log_of_parts_f64(f, to_float(e)), x)
-    y = select(x == -1.0, -np.inf, y)
-    return select((x >= -1.0) & (x < np.inf), y, select(x < -1.0, np.nan, x))
+    f = select(x < TWO_54, lost, 0.0) - (1.0 - subtract_exponent(u, e))  # -0.0 for x = -0.0
+    y = log_of_parts_f64(f, to_negative_float(e))
+    y = select(x > -1.0, y, select(x == -1.0, -np.inf, np.nan))
+    return select(x == np.inf, x, y)
 
 
 @vector_function
@@ -136,10 +138,10 @@ def log1p_f32(x: Real) -> Real:
     u = ONE_F32 + x
     e = exponent(u)
     lost = (x - (u - ONE_F32)) * subtract_exponent(ONE_F32, e)
-    f = (subtract_exponent(u, e) - ONE_F32) + select(x < TWO_24_F32, lost, 0.0)
-    y = copysign(log_of_parts_f32(f, to_float(e)), x)
-    y = select(x == -1.0, -np.inf, y)
-    return select((x >= -1.0) & (x < np.inf), y, select(x < -1.0, np.nan, x))
+    f = select(x < TWO_24_F32, lost, 0.0) - (ONE_F32 - subtract_exponent(u, e))  # -0.0 for x = -0.0
+    y = log_of_parts_f32(f, to_negative_float(e))
+    y = select(x > -1.0, y, select(x == -1.0, -np.inf, np.nan))
+    return select(x == np.inf, x, y)
 
 
 @vector_function
@@ -150,8 +152,8 @@ def log2_f64(x: Real) -> Real:
     e = exponent(normal)
     y, rest = log1p_pair_f64(subtract_exponent(normal, e) - 1.0)
     y = fma(y, LOG2_E, fma(y, LOG2_E_LOW, rest * LOG2_E)) + (to_float(e) - select(subnormal, 54.0, 0.0))
-    y = select(x == 0.0, -np.inf, y)
-    return select((x >= 0.0) & (x < np.inf), y, select(x < 0.0, np.nan, x))
+    y = select(x > 0.0, y, select(x == 0.0, -np.inf, np.nan))
+    return select(x == np.inf, x, y)
 
 
 @vector_function
@@ -163,8 +165,8 @@ def log2_f32(x: Real) -> Real:
     y, rest = log1p_pair_f32(subtract_exponent(normal, e) - ONE_F32)
     y = fma(y, LOG2_E_F32, fma(y, LOG2_E_LOW_F32, rest * LOG2_E_F32))
     y = y + (to_float(e) - select(subnormal, 24.0, ZERO_F32))
-    y = select(x == 0.0, -np.inf, y)
-    return select((x >= 0.0) & (x < np.inf), y, select(x < 0.0, np.nan, x))
+    y = select(x > 0.0, y, select(x == 0.0, -np.inf, np.nan))
+    return select(x == np.inf, x, y)
 
 
 @vector_function
@@ -177,8 +179,8 @@ def log10_f64(x: Real) -> Real:
     y, rest = log1p_pair_f64(subtract_exponent(normal, e) - 1.0)
     low = fma(k, LOG10_2_LOW, fma(y, LOG10_E_LOW, rest * LOG10_E))
     y = fma(k, LOG10_2_HIGH, fma(y, LOG10_E, low))
-    y = select(x == 0.0, -np.inf, y)
-    return select((x >= 0.0) & (x < np.inf), y, select(x < 0.0, np.nan, x))
+    y = select(x > 0.0, y, select(x == 0.0, -np.inf, np.nan))
+    return select(x == np.inf, x, y)
 
 
 @vector_function
@@ -191,5 +193,5 @@ def log10_f32(x: Real) -> Real:
     y, rest = log1p_pair_f32(subtract_exponent(normal, e) - ONE_F32)
     low = fma(k, LOG10_2_LOW_F32, fma(y, LOG10_E_LOW_F32, rest * LOG10_E_F32))
     y = fma(k, LOG10_2_HIGH_F32, fma(y, LOG10_E_F32, low))
-    y = select(x == 0.0, -np.inf, y)
-    return select((x >= 0.0) & (x < np.inf), y, select(x < 0.0, np.nan, x))
+    y = select(x > 0.0, y, select(x == 0.0, -np.inf, np.nan))
+    return select(x == np.inf, x, y)

@@ -113,10 +113,10 @@ def quadrant_f64(x: Real) -> tuple[Real, ...]:
     """`(n, r, low)` with `x = n pi/2 + r + low` for `|x| < 2**40`."""
     n = rint(x * TWO_OVER_PI)
     near = fused(n, -HALF_PI_1, x)
-    second = n * HALF_PI_2
-    r = near - second
-    lost = fma(n, HALF_PI_3, product_error(n, HALF_PI_2, second))
-    return to_integer(n), r, sum_error(near, -second, r) - lost
+    second = n * -HALF_PI_2
+    r = near + second
+    lost = fma(n, -HALF_PI_3, product_error(n, -HALF_PI_2, second))
+    return to_integer(n), r, sum_error(near, second, r) + lost
 
 
 @vector_function
@@ -124,10 +124,10 @@ def quadrant_f32(x: Real) -> tuple[Real, ...]:
     """`(n, r, low)` with `x = n pi/2 + r + low` for `|x| < 2**16`."""
     n = rint(x * TWO_OVER_PI_F32)
     near = fused(n, -HALF_PI_1_F32, x)
-    second = n * HALF_PI_2_F32
-    r = near - second
-    lost = fma(n, HALF_PI_3_F32, product_error(n, HALF_PI_2_F32, second))
-    return to_integer(n), r, sum_error(near, -second, r) - lost
+    second = n * -HALF_PI_2_F32
+    r = near + second
+    lost = fma(n, -HALF_PI_3_F32, product_error(n, -HALF_PI_2_F32, second))
+    return to_integer(n), r, sum_error(near, second, r) + lost
 
 
 @vector_function
