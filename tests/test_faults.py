@@ -19,6 +19,7 @@ import pytest
 from numba.core.registry import cpu_target
 
 import srcgrad as sg
+from srcgrad.core.errors import ArgumentValueError
 from srcgrad.core.settings import override
 from srcgrad.dispatch import pullback as pullback_module
 from srcgrad.dispatch.identity import Keyed
@@ -123,6 +124,44 @@ def test_vjp_of_fresh_lambdas_is_compiled_once(monkeypatch: pytest.MonkeyPatch):
             assert sg.vjp(lambda x: (x * holder.k).sum(), x)[0] == 3 * k
             assert sg.vjp(lambda x: (x * table[0]).sum(), x)[0] == 3 * k
             assert sg.hvp(lambda x: (x * x * x * SCALE).sum(), [x], [np.ones(3)])[0][1] == 6 * k
+
+
+def test_a_function_that_has_changed_since_is_another():
+    def make(k):
+        def change(value):
+            nonlocal k
+            k = value
+
+        return (lambda x: x * k), change
+
+    first, change = make(2.0)
+    with interpreter():
+        assert sg.vjp(first, 1.0)[0] == 2.0
+        change(5.0)
+        assert sg.vjp(make(2.0)[0], 1.0)[0] == 2.0
+        assert sg.vjp(make(2.0)[0], 1.0)[1](1.0) == (2.0,)
+        assert sg.vjp(first, 1.0)[0] == 5.0
+
+
+def test_a_pullback_does_not_take_what_has_changed_since():
+    k, table = 2.0, np.ones(3)
+
+    def f(x):
+        return (x * k * table).sum()
+
+    with interpreter():
+        for _ in range(2):
+            k, table[0] = 2.0, 1.0
+            pullback = sg.vjp(f, np.ones(3))[1]
+            np.testing.assert_array_equal(pullback(1.0)[0], [2.0, 2.0, 2.0])
+            k = 3.0
+            with pytest.raises(ArgumentValueError, match="changed since"):
+                pullback(1.0)
+            k, table[0] = 2.0, 7.0
+            with pytest.raises(ArgumentValueError, match="changed since"):
+                pullback(1.0)
+            table[0] = 1.0
+            np.testing.assert_array_equal(pullback(1.0)[0], [2.0, 2.0, 2.0])
 
 
 # --- sizes -----------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
@@ -12,11 +13,11 @@ import numpy as np
 
 from srcgrad.control.failures import hand_on
 from srcgrad.core import tree
-from srcgrad.core.errors import ArgumentError, TraceError
+from srcgrad.core.errors import ArgumentError, ArgumentValueError, TraceError
 from srcgrad.core.op import apply
 from srcgrad.core.types import ArrayType, type_of
 from srcgrad.dispatch.arguments import Arguments
-from srcgrad.dispatch.function import Options, Recorded, handle_type
+from srcgrad.dispatch.function import Options, Recorded, Specialisation, handle_type
 from srcgrad.dispatch.identity import Keyed
 from srcgrad.dispatch.transforms import Jit, differentiated_leaves
 from srcgrad.graph.node import Graph, Node, as_node, substitute
@@ -62,11 +63,30 @@ def vjp(function: Callable[..., Any], *primals: Any, has_aux: bool = False) -> t
     result = forward(*primals)
     primals = tree.map(_snapshot, primals)  # the pullback is at this point, whatever becomes of the caller's arrays
     value, aux = result if has_aux else (result, None)
+    program = forward.last
+    outside = _outside(program)
 
     def pullback(cotangent: Any) -> Any:
+        if _outside(program) != outside:
+            raise ArgumentValueError(
+                f"what {getattr(function, '__qualname__', 'the function')} reads from outside has changed since sg.vjp "
+                "took its value; pass it as an argument, or call the pullback before it changes"
+            )
         return backward(cotangent, *primals)
 
     return (value, pullback, aux) if has_aux else (value, pullback)
+
+
+def _outside(program: Specialisation | None) -> list[Any] | None:
+    """What tells whether the values that a program reads from outside are the same; None where it is for others."""
+    values = [] if program is None else program.guards.current()
+    return None if values is None else [_told(value) for value in values]
+
+
+def _told(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.shape, value.dtype, zlib.crc32(np.ascontiguousarray(value).reshape(-1).view(np.uint8).data)
+    return type(value), repr(value)
 
 
 def _snapshot(leaf: Any) -> Any:
