@@ -11,6 +11,7 @@ array([0., 1.])
 from srcgrad import ops, optim, random
 from srcgrad.api import (
     checkpoint,
+    constant,
     custom_vjp,
     grad,
     hessian,
@@ -35,6 +36,7 @@ __all__ = [
     "checkpoint",
     "checkpointed",
     "cond",
+    "constant",
     "cost",
     "custom_vjp",
     "draw",

@@ -10,12 +10,14 @@ from srcgrad.core.errors import ArgumentError
 from srcgrad.dispatch import Function, Grad, Jit, Options, Specialisation, jacobians
 from srcgrad.dispatch.custom import Checkpoint, CustomVjp
 from srcgrad.dispatch.pullback import vjp
+from srcgrad.staging.hidden import fixed
 from srcgrad.transform.stop import stop_gradient as _stop
 
 Argnums = int | Sequence[int]
 
 __all__ = [
     "checkpoint",
+    "constant",
     "custom_vjp",
     "grad",
     "hessian",
@@ -123,6 +125,27 @@ def stop_gradient(x: Any) -> Any:
     np.float64(3.0)
     """
     return tree.map(lambda leaf: _stop(leaf), x)
+
+
+def constant(x: Any) -> Any:
+    """A value computed once, when the function is traced, on purpose: x, or what x returns if it can be called.
+
+    Arrays and numbers that a function reads from outside count at every call; inside ``constant`` they are what they
+    are now. Random draws and the like are errors in traced code, except here. The value must not depend on arguments.
+
+    >>> import numpy as np
+    >>> weights = np.array([1.0, 2.0])
+    >>> total = jit(lambda x: x * constant(weights.sum()))
+    >>> total(1.0)
+    np.float64(3.0)
+    >>> weights[0] = 10.0
+    >>> total(1.0)
+    np.float64(3.0)
+    """
+    return fixed(x)
+
+
+constant.__sg_constant__ = True  # type: ignore[attr-defined]
 
 
 def jacrev(

@@ -48,10 +48,11 @@ class Implicits:
         self.inputs[made.node] = made
         return made
 
-    def value_of(self, node: Node, is_needed: bool) -> np.ndarray[Any, Any] | None:
+    def value_of(self, node: Node, is_needed: bool, *, notes: bool = True) -> np.ndarray[Any, Any] | None:
         """The present value of a node that depends on implicit inputs alone; None for others.
 
-        Where it ``is_needed`` it is given out however large what it depends on is.
+        Where it ``is_needed`` it is given out however large what it depends on is. It is noted, unless the program does
+        not depend on it (``notes``).
         """
         leaves = self.leaves_of(node)
         if not leaves:
@@ -60,7 +61,7 @@ class Implicits:
         if not is_needed and any(self._is_better_unknown(leaf) for leaf in leaves):
             return None
         for implicit in found:
-            implicit.is_known = True
+            implicit.is_known |= notes
         graph = Graph(tuple(implicit.node for implicit in found), (node,))
         return np.asarray(interpret(graph, [implicit.value for implicit in found])[0])
 

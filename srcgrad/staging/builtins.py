@@ -68,6 +68,8 @@ def _extremum(original: Callable[..., Any], less: bool) -> Callable[..., Any]:
         values = [*args[0]] if len(args) == 1 and not _is_unknown(args[0]) else args
         if len(args) == 1 and _is_unknown(args[0]) and args[0].ndim == 1 and not kwargs:
             return args[0].min() if less else args[0].max()
+        if kwargs.keys() == {"key"} and kwargs["key"] is not None and (len(args) > 1 or len(values)):
+            return _by_key(values if len(args) != 1 else args[0], kwargs["key"], less)
         if kwargs or not any(_is_unknown(value) for value in values):
             return original(values if len(args) == 1 else args[0], *args[1:], **kwargs)
         best = values[0]
@@ -78,6 +80,27 @@ def _extremum(original: Callable[..., Any], less: bool) -> Callable[..., Any]:
         return best
 
     return choose
+
+
+def _by_key(values: Any, key: Callable[[Any], Any], less: bool) -> Any:
+    """The first value whose key is the least (or greatest), where keys may be traced."""
+    values = [*values]
+    best, best_key = values[0], key(values[0])
+    for value in values[1:]:
+        own = key(value)
+        wins = own < best_key if less else own > best_key
+        known = known_truth(wins)
+        if known is None:
+            if not is_array(value) or type_of(value).shape != type_of(best).shape:
+                raise error(
+                    TraceError,
+                    "min and max with a key that is known only when the program runs take numbers, or arrays of one "
+                    "shape; use np.argmin (np.argmax) of the keys",
+                )
+            best, best_key = _where(wins, value, best), _where(wins, own, best_key)
+        elif known:
+            best, best_key = value, own
+    return best
 
 
 def _where(condition: Any, a: Any, b: Any) -> Any:
@@ -171,6 +194,34 @@ def _consuming(function: Callable[..., Any]) -> Callable[..., Any]:
     return consume
 
 
+def class_of(value: Any) -> type:
+    """The class of the value that a traced one stands for."""
+    if not isinstance(value, Array):
+        return getattr(type(value), "__sg_stands_for__", type(value))
+    type_ = type_of(value)
+    if not value.is_scalar:
+        return snp_ndarray()
+    return {"b": bool, "i": int, "f": float, "c": complex}[type_.dtype.kind] if type_.weak else type_.dtype.type
+
+
+def snp_ndarray() -> type:
+    """`numpy.ndarray` as traced code sees it."""
+    import srcgrad.numpy as snp
+
+    return snp.ndarray
+
+
+def _isinstance(value: Any, classes: Any, /) -> bool:
+    if isinstance(value, classes) or not isinstance(value, Array):
+        return isinstance(value, classes)
+    kind = class_of(value)
+    return issubclass(np.ndarray if kind is snp_ndarray() else kind, classes)
+
+
+def _type(*args: Any, **kwargs: Any) -> Any:
+    return class_of(args[0]) if len(args) == 1 and not kwargs else type(*args, **kwargs)
+
+
 #: What traced code calls in place of a built-in function.
 BUILTINS: dict[Any, Callable[..., Any]] = {
     range: range_,
@@ -182,6 +233,8 @@ BUILTINS: dict[Any, Callable[..., Any]] = {
     min: _extremum(min, True),
     max: _extremum(max, False),
     next: _next,
+    isinstance: _isinstance,
+    type: _type,
     list: _consuming(list),
     tuple: _consuming(tuple),
     zip: _consuming(zip),

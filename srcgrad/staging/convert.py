@@ -7,6 +7,7 @@ are. Copies share their originals' closure cells and see their globals live, so 
 from __future__ import annotations
 
 import functools
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import BuiltinMethodType, CellType, CodeType, FunctionType, MethodType, ModuleType
@@ -23,12 +24,14 @@ from srcgrad.staging.builtins import BUILTINS, LOOPED
 from srcgrad.staging.captured import reads
 from srcgrad.staging.containers import checking_choices
 from srcgrad.staging.escapes import escape_error
+from srcgrad.staging.hidden import allowed, checked
 from srcgrad.staging.rewrite import RUNTIME, rewritten
 from srcgrad.staging.source import function_tree
 
 _MISSING: Any = object()
 _MODULE_NAMES = ("__name__", "__package__", "__spec__", "__builtins__", "__file__")
-_codes: WeakKeyDictionary[CodeType, CodeType] = WeakKeyDictionary()
+#: by identity: code from two files may be equal
+_codes: dict[int, tuple[weakref.ref[CodeType], CodeType]] = {}
 _copies: WeakKeyDictionary[FunctionType, FunctionType] = WeakKeyDictionary()
 _globals: dict[int, _Globals] = {}
 
@@ -138,7 +141,8 @@ def _copy(function: FunctionType) -> FunctionType:
 def _code(function: FunctionType) -> CodeType:
     """The rewritten code; the function's own where its source is not to be had."""
     original = function.__code__
-    made = _codes.get(original)
+    known = _codes.get(id(original))
+    made = known[1] if known is not None and known[0]() is original else None
     if made is None:
         tree = function_tree(original)
         names = function.__qualname__.split(".")
@@ -146,7 +150,8 @@ def _code(function: FunctionType) -> CodeType:
         made = None if tree is None else rewritten(tree, original, owner)
         if made is None or not set(made.co_freevars) <= set(original.co_freevars):
             made = original
-        _codes[original] = made
+        number = id(original)
+        _codes[number] = weakref.ref(original, lambda _: _codes.pop(number, None)), made
     return made
 
 
@@ -172,6 +177,18 @@ def seen_function(function: FunctionType) -> Any:
 
 def callee(function: Any) -> Any:
     """What is called where the user's code calls a value."""
+    return checked(function, _callee(function))
+
+
+def constant_of(function: Any, argument: Callable[[], Any]) -> Any:
+    """``function(argument())``, where the function is called `constant`: in the argument of ours all is meant."""
+    if not hasattr(function, "__sg_constant__"):
+        return callee(function)(argument())
+    with allowed():
+        return function(argument())
+
+
+def _callee(function: Any) -> Any:
     if _is_of_numba(function):
         if getattr(function, "__name__", "") == "prange":
             return BUILTINS[range]

@@ -26,7 +26,8 @@ from typing import Any
 from srcgrad.staging.assigned import Assignment, loose
 from srcgrad.staging.jumps import between_yields, without_jumps, yields
 from srcgrad.staging.matches import WithoutMatches
-from srcgrad.staging.variables import Liveness, Names, captured, declared, parameters, written
+from srcgrad.staging.source import FUTURES
+from srcgrad.staging.variables import Liveness, Names, captured, declared, is_path, last_name, parameters, written
 
 #: the global name under which rewritten code finds the run-time helpers
 RUNTIME = "$sg"
@@ -69,14 +70,9 @@ def rewritten(tree: ast.FunctionDef | ast.Lambda, code: CodeType, owner: str | N
     factory = ast.FunctionDef("factory", _no_parameters(code.co_freevars), [made], [], None, None)
     module = ast.Module([ast.copy_location(factory, function)], type_ignores=[])
     ast.fix_missing_locations(module)
-    flags = code.co_flags & _FUTURES
+    flags = code.co_flags & FUTURES
     compiled = compile(module, code.co_filename, "exec", flags=flags, dont_inherit=True)
     return _renamed(_named(_named(compiled, "factory"), code.co_name), f"factory.<locals>.{code.co_name}", code)
-
-
-_FUTURES = 0
-for _name in __import__("__future__").all_feature_names:
-    _FUTURES |= getattr(__import__("__future__"), _name).compiler_flag
 
 
 def _renamed(code: CodeType, name: str, original: CodeType) -> CodeType:
@@ -226,7 +222,7 @@ class _Function(ast.NodeTransformer):
         return written(block) - self.globals
 
     def visit_AugAssign(self, node: ast.AugAssign) -> list[ast.stmt]:
-        if isinstance(node.target, ast.Attribute) and _is_path(node.target.value):
+        if isinstance(node.target, ast.Attribute) and is_path(node.target.value):
             read = ast.Attribute(copy.deepcopy(node.target.value), node.target.attr, ast.Load())
             name = ast.Constant(type(node.op).__name__)
             value = _helper("augmented", name, ast.copy_location(read, node), node.value)
@@ -253,6 +249,9 @@ class _Function(ast.NodeTransformer):
     def visit_Try(self, node: ast.Try) -> ast.stmt:
         self.generic_visit(node)
         if node.handlers:
+            own = ast.Attribute(_load(RUNTIME), "own_errors", ast.Load())
+            handler = ast.ExceptHandler(own, None, [ast.Raise()])
+            node.handlers.insert(0, ast.fix_missing_locations(ast.copy_location(handler, node)))
             node.body = [_at(ast.With([ast.withitem(_helper("catching"))], node.body), node)]
         return node
 
@@ -376,7 +375,10 @@ class _Function(ast.NodeTransformer):
             if node.func.id == "super" and not node.args and self.function.args.args:
                 node.args = [_load("__class__"), _load(self.function.args.args[0].arg)]
             return node
+        is_constant = last_name(node.func) == "constant" and len(node.args) == 1 and not node.keywords
         self.generic_visit(node)
+        if is_constant and not isinstance(node.args[0], ast.Starred) and not _names_something(node):
+            return ast.copy_location(_helper("constant_of", node.func, _lambda(node.args[0])), node)
         node.func = ast.copy_location(_helper("callee", node.func), node.func)
         return node
 
@@ -450,13 +452,6 @@ def _key(node: ast.expr) -> ast.expr:
         parts = [part or ast.Constant(None) for part in (node.lower, node.upper, node.step)]
         return ast.copy_location(_helper("slice", *parts), node)
     return node
-
-
-def _is_path(node: ast.expr) -> bool:
-    """Whether it is a variable, or an attribute of an attribute of one: evaluating it twice does no harm."""
-    while isinstance(node, ast.Attribute):
-        node = node.value
-    return isinstance(node, ast.Name)
 
 
 def _target_names(target: ast.expr) -> list[str] | None:

@@ -6,24 +6,72 @@ as well. Two lambdas on a line are told apart by what they compile to, and by th
 """
 
 from __future__ import annotations
+import __future__
 
 import ast
+import contextlib
+import functools
 import linecache
+import operator
 import sys
+import warnings
 from types import CodeType
 
+#: what a file may import from the future, as flags of code
+FUTURES = functools.reduce(
+    operator.or_, (getattr(__future__, name).compiler_flag for name in __future__.all_feature_names)
+)
 _Function = ast.FunctionDef | ast.Lambda
+_codes: dict[tuple[str, int], tuple[str, dict[str, list[CodeType]] | None]] = {}
 _files: dict[str, tuple[str, dict[tuple[int, str], list[_Function]]]] = {}
 
 
 def function_tree(code: CodeType) -> _Function | None:
     """The definition that a code object was compiled from; None where it cannot be found or told from others."""
     found = _definitions(code.co_filename).get((code.co_firstlineno, code.co_name), [])
+    if not _is_current(code):
+        return None
     fitting = [node for node in found if _parameters(node.args) == _parameters_of(code)]
     if len(fitting) > 1:
         fitting = [node for node in fitting if _compiles_to(node, code)]
     distinct = {ast.dump(node) for node in fitting}
     return fitting[0] if len(distinct) == 1 else None
+
+
+def _is_current(code: CodeType) -> bool:
+    """Whether the code that runs is what its file holds now; a warning where the file was changed since."""
+    compiled = _compiled(code.co_filename, code.co_flags & FUTURES)
+    if compiled is None or any(name.startswith("@py") for name in code.co_names):  # pytest rewrites assertions
+        return True
+    if any(other == code for other in compiled.get(code.co_name, ())):
+        return True
+    warnings.warn(
+        f"{code.co_filename} was changed since {code.co_name} was imported, so its source is not that of the function "
+        "that runs: it is traced without its source, in which loops and branches over traced values cannot be part of "
+        "the program; import the module again",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+    return False
+
+
+def _compiled(filename: str, flags: int) -> dict[str, list[CodeType]] | None:
+    """The code objects of a file by their names; None where there is no text, or it cannot be compiled."""
+    text = "".join(linecache.getlines(filename))
+    known = _codes.get((filename, flags))
+    if known is not None and known[0] == text:
+        return known[1]
+    found: dict[str, list[CodeType]] | None = None
+    if text:
+        with contextlib.suppress(SyntaxError, ValueError):
+            found = {}
+            stack = [compile(text, filename, "exec", flags=flags, dont_inherit=True)]
+            while stack:
+                code = stack.pop()
+                found.setdefault(code.co_name, []).append(code)
+                stack += [part for part in code.co_consts if isinstance(part, CodeType)]
+    _codes[filename, flags] = text, found
+    return found
 
 
 def _definitions(filename: str) -> dict[tuple[int, str], list[_Function]]:

@@ -166,3 +166,15 @@ class Liveness:
             head |= carried
         node.carried, node.leaving = carried | tested, out
         return carried | head | (read(node.iter, node.target) if is_for else _NONE)
+
+
+def last_name(node: ast.expr) -> str:
+    """``c`` of ``a.b.c``."""
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+def is_path(node: ast.expr) -> bool:
+    """Whether it is a variable, or an attribute of an attribute of one: evaluating it twice does no harm."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return isinstance(node, ast.Name)
