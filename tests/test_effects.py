@@ -340,3 +340,14 @@ def test_equal_code_of_two_files(tmp_path):
         module = module_from(tmp_path / f"{name}.py", text)
         with pytest.raises(ValueError, match=f"{name}.py:3: "):
             sg.jit(module.f)(X)
+
+
+def test_an_object_given_as_a_static_argument_keeps_no_traced_value():
+    model = Model()
+
+    def f(x, model):
+        model.last = x
+        return x * 2
+
+    with pytest.raises(TraceError, match=r"left in model\.last"):
+        sg.jit(f, static_argnums=1)(X, model)

@@ -209,7 +209,7 @@ class Function:
         if captured is not None:
             captured.entry(self.function)
             for number, static in arguments.statics.items():
-                captured.root(static.value, arguments.paths[number])
+                captured.own(captured.root(static.value, arguments.paths[number]))
         function = staged(self.function)
 
         def again(dynamic: Sequence[Any]) -> tuple[Containers, Callable[[], Any]]:

@@ -194,10 +194,10 @@ class Captured(Implicits):
             self._owners.setdefault(id(value), source)
         else:
             source.check, source.known = KIND, kind
-            self._own(source)
+            self.own(source)
         return value
 
-    def _own(self, source: Source) -> None:
+    def own(self, source: Source) -> None:
         """An object with attributes was found on this path."""
         self._owners.setdefault(id(source.value), source)
         self.held.instance(source.name, source.value)
@@ -262,11 +262,11 @@ class Captured(Implicits):
     def entry(self, function: Any) -> Any:
         """The function that is transformed, as traced code sees it: what it is bound to is read like anything else."""
         if isinstance(function, MethodType):
-            self._own(self.root(function.__self__, "self"))
+            self.own(self.root(function.__self__, "self"))
         elif type(function) is functools.partial:
             return self._callable(self.root(function, "partial"))
         elif not isinstance(function, FunctionType):
-            self._own(self.root(function, "self"))
+            self.own(self.root(function, "self"))
         return function
 
     # the end
