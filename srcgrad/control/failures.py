@@ -20,6 +20,7 @@ from srcgrad.core.op import apply
 from srcgrad.graph.node import Node, as_node
 from srcgrad.graph.structure import constant
 from srcgrad.graph.trace import Tracer
+from srcgrad.numpy.checks import report_by
 from srcgrad.numpy.static import static_of
 
 
@@ -121,6 +122,7 @@ def catching() -> Iterator[None]:
             raise UnsupportedError(f"{user_location()}: {what}, {where}: {failure}; check for it before") from failure
 
 
+@report_by
 def fail_if(condition: Any, exception: Exception) -> None:
     """The program raises the exception where the traced condition holds."""
     exception.__traceback__ = None  # it holds every frame of the trace

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from srcgrad.core import tree
-from srcgrad.core.errors import ArgumentError
+from srcgrad.core.errors import ArgumentError, ArgumentValueError
 from srcgrad.core.lazy import lazy
 from srcgrad.core.types import PYTHON_SCALARS, ArrayType, type_of
 from srcgrad.dispatch.sharing import NOTHING, Sharing, sharing_of
@@ -34,21 +34,38 @@ _CURES = {
 
 
 class Static:
-    """A static value as a leaf, equal to another only if the types are equal too: 1, 1.0 and True differ."""
+    """A static value as a leaf, equal to another only if the types are equal too: 1, 1.0 and True differ, also inside
+    tuples, and 0.0 and -0.0.
+    """
 
-    __slots__ = ("value",)
+    __slots__ = ("identity", "value")
 
     def __init__(self, value: Hashable) -> None:
-        self.value = value
+        self.value, self.identity = value, identity(value)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Static):
             return NotImplemented
-        mine, theirs = self.value, other.value
-        return mine is theirs or (type(mine) is type(theirs) and bool(mine == theirs))
+        return self.value is other.value or self.identity == other.identity
 
     def __hash__(self) -> int:
-        return hash((type(self.value), self.value))
+        return hash(self.identity)
+
+
+def identity(value: Any) -> Hashable:
+    """What equals that of another value only if a program cannot tell the two apart."""
+    kind = type(value)
+    if kind is float:
+        return kind, value.hex()
+    if kind is complex:
+        return kind, value.real.hex(), value.imag.hex()
+    if isinstance(value, tuple):
+        return kind, *map(identity, value)
+    if isinstance(value, frozenset):
+        return kind, frozenset(map(identity, value))
+    if isinstance(value, np.generic):
+        return kind, value.tobytes()
+    return kind, value
 
 
 class NotDynamicError(Exception):
@@ -159,6 +176,22 @@ class Arguments:
         return tree.unflatten(self.structure, leaves)  # type: ignore[no-any-return]
 
 
+def _check_statics(kinds: Mapping[str, inspect.Parameter], count: int, numbers: set[int], names: set[str]) -> None:
+    """Whether the function has the parameters that are declared static."""
+    forms = {parameter.kind for parameter in kinds.values()}
+    takes = f"the function takes {', '.join(kinds)}"
+    for number in numbers:
+        if not isinstance(number, int):
+            raise ArgumentError(f"static_argnums holds {number!r}; it takes positions, static_argnames takes names")
+        if not (-count <= number < count or (number >= 0 and inspect.Parameter.VAR_POSITIONAL in forms)):
+            raise ArgumentValueError(f"static_argnums {number} is out of range: {takes}")
+    for name in names:
+        if not isinstance(name, str):
+            raise ArgumentError(f"static_argnames holds {name!r}; it takes names, static_argnums takes positions")
+        if name not in kinds and inspect.Parameter.VAR_KEYWORD not in forms:
+            raise ArgumentValueError(f"static_argnames {name!r} is no parameter: {takes}")
+
+
 class Parameters:
     """The parameters of a function: which are static, and how its arguments are called in messages."""
 
@@ -175,6 +208,8 @@ class Parameters:
         numbers = {static_argnums} if isinstance(static_argnums, int) else set(static_argnums)
         names = {static_argnames} if isinstance(static_argnames, str) else set(static_argnames)
         count = len(self.names)
+        if kinds:
+            _check_statics(kinds, count, numbers, names)
         self._static_numbers = {n + count if n < 0 else n for n in numbers}
         self._static_numbers |= {k for k, name in enumerate(self.names) if name in names}
         self._static_names = names | {self.names[n] for n in self._static_numbers if n < count}

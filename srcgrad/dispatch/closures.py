@@ -30,7 +30,7 @@ import numpy as np
 from srcgrad.core import tree
 from srcgrad.core.errors import ArgumentValueError
 from srcgrad.core.types import PYTHON_SCALARS, ArrayType
-from srcgrad.dispatch.arguments import Arguments, Static
+from srcgrad.dispatch.arguments import Arguments, Static, identity
 from srcgrad.dispatch.guards import Guards
 from srcgrad.dispatch.sharing import apart, lies_as, meets
 from srcgrad.pipeline import exact
@@ -212,7 +212,10 @@ class _Writer:
 
     def static_leaf(self, name: str, value: Static) -> None:
         known = self.name(value.value, "K")
-        self.miss_unless(f"{name} is {known} or (type({name}) is type({known}) and {name} == {known})")
+        same = f"type({name}) is type({known}) and {name} == {known}"
+        if not isinstance(value.value, int | str | bytes | None):  # equality alone takes 0.0 for -0.0
+            same = f"{self.name(identity, 'identity')}({name}) == {self.name(value.identity, 'I')}"
+        self.miss_unless(f"{name} is {known} or ({same})")
 
     def check_memory(self) -> None:
         """Where the function writes into arguments: whether these lie in memory as those that it was made for."""

@@ -93,7 +93,10 @@ def differentiated_leaves(function: Function, arguments: Arguments, argnums: Arg
     positional = arguments.structure.children[0].children
     starts = np.cumsum([0, *(child.num_leaves for child in positional)]).tolist()
     found = []
-    for number in (argnums,) if isinstance(argnums, int) else argnums:
+    numbers = (argnums,) if isinstance(argnums, int) else argnums
+    if not isinstance(numbers, tuple | list) or not all(isinstance(number, int) for number in numbers):
+        raise ArgumentError(f"{_name(function)}: argnums is {argnums!r}; it takes a position, or a tuple of positions")
+    for number in numbers:
         if not -len(positional) <= number < len(positional):
             raise ArgumentValueError(
                 f"{_name(function)}: argnums {number} is out of range for {len(positional)} positional arguments; "

@@ -14,6 +14,7 @@ from srcgrad.core.op import TABLE, Op, apply
 from srcgrad.core.types import inexact, type_of
 from srcgrad.numpy.assignment import cast_in_place
 from srcgrad.numpy.messages import error
+from srcgrad.numpy.powers import power
 from srcgrad.numpy.protocols import FUNCTIONS, involves_face, is_face, namespace, plain_function, unsupported
 from srcgrad.ops.families import convert, nonzero
 
@@ -231,6 +232,7 @@ def _sign(x: Any) -> Any:
 
 
 _COMPOSITES: dict[str, tuple[Callable[..., Any], int]] = {
+    "power": (power, 2),
     "positive": (_positive, 1),
     "conjugate": (_conjugate, 1),
     "sign": (_sign, 1),

@@ -267,7 +267,7 @@ def polyint(p: Any, m: int = 1, k: Any = None) -> Any:
 
 @implements
 def polyfit(x: Any, y: Any, deg: int, rcond: Any = None, full: bool = False, w: Any = None, cov: bool = False) -> Any:
-    """As `numpy.polyfit`, the coefficients only, for as many points as determine them."""
+    """As `numpy.polyfit`, the coefficients only."""
     if full or cov:
         raise error(UnsupportedError, "polyfit: full and cov are not supported on traced arrays")
     x, y = systems.floats(x, y)
@@ -276,5 +276,6 @@ def polyfit(x: Any, y: Any, deg: int, rcond: Any = None, full: bool = False, w: 
         w = as_array(w) if is_face(w) else np.asarray(w)
         points, y = points * w[:, None], y * (w if len(y.shape) == 1 else w[:, None])
     scale = apply("stop_gradient", apply("sqrt", apply("sum", points * points, axes=(0,))))
-    found = systems.lstsq(points / scale, y)[0]
+    precise = len(x) * float(np.finfo(points.dtype).eps)
+    found = systems.lstsq(points / scale, y, precise if rcond is None else rcond)[0]
     return found / (scale if len(y.shape) == 1 else scale[:, None])

@@ -206,8 +206,8 @@ def pinv(a: Any, *, atol: float | None = None, rtol: float | None = None, **_: A
 
 @implements_as("scipy.linalg.lstsq")
 def lstsq(a: Any, b: Any, cond: Any = None, **_: Any) -> Any:
-    """As `scipy.linalg.lstsq` for matrices of full rank; see `numpy.linalg.lstsq`."""
-    found, rest, rank, values = systems.lstsq(a, b)
+    """As `scipy.linalg.lstsq`; see `numpy.linalg.lstsq`."""
+    found, rest, rank, values = systems.lstsq(a, b, -1 if cond is None else cond)
     return found, rest[0] if len(found.shape) == 1 and rest.size else rest, rank, values
 
 

@@ -132,20 +132,31 @@ def tensorinv(a: Any, ind: int = 2) -> Any:
 
 @implements_as("linalg.lstsq")
 def lstsq(a: Any, b: Any, rcond: Any = None) -> Any:
-    """As `numpy.linalg.lstsq` for matrices of full rank, by QR; the rank in the result is taken for granted."""
+    """As `numpy.linalg.lstsq`: the solution of least norm, for an rcond that is known while tracing.
+
+    The derivative is that for changes that keep the rank. The second result has the sums of squares also where NumPy's
+    is empty since the rank is less than the number of columns.
+    """
     a, b = floats(matrix("linalg.lstsq", a), b)
-    m, n = a.shape
+    if len(a.shape) != 2:
+        raise error(
+            TraceShapeError, f"linalg.lstsq: {len(a.shape)}-dimensional array given. Array must be two-dimensional"
+        )
     if len(b.shape) == 1:
-        found, rest, rank, values = lstsq(a, b[:, None])
+        found, rest, rank, values = lstsq(a, b[:, None], rcond)
         return found[:, 0], rest, rank, values
-    if m >= n:
-        q, r = solving_qr(a)
-        found = triangular(r, matmul(q.T, b), lower=False, transposed=False)
-    else:
-        q, r = solving_qr(a.T)
-        found = matmul(q, triangular(r, b, lower=False, transposed=True))
+    if is_face(rcond):
+        raise error(UnsupportedError, "linalg.lstsq is supported for an rcond that is known while tracing")
+    m, n = a.shape
+    if b.shape[0] != m:
+        raise error(TraceShapeError, f"linalg.lstsq: a matrix of shape {a.shape} and {b.shape[0]} rows do not fit")
+    eps = float(np.finfo(a.dtype).eps)
+    cutoff = eps * max(m, n) if rcond is None else eps if rcond < 0 else float(rcond)
+    found = matmul(factoring.pinv(stacked(a), cutoff=cutoff)[0], b)
     rest = _sum(apply("square", b - matmul(a, found)), 0) if m > n else np.empty(0, a.dtype)
-    return found, rest, np.int32(min(m, n)), svdvals(a)
+    values = svdvals(a)
+    rank = convert(_sum(apply("greater", values, cutoff * values[:1]), 0), np.dtype(np.int32))
+    return found, rest, rank, values
 
 
 def solving_qr(a: Any) -> tuple[Any, Any]:
@@ -275,6 +286,20 @@ def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: 
 def svdvals(x: Any, /) -> Any:
     """As `numpy.linalg.svdvals`."""
     return svd(x, compute_uv=False)
+
+
+@implements_as("linalg.matrix_rank")
+def matrix_rank(A: Any, tol: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Any:
+    """As `numpy.linalg.matrix_rank`."""
+    (a,) = floats(A)
+    if len(a.shape) < 2:
+        return convert(_max(apply("not_equal", a, 0).astype(np.int64)), np.dtype(np.int64))
+    values = svd(a, compute_uv=False, hermitian=hermitian)
+    if tol is None:
+        relative = max(a.shape[-2:]) * float(np.finfo(values.dtype).eps) if rtol is None else rtol
+        tol = _max(values, -1) * relative
+    limit = tol[..., None] if len(np.shape(tol)) else tol
+    return _sum(apply("greater", values, limit), -1)
 
 
 @implements_as("linalg.pinv")

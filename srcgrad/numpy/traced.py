@@ -31,6 +31,7 @@ from srcgrad.numpy.geometry import Ints, Window, c_strides
 from srcgrad.numpy.keys import Key, is_traced_mask, parse_key
 from srcgrad.numpy.messages import BRANCH, COUNT, NUMBER, error, unknown
 from srcgrad.numpy.methods import Methods
+from srcgrad.numpy.powers import power
 from srcgrad.numpy.ragged import Ragged
 from srcgrad.numpy.selection import select
 from srcgrad.numpy.spans import spans_of
@@ -220,6 +221,12 @@ class Array(Methods, Tracer):
     def __pos__(self) -> Array:
         return Array(self.__sg_node__)
 
+    def __pow__(self, other: Any) -> Any:
+        return power(self, other) if is_operand(other) else NotImplemented
+
+    def __rpow__(self, other: Any) -> Any:
+        return power(other, self) if is_operand(other) else NotImplemented
+
     def __matmul__(self, other: Any) -> Any:
         return protocols.namespace("matmul")(self, other) if is_operand(other) else NotImplemented
 
@@ -254,7 +261,10 @@ class Array(Methods, Tracer):
         """``self op= other``: through to the data where this is an array, a new value where it is a scalar."""
         if not is_operand(other):
             return NotImplemented
-        result = protocols.namespace("matmul")(self, other) if name == "matmul" else apply(name, self, other)
+        if name == "matmul":
+            result = protocols.namespace("matmul")(self, other)
+        else:
+            result = power(self, other) if name == "power" else apply(name, self, other)
         if self.is_scalar:
             return result
         self.assign(cast_in_place(as_node(result), self.shape, self.dtype, name))

@@ -47,7 +47,7 @@ power = pointwise(
     cost=25.0,
     domain=[(0.5, 2.0), (-2.0, 2.0)],
     reference=_reference_power,
-    doc="Integers to negative powers are an error in NumPy; compiled code, which has no errors in elements, gives 0.",
+    doc="Integers to negative powers are an error in NumPy, which the face raises; compiled code gives 0.",
 )
 float_power = pointwise(
     "float_power",
