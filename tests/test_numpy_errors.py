@@ -163,7 +163,6 @@ ERRORS: dict[type[Exception], dict[str, list[Callable[[Any], Any]]]] = {
         "scipy.special.jv is not supported": [lambda x: scipy.special.jv(1, x)],
         "numpy.hypot.accumulate": [lambda x: np.hypot.accumulate(x)],
         "numpy.add.reduceat": [lambda x: np.add.reduceat(x, [0, 1])],
-        "x.flat": [lambda x: x.flat],
         "without out=.*np.where": [lambda x: np.add(x, 1, where=x > 1)],
         "casting='unsafe' is not supported": [lambda x: np.add(x, 1, casting="unsafe")],
         "mode='linear_ramp'": [lambda x: np.pad(x, 1, "linear_ramp")],

@@ -42,9 +42,13 @@ def real(val: Any) -> Any:
 
 @implements
 def imag(val: Any) -> Any:
-    """As `numpy.imag`: a view of a complex array, zeros of a real one."""
+    """As `numpy.imag`: a view of a complex array, zeros of a real one, which are read-only."""
     z = as_array(val)
-    return _part(z, "imag") if is_complex(z) else zeros_like(z)
+    if is_complex(z):
+        return _part(z, "imag")
+    zeros = zeros_like(z)
+    is_view = isinstance(zeros, Array) and not z.is_scalar
+    return zeros.derive(lambda base: base, None, zeros.element_strides) if is_view else zeros
 
 
 @implements

@@ -13,11 +13,12 @@ from srcgrad.core.errors import TraceShapeError
 from srcgrad.core.op import apply
 from srcgrad.numpy.creation import fresh
 from srcgrad.numpy.elementwise import deliver
-from srcgrad.numpy.indexing import diagonal
+from srcgrad.numpy.indexing import diagonal, diagonal_view
 from srcgrad.numpy.messages import error
 from srcgrad.numpy.products import LETTERS, contracted, operands
 from srcgrad.numpy.protocols import implements
-from srcgrad.ops.families import convert
+from srcgrad.numpy.views import permuted
+from srcgrad.ops.families import BOOL, convert
 
 
 @implements
@@ -29,6 +30,8 @@ def einsum(*args: Any, out: Any = None, optimize: Any = True, dtype: Any = None,
         arrays = [convert(array, np.dtype(dtype)) for array in arrays]
     inputs, result = _labels(spec, [array.shape for array in arrays])
     _check_extents(spec, inputs, [array.shape for array in arrays])
+    if len(arrays) == 1 and out is None and set(inputs[0]) == set(result):
+        return _view(arrays[0], inputs[0], result)
     terms = [_without_repetition(array, labels) for array, labels in zip(arrays, inputs, strict=True)]
     for chosen in _path(terms, result, optimize):
         picked = [terms.pop(position) for position in sorted(chosen, reverse=True)][::-1]
@@ -107,6 +110,17 @@ def _without_repetition(array: Any, labels: str) -> tuple[Any, str]:
     return array, labels
 
 
+def _view(array: Any, labels: str, result: str) -> Any:
+    """Of one operand whose labels all stay a view: its diagonals, and its dimensions in another order."""
+    while len(labels) > len(set(labels)):
+        label = next(label for label in labels if labels.count(label) > 1)
+        first = labels.index(label)
+        second = labels.index(label, first + 1)
+        array = diagonal_view(array, 0, first, second, writable=True)
+        labels = "".join(one for k, one in enumerate(labels) if k not in (first, second)) + label
+    return permuted(array, [labels.index(label) for label in result])
+
+
 def _path(terms: list[tuple[Any, str]], result: str, optimize: Any) -> list[tuple[int, ...]]:
     """Which operands are multiplied, step by step."""
     if isinstance(optimize, list | tuple) and optimize and optimize[0] == "einsum_path":
@@ -123,7 +137,7 @@ def _one_operand(array: Any, labels: str, result: str) -> Any:
     """Sum what the result lacks, and put the rest into its order."""
     axes = tuple(k for k, label in enumerate(labels) if label not in result)
     if axes:
-        array = apply("sum", array, axes=axes)
+        array = apply("any" if array.dtype == BOOL else "sum", array, axes=axes)
         labels = "".join(label for label in labels if label in result)
     order = tuple(labels.index(label) for label in result)
     return array if order == tuple(range(len(order))) else apply("transpose", array, axes=order)

@@ -14,12 +14,13 @@ from srcgrad.core.op import apply, face_of
 from srcgrad.core.types import Shape, inexact, promote, type_of
 from srcgrad.graph.node import as_node
 from srcgrad.numpy.assignment import warn_of_lost_part
+from srcgrad.numpy.geometry import is_contiguous
 from srcgrad.numpy.messages import COUNT, error
 from srcgrad.numpy.protocols import creates, implements, involves_face, is_face
 from srcgrad.numpy.rows import joined_rows
 from srcgrad.numpy.static import static_of
 from srcgrad.numpy.traced import Array, lift
-from srcgrad.numpy.views import permuted
+from srcgrad.numpy.views import permuted, with_axes
 from srcgrad.ops.creation import full_on, iota_on
 from srcgrad.ops.families import convert
 
@@ -224,31 +225,70 @@ def array(object: Any, dtype: Any = None, *, copy: bool | None = True, ndmin: in
         made = lift(np.array(made))
     if dtype is not None or type_of(made).weak:
         made = convert(made, np.dtype(dtype) if dtype is not None else made.dtype)
-    if made.ndim < ndmin:
-        made = apply("reshape", made, shape=(*[1] * (ndmin - made.ndim), *made.shape))
-    return made if copy is False and made is object else fresh(made)
+    is_new = made is not object
+    if is_new and copy is False:
+        raise error(TraceShapeError, "Unable to avoid copy while creating an array as requested.")
+    if copy or is_new or (isinstance(made, Array) and made.is_scalar):
+        made = fresh(made)
+    return with_axes(made, range(ndmin - made.ndim)) if made.ndim < ndmin else made
 
 
 @creates
 def asarray(a: Any, dtype: Any = None, order: str | None = None, *, copy: bool | None = None, **_: Any) -> Any:
     """As `numpy.asarray`: a traced array as it is, where it has the dtype already."""
-    is_right = is_face(a) and not type_of(a).weak and (dtype is None or type_of(a).dtype == np.dtype(dtype))
-    if is_right and not copy and not (isinstance(a, Array) and a.is_scalar):
+    return _in_order(array(a, dtype, copy=copy), order)
+
+
+def _in_order(a: Any, order: str | None) -> Any:
+    """The array itself if its elements lie in this order, else a copy in which they do."""
+    if order not in ("C", "F") or not isinstance(a, Array):
         return a
-    return array(a, dtype)
+    backwards = range(a.ndim)[::-1]
+    turned = permuted(a, backwards) if order == "F" else a
+    if is_contiguous(turned.shape, turned.element_strides):
+        return a
+    made = fresh(turned)
+    return permuted(made, backwards) if order == "F" else made
 
 
 @creates
-def asanyarray(a: Any, dtype: Any = None, order: str | None = None, **_: Any) -> Any:
+def asanyarray(a: Any, dtype: Any = None, order: str | None = None, **options: Any) -> Any:
     """As `numpy.asarray`."""
-    return asarray(a, dtype)
+    return asarray(a, dtype, order, **options)
 
 
 @creates
 def ascontiguousarray(a: Any, dtype: Any = None, *, like: Any = None) -> Any:
-    """As `numpy.asarray` with at least one dimension."""
-    made = asarray(a, dtype)
-    return made if made.ndim else apply("reshape", made, shape=(1,))
+    """As `numpy.ascontiguousarray`: the array itself if it is contiguous, else a copy; of at least one dimension."""
+    made = asarray(a, dtype, "C")
+    return made if made.ndim else with_axes(made, (0,))
+
+
+@creates
+def asfortranarray(a: Any, dtype: Any = None, *, like: Any = None) -> Any:
+    """As `numpy.asfortranarray`: the array itself if its transpose is contiguous, else a copy."""
+    return asarray(a, dtype, "F")
+
+
+@creates
+def require(a: Any, dtype: Any = None, requirements: Any = None, *, like: Any = None) -> Any:
+    """As `numpy.require`."""
+    names = [requirements] if isinstance(requirements, str) else requirements or []
+    wanted = {_FLAGS.get(str(name).upper(), "?") for name in names}
+    if "?" in wanted or {"C", "F"} <= wanted:
+        raise error(TraceShapeError, f"require: {requirements!r} are not requirements, or contradict each other")
+    made = asarray(a, dtype, "F" if "F" in wanted else "C" if "C" in wanted else None)
+    is_view = isinstance(made, Array) and made._base is not None
+    return fresh(made) if is_view and wanted & {"O", "W"} else made
+
+
+_FLAGS = {
+    **dict.fromkeys(("C", "C_CONTIGUOUS", "CONTIGUOUS"), "C"),
+    **dict.fromkeys(("F", "F_CONTIGUOUS", "FORTRAN"), "F"),
+    **dict.fromkeys(("A", "ALIGNED", "E", "ENSUREARRAY"), "A"),
+    **dict.fromkeys(("W", "WRITEABLE"), "W"),
+    **dict.fromkeys(("O", "OWNDATA"), "O"),
+}
 
 
 @creates

@@ -217,11 +217,18 @@ def _ldexp(x: Any, exponent: Any) -> Any:
 
 
 def _positive(x: Any) -> Any:
+    if type_of(x).dtype.kind == "b":
+        raise error(TraceError, "ufunc 'positive' is not defined for booleans")
     return apply("astype", x, dtype=type_of(x).dtype)
 
 
 def _conjugate(x: Any) -> Any:
-    return apply("conjugate", x) if type_of(x).dtype.kind == "c" else _positive(x)
+    dtype = type_of(x).dtype
+    return (
+        apply("conjugate", x)
+        if dtype.kind == "c"
+        else apply("astype", x, dtype=np.int8 if dtype.kind == "b" else dtype)
+    )
 
 
 def _sign(x: Any) -> Any:

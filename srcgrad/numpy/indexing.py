@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from srcgrad.core.errors import TraceError, TraceShapeError, UnsupportedError
+from srcgrad.core.errors import OutOfBoundsError, TraceError, TraceShapeError, UnsupportedError
 from srcgrad.core.op import apply
 from srcgrad.core.types import type_of
 from srcgrad.graph.node import as_node
@@ -19,7 +20,7 @@ from srcgrad.numpy.protocols import implements, is_face
 from srcgrad.numpy.shaping import as_array, one_axis
 from srcgrad.numpy.static import static_of
 from srcgrad.numpy.traced import Array, lift
-from srcgrad.numpy.views import with_shape
+from srcgrad.numpy.views import owner, with_shape
 from srcgrad.ops.creation import iota_on
 from srcgrad.ops.families import BOOL, convert
 
@@ -89,8 +90,10 @@ def take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
 @implements
 def put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None) -> None:
     """As `numpy.put_along_axis`: writes in place."""
-    flat, places = _along_axis(arr, indices, axis)
-    flat[tuple(places)] = values
+    if axis is None:  # NumPy writes into a copy
+        raise error(UnsupportedError, "put_along_axis: axis=None is not supported", "Use np.put(arr, indices, values)")
+    arr, places = _along_axis(arr, indices, axis)
+    arr[tuple(places)] = values
 
 
 @implements
@@ -152,6 +155,11 @@ def _diagonal_indices(rows: int, columns: int, offset: int) -> tuple[Any, Any]:
 @implements
 def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     """As `numpy.diagonal`: a read-only view."""
+    return diagonal_view(a, offset, axis1, axis2, writable=False)
+
+
+def diagonal_view(a: Any, offset: int, axis1: int, axis2: int, *, writable: bool) -> Any:
+    """As `diagonal`; what is written into one that is writable goes into the array."""
     a = as_array(a)
     rank = len(a.shape)
     if rank < 2:
@@ -169,7 +177,11 @@ def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
         return read(a)
     strides = a.element_strides
     kept = [stride for axis, stride in enumerate(strides) if axis not in axes]
-    return a.derive(read, None, (*kept, strides[first] + strides[second]))
+
+    def write(base: Any, value: Any) -> Any:
+        return apply("scatter_set", base, value, *indices, axes=axes, position=rank - 2, unique=True)
+
+    return a.derive(read, write if writable else None, (*kept, strides[first] + strides[second]))
 
 
 @implements
@@ -267,27 +279,58 @@ def diag_indices_from(arr: Any) -> Any:
     return np.diag_indices(shape[0], len(shape))
 
 
+def within_bounds(places: Any, extent: int, mode: str = "raise") -> Any:
+    """Integers from 0 to below the extent: clipped or wrapped into it by the mode, else an IndexError outside."""
+    places = _integers(places)
+    if mode not in ("raise", "wrap", "clip"):
+        raise error(TraceShapeError, f"clipmode must be one of 'clip', 'raise', or 'wrap' (got {mode!r})")
+    known = static_of(places) if is_face(places) else places
+    if mode == "wrap":
+        return apply("remainder", places, extent) if known is None else np.mod(known, extent)
+    if mode == "clip":
+        if known is None:
+            return apply("minimum", apply("maximum", places, 0), extent - 1)
+        return np.clip(known, 0, extent - 1)
+    if known is not None:
+        if ((known < 0) | (known >= extent)).any():
+            raise error(OutOfBoundsError, f"an index is out of bounds for size {extent}")
+        return places
+    beyond = apply("where", apply("less", places, 0), extent, places)  # negative ones would count from the end
+    return apply("gather", iota_on(places, (extent,), 0), beyond, axes=(0,), position=0)
+
+
+def _integers(values: Any) -> Any:
+    values = as_array(values) if is_face(values) else asarray(values)
+    if values.dtype.kind not in "biu":
+        raise error(TraceError, f"only int indices permitted, not {values.dtype}")
+    return convert(values, INT64)
+
+
 @implements
 def unravel_index(indices: Any, shape: Any, order: str = "C") -> Any:
-    """As `numpy.unravel_index`, without a check of bounds."""
-    shape = (operator.index(shape),) if not isinstance(shape, tuple | list) else tuple(shape)
-    rest = convert(as_array(indices), INT64)
-    places = []
-    for extent in shape if order == "F" else shape[::-1]:
+    """As `numpy.unravel_index`; out of bounds it is an IndexError."""
+    shape = (operator.index(shape),) if not isinstance(shape, tuple | list) else tuple(map(operator.index, shape))
+    if order not in ("C", "F"):
+        raise error(TraceShapeError, "only 'C' or 'F' order is permitted")
+    rest = _integers(indices)
+    places: list[Any] = []
+    *inner, outermost = shape[::-1] if order == "C" else shape
+    for extent in inner:
         places.append(apply("remainder", rest, extent))
         rest = apply("floor_divide", rest, extent)
+    places.append(within_bounds(rest, outermost))
     return tuple(places if order == "F" else places[::-1])
 
 
 @implements
-def ravel_multi_index(multi_index: Any, dims: Any, mode: str = "raise", order: str = "C") -> Any:
-    """As `numpy.ravel_multi_index`, without a check of bounds."""
-    places = [convert(asarray(one), INT64) for one in multi_index]
-    if mode == "clip":
-        places = [np.clip(one, 0, extent - 1) for one, extent in zip(places, dims, strict=True)]
-    if mode == "wrap":
-        places = [one % extent for one, extent in zip(places, dims, strict=True)]
-    pairs = list(zip(places, dims, strict=True))
+def ravel_multi_index(multi_index: Any, dims: Any, mode: Any = "raise", order: str = "C") -> Any:
+    """As `numpy.ravel_multi_index`; out of bounds it is an IndexError, unless the mode clips or wraps."""
+    dims = tuple(dims) if isinstance(dims, tuple | list) else (dims,)
+    modes = mode if isinstance(mode, tuple) else (mode,) * len(dims)
+    if len(multi_index) != len(dims):
+        raise error(TraceShapeError, f"parameter multi_index must be a sequence of length {len(dims)}")
+    triples = zip(multi_index, dims, modes, strict=True)
+    pairs = [(within_bounds(one, extent, how), extent) for one, extent, how in triples]
     total: Any = 0
     for place, extent in pairs if order == "C" else pairs[::-1]:
         total = total * extent + place
@@ -298,23 +341,86 @@ def ravel_multi_index(multi_index: Any, dims: Any, mode: str = "raise", order: s
 
 
 @implements
-def copyto(dst: Any, src: Any, casting: str = "same_kind", where: Any = True) -> None:
+def copyto(dst: Any, src: Any, casting: Any = "same_kind", where: Any = True) -> None:
     """As `numpy.copyto`."""
     if not isinstance(dst, Array):
         deliver(src, dst, name="copyto")
+    type_ = type_of(array(src) if isinstance(src, list | tuple) else src)
+    if not type_.weak and not np.can_cast(type_.dtype, dst.dtype, casting):
+        what = f"Cannot cast array data from {type_.dtype!r} to {dst.dtype!r} according to the rule '{casting}'"
+        raise error(TraceError, what, "Write dst[...] = src, or convert it with .astype")
     if where is True:
         dst[...] = src
         return
-    dst.assign(as_node(apply("where", where, convert(lift(src), dst.dtype), dst)))
+    chosen = apply("where", where, convert(lift(array(src)), dst.dtype), dst)
+    dst[...] = chosen
 
 
 @implements
 def putmask(a: Any, mask: Any, values: Any) -> None:
-    """As `numpy.putmask`, for one value or values of the array's shape."""
-    copyto(a, values, where=mask)
+    """As `numpy.putmask`: values are repeated as often as needed."""
+    mask, values = array(mask), array(values)
+    if mask.size != a.size:
+        raise error(TraceShapeError, "putmask: mask and data must be the same size")
+    if values.shape != a.shape and values.size != 1:
+        values = with_shape(_repeated(values, a.size), a.shape)
+    copyto(a, values, "unsafe", where=with_shape(convert(mask, BOOL), a.shape))
+
+
+def _repeated(values: Any, count: int) -> Any:
+    """As many elements, from the beginning again where there are too few."""
+    values = array(values)
+    flat = with_shape(values, (values.size,))
+    if values.size in (1, count):
+        return flat
+    return take(flat, np.arange(count) % max(values.size, 1))
 
 
 @implements
 def put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
-    """As `numpy.put`."""
-    with_shape(a, (a.size,))[_indices(ind, 0, a.size, mode)] = v
+    """As `numpy.put`: in the order of the elements, whether the array is a view or not; values are repeated."""
+    places = _indices(ind, 0, a.size, mode)
+    count = places.size if hasattr(places, "size") else 1
+    if type_of(array(v)).size:
+        put_flat(a, reshape_flat(places, count), _repeated(v, count))
+
+
+def reshape_flat(places: Any, count: int) -> Any:
+    """Places in one dimension."""
+    return with_shape(places, (count,)) if is_face(places) else np.reshape(places, (count,))
+
+
+def put_flat(a: Any, places: Any, values: Any) -> None:
+    """Write at places that count the elements in row-major order; negative ones count from the end."""
+    line = with_shape(a, (a.size,))
+    if owner(line) is owner(a):
+        line[places] = values
+        return
+    places = apply("where", apply("less", places, 0), apply("add", places, a.size), places)
+    a[unravel_index(places, a.shape)] = values
+
+
+class Flat:
+    """As `numpy.ndarray.flat`: the elements in row-major order, to be read, written and gone through."""
+
+    def __init__(self, array: Array) -> None:
+        self._array = array
+
+    def __len__(self) -> int:
+        return self._array.size
+
+    def __getitem__(self, key: Any) -> Any:
+        found = with_shape(self._array, (self._array.size,))[key]
+        return array(found) if found.shape else found
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        places = key if is_face(key) else np.arange(self._array.size)[key]
+        count = int(np.prod(places.shape))
+        put_flat(self._array, reshape_flat(places, count), _repeated(value, count))
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(with_shape(self._array, (self._array.size,)))
+
+    def copy(self) -> Any:
+        """The elements as a new array of one dimension."""
+        return self[:]

@@ -114,7 +114,7 @@ def append(arr: Any, values: Any, axis: int | None = None) -> Any:
 def block(arrays: Any) -> Any:
     """As `numpy.block`."""
     if not isinstance(arrays, list):
-        return as_array(arrays)
+        return array(arrays)
     return _blocked(arrays, _depth(arrays), builtins.max(_ranks(arrays), default=0))
 
 

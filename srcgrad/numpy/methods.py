@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.core.errors import SrcgradError, UnsupportedError
+from srcgrad.core.errors import SrcgradError
 from srcgrad.numpy.messages import error
 from srcgrad.numpy.protocols import namespace
 
@@ -38,8 +38,6 @@ class Methods:
     argsort = _method("argsort")
     clip = _method("clip")
     compress = _method("compress")
-    conj = _method("conjugate")
-    conjugate = _method("conjugate")
     cumprod = _method("cumprod")
     cumsum = _method("cumsum")
     diagonal = _method("diagonal")
@@ -76,6 +74,12 @@ class Methods:
     ) -> Any:
         """As `numpy.ndarray.astype`."""
         return namespace("astype")(self, dtype, casting=casting, copy=copy)
+
+    def conjugate(self) -> Any:
+        """As `numpy.ndarray.conjugate`: of a real array the array itself."""
+        return namespace("conjugate")(self) if self.dtype.kind == "c" else self
+
+    conj = conjugate
 
     def flatten(self, order: str = "C") -> Any:
         """A copy with one dimension."""
@@ -129,7 +133,13 @@ class Methods:
 
     @property
     def flat(self) -> Any:
-        raise error(UnsupportedError, "x.flat is not supported on a traced array", "Use x.ravel() or x.reshape(-1)")
+        from srcgrad.numpy.indexing import Flat
+
+        return Flat(self)  # type: ignore[arg-type]
+
+    @flat.setter
+    def flat(self, value: Any) -> None:
+        self.flat[:] = value
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or not hasattr(np.ndarray, name):

@@ -23,6 +23,7 @@ from srcgrad.numpy.protocols import implements, implements_as, is_face
 from srcgrad.numpy.reductions import all, any, argsort, max, mean, min, prod, std, sum, var
 from srcgrad.numpy.rounding import clip
 from srcgrad.numpy.shaping import as_array, broadcast_arrays, one_axis, squeeze
+from srcgrad.numpy.traced import Array
 from srcgrad.numpy.views import part, with_shape
 from srcgrad.ops.families import BOOL, convert
 
@@ -35,10 +36,14 @@ def _piece(x: Any, axis: int, start: int, stop: int) -> Any:
 def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
     """As `numpy.diff`."""
     a = as_array(a)
+    if operator.index(n) == 0:
+        return a
     axis = one_axis(axis, len(a.shape))
     pieces = [_end(a, prepend, axis), a, _end(a, append, axis)]
     a = concatenate([piece for piece in pieces if piece is not None], axis)
     row = "not_equal" if a.dtype == BOOL else "subtract"
+    if operator.index(n) < 0:
+        raise error(TraceShapeError, f"order must be non-negative but got {n}")
     for _ in range(operator.index(n)):
         extent = a.shape[axis]
         a = apply(row, _piece(a, axis, builtins.min(1, extent), extent), _piece(a, axis, 0, extent - 1))
@@ -219,19 +224,22 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
 
 @implements
 def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str = "xy") -> Any:
-    """As `numpy.meshgrid`."""
+    """As `numpy.meshgrid`; without copies views of the lines, which are read-only where they repeat elements."""
+    if indexing not in ("xy", "ij"):
+        raise error(TraceShapeError, "Valid values for `indexing` are 'xy' and 'ij'.")
     count = len(xi)
     lines = []
     for k, one in enumerate(xi):
-        line = array(one)
+        line = as_array(one)
         place = {0: 1, 1: 0}.get(k, k) if indexing == "xy" and count > 1 else k
-        lines.append(reshaped(line, tuple(line.size if j == place else 1 for j in range(count))))
-    return tuple(lines) if sparse else tuple(array(one) for one in broadcast_arrays(*lines))
+        lines.append(with_shape(line, tuple(line.size if j == place else 1 for j in range(count))))
+    grids = tuple(lines) if sparse or count == 1 else broadcast_arrays(*lines)
+    return tuple(array(one) for one in grids) if copy else tuple(grids)
 
 
 @implements_as("lib.stride_tricks.sliding_window_view")
 def sliding_window_view(x: Any, window_shape: Any, axis: Any = None, **_: Any) -> Any:
-    """As `numpy.lib.stride_tricks.sliding_window_view`, as a copy."""
+    """As `numpy.lib.stride_tricks.sliding_window_view`: a view that is read-only, also where it is asked to be none."""
     x = as_array(x)
     rank = len(x.shape)
     sizes = shape_sizes(window_shape)
@@ -246,7 +254,11 @@ def sliding_window_view(x: Any, window_shape: Any, axis: Any = None, **_: Any) -
     if builtins.any(x.shape[one] < size for one, size in zip(axes, sizes, strict=True)):
         raise error(TraceShapeError, "window shape cannot be larger than input array shape")
     ones = (1,) * len(axes)
-    return apply("windows", x, axes=axes, sizes=tuple(sizes), steps=ones, dilations=ones)
+    params = {"axes": axes, "sizes": tuple(sizes), "steps": ones, "dilations": ones}
+    if not isinstance(x, Array):
+        return apply("windows", x, **params)
+    strides = x.element_strides
+    return x.derive(lambda base: apply("windows", base, **params), None, (*strides, *(strides[k] for k in axes)))
 
 
 # statistics of several variables

@@ -14,15 +14,16 @@ from srcgrad.core.op import apply
 from srcgrad.core.types import type_of
 from srcgrad.numpy import systems
 from srcgrad.numpy.creation import array, asarray, linspace
+from srcgrad.numpy.elementwise import deliver
 from srcgrad.numpy.geometry import reshaped
-from srcgrad.numpy.indexing import compress, nonzero, take, where
+from srcgrad.numpy.indexing import compress, nonzero, take, where, within_bounds
 from srcgrad.numpy.joining import concatenate, pad, stack
 from srcgrad.numpy.messages import error
 from srcgrad.numpy.numerics import convolve, diff, vander
 from srcgrad.numpy.products import operands
 from srcgrad.numpy.protocols import implements, is_face
 from srcgrad.numpy.reductions import cumprod, cumsum
-from srcgrad.numpy.shaping import as_array, broadcast_arrays, moveaxis, one_axis
+from srcgrad.numpy.shaping import as_array, atleast_1d, broadcast_arrays, broadcast_to, moveaxis, one_axis, result_type
 from srcgrad.numpy.views import with_axes, with_shape
 from srcgrad.ops.families import convert
 
@@ -31,14 +32,15 @@ from srcgrad.ops.families import convert
 
 @implements
 def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
-    """As `numpy.choose`; an index out of bounds takes the nearest choice unless the mode is wrap."""
-    count = len(choices)
-    a = asarray(a)
-    a = apply("remainder", a, count) if mode == "wrap" else a
-    found = choices[count - 1]
-    for k in range(count - 2, -1, -1):
-        found = where(apply("less_equal", a, k), choices[k], found)
-    return broadcast_arrays(found, a)[0] if np.shape(found) != np.broadcast_shapes(np.shape(found), a.shape) else found
+    """As `numpy.choose`; an index out of bounds is an IndexError, or clipped or wrapped by the mode."""
+    places = within_bounds(a, len(choices), mode)
+    shapes = [np.shape(one) for one in (places, *choices)]
+    found: Any = choices[-1]
+    for k in range(len(choices) - 2, -1, -1):
+        found = where(apply("equal", places, k), choices[k], found)
+    dtype = result_type(*(one if is_face(one) else np.asarray(one) for one in choices))
+    made = array(broadcast_to(asarray(found), np.broadcast_shapes(*shapes)), dtype)
+    return deliver(made, out, name="choose")
 
 
 @implements
@@ -57,7 +59,12 @@ def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> An
 
 
 def _value(function: Any, x: Any, args: Any, options: Any) -> Any:
-    return function(x, *args, **options) if callable(function) else function
+    if callable(function):
+        return function(x, *args, **options)
+    if np.ndim(function):
+        what = "piecewise: an array in funclist has as many elements as its condition holds for"
+        raise error(UnsupportedError, what, "Give a number or a function")
+    return function
 
 
 @implements
@@ -210,7 +217,7 @@ def unwrap(p: Any, discont: float | None = None, axis: int = -1, *, period: floa
 
 
 def _aligned(a1: Any, a2: Any) -> list[Any]:
-    a1, a2 = operands(a1, a2)
+    a1, a2 = (atleast_1d(one) for one in operands(a1, a2))
     length = builtins.max(a1.shape[0], a2.shape[0])
     return [pad(one, (length - one.shape[0], 0)) if one.shape[0] < length else one for one in (a1, a2)]
 
@@ -230,7 +237,7 @@ def polysub(a1: Any, a2: Any) -> Any:
 @implements
 def polymul(a1: Any, a2: Any) -> Any:
     """As `numpy.polymul`; leading zeros stay."""
-    return convolve(a1, a2)
+    return convolve(*(atleast_1d(one) for one in operands(a1, a2)))
 
 
 @implements

@@ -10,6 +10,7 @@ from srcgrad.core.op import apply
 from srcgrad.numpy.elementwise import deliver
 from srcgrad.numpy.protocols import implements, is_face
 from srcgrad.numpy.shaping import as_array
+from srcgrad.numpy.traced import Array
 from srcgrad.ops.families import convert
 
 
@@ -58,13 +59,21 @@ def fix(x: Any, out: Any = None) -> Any:
 
 @implements
 def nan_to_num(x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
-    """As `numpy.nan_to_num`."""
+    """As `numpy.nan_to_num`; without a copy it writes into the array and gives it back."""
     x = as_array(x)
-    if x.dtype.kind == "c":
-        parts = (nan_to_num(apply(part, x), copy, nan, posinf, neginf) for part in ("real", "imag"))
-        return apply("compose", *parts)
-    if x.dtype.kind != "f":
-        return apply("astype", x, dtype=x.dtype)
+    in_place = not copy and isinstance(x, Array) and not x.is_scalar
+    if x.dtype.kind not in "fc":
+        return x if in_place else apply("astype", x, dtype=x.dtype)
+    parts = [apply(part, x) for part in ("real", "imag")] if x.dtype.kind == "c" else [x]
+    made = [_as_number(part, nan, posinf, neginf) for part in parts]
+    found = made[0] if len(made) == 1 else apply("compose", *made)
+    if not in_place:
+        return found
+    x[...] = found
+    return x
+
+
+def _as_number(x: Any, nan: float, posinf: Any, neginf: Any) -> Any:
     limits = np.finfo(x.dtype)
     high = np.asarray(limits.max if posinf is None else posinf, x.dtype)
     low = np.asarray(limits.min if neginf is None else neginf, x.dtype)

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.core.errors import TraceShapeError, UnsupportedError
+from srcgrad.core.errors import TraceShapeError
 from srcgrad.core.types import Shape, type_of
 from srcgrad.numpy.creation import asarray, copy, face_for, fresh, normal_shape, shape_sizes
 from srcgrad.numpy.geometry import Span, is_contiguous
 from srcgrad.numpy.messages import error
 from srcgrad.numpy.protocols import implements, is_face
 from srcgrad.numpy.traced import Array
-from srcgrad.numpy.views import permuted, repeated, selected, windowed, with_axes, with_shape, without_axes
+from srcgrad.numpy.views import owner, permuted, repeated, selected, windowed, with_axes, with_shape, without_axes
 from srcgrad.ops.families import broadcast_shapes
 
 
@@ -66,12 +66,22 @@ def reshape(a: Any, /, shape: Any, order: str = "C", *, copy: bool | None = None
     a = as_array(a)
     wanted = _inferred(a.shape, shape)
     if order not in ("C", "A", "F"):
-        raise error(UnsupportedError, f"reshape: order={order!r} is not supported on traced arrays")
-    if order == "F":
+        raise error(TraceShapeError, f"order must be one of 'C', 'F', or 'A' (got {order!r})")
+    if order == "F" or (order == "A" and _lies_backwards(a)):
         made = permuted(with_shape(permuted(a, _reversed(a)), wanted[::-1]), range(len(wanted))[::-1])
     else:
         made = with_shape(a, wanted)
+    if copy is False and isinstance(a, Array) and not a.is_scalar and owner(made) is not owner(a):
+        raise error(TraceShapeError, "Unable to avoid creating a copy while reshaping.")
     return _copied(made) if copy else made
+
+
+def _lies_backwards(a: Any) -> bool:
+    """Whether the elements lie as those of a contiguous array with the dimensions reversed, and not as they stand."""
+    if not isinstance(a, Array):
+        return False
+    shape, strides = a.shape, a.element_strides
+    return is_contiguous(shape[::-1], strides[::-1]) and not is_contiguous(shape, strides)
 
 
 def _reversed(a: Any) -> Sequence[int]:
@@ -98,9 +108,15 @@ def _inferred(old: Shape, shape: Any) -> Shape:
 def ravel(a: Any, order: str = "C") -> Any:
     """As `numpy.ravel`: a view of a contiguous array, else a copy."""
     a = as_array(a)
-    made = reshape(a, -1, order="F" if order == "F" else "C")
-    is_view = isinstance(a, Array) and is_contiguous(a.shape, a.element_strides)
-    return made if is_view and order != "F" else _copied(made)
+    if order not in ("C", "F", "A", "K"):
+        raise error(TraceShapeError, f"order must be one of 'C', 'F', 'A', or 'K' (got {order!r})")
+    if order == "F" or (order == "A" and _lies_backwards(a)):
+        a = permuted(a, _reversed(a))
+    elif order == "K" and isinstance(a, Array):  # as they lie in memory
+        strides = a.element_strides
+        a = permuted(a, sorted(range(len(a.shape)), key=lambda axis: -abs(strides[axis])))
+    made = reshape(a, -1)
+    return made if isinstance(a, Array) and is_contiguous(a.shape, a.element_strides) else _copied(made)
 
 
 @implements

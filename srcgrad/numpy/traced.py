@@ -219,6 +219,8 @@ class Array(Methods, Tracer):
         return apply("not_equal", self, other) if is_operand(other) else NotImplemented
 
     def __pos__(self) -> Array:
+        if self.dtype.kind == "b":
+            raise error(TraceError, "the unary + is not defined for booleans")
         return Array(self.__sg_node__)
 
     def __pow__(self, other: Any) -> Any:

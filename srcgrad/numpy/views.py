@@ -61,6 +61,13 @@ def with_shape(x: Any, shape: Shape) -> Any:
     return x.derive(lambda base: reshaped(base, shape), lambda base, value: reshaped(value, own), strides)
 
 
+def owner(x: Any) -> Any:
+    """The array that holds the data of a view."""
+    while x._base is not None:
+        x = x._base
+    return x
+
+
 def repeated(x: Any, shape: Shape) -> Any:
     """Broadcast to a shape; read-only, as in NumPy."""
     if not isinstance(x, Array):
