@@ -11,9 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import srcgrad as sg
+from srcgrad.backends.packing import with_packing
 from srcgrad.core.settings import override
+from srcgrad.graph.interpret import interpret
 from srcgrad.graph.node import Graph
 from srcgrad.graph.structure import LOOP
+from srcgrad.transform.finish import finish
+from srcgrad.transform.pack import pack
 from srcgrad.transform.periods import Repetition, longest_repetition
 from tests.interpreted import interpreter
 
@@ -484,3 +488,92 @@ def test_lists_of_arguments_compiled(kind: Any) -> None:
     np.testing.assert_allclose(g(*args)[0], expected_value, rtol=close, atol=close)
     gradients[0][3][0][0, 0] = 7
     assert g(*args)[1][0][3][0][0, 0] != 7
+
+
+# what surrounds a loop
+
+
+def test_other_transforms() -> None:
+    def f(x: Any) -> Any:
+        for k in STEPS:
+            x = np.sin(x * 1.1 + k) + 0.5 * x
+        return x
+
+    def total(x: Any) -> Any:
+        return np.sum(f(x) ** 2)
+
+    x = RNG.normal(size=2)
+
+    def results() -> list[Any]:
+        product = sg.jit(lambda x: sg.hvp(total, (x,), (x,)))
+        return [sg.jacrev(f)(x), sg.hessian(total)(x), product(x), sg.jit(lambda x: sg.vjp(f, x)[1](x))(x)]
+
+    with interpreter():
+        found = results()
+        with override(roll_repetitions=0):
+            expected = results()
+    for a, b in zip(_leaves(found), _leaves(expected), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9)
+
+
+def test_exceptions_come_with_their_values() -> None:
+    def f(x: Any) -> Any:
+        for k in STEPS:
+            x = np.sin(x) + k
+            if np.sum(x) > 100:
+                raise ValueError("too large")
+        return x
+
+    with interpreter():
+        np.testing.assert_allclose(sg.jit(f)(np.ones(2)), f(np.ones(2)))
+        with pytest.raises(ValueError, match="too large"):
+            sg.jit(f)(np.full(200, 0.5))
+
+
+def test_large_stacks_are_not_made() -> None:
+    def f(xs: Any) -> Any:
+        h = xs[0]
+        for x in xs:
+            h = np.sin(h * x) + np.cos(x)
+        return h
+
+    xs = list(RNG.normal(size=(40, 4)))
+    assert loops(recorded(f, xs))
+    with override(roll_bytes=1000):
+        assert not loops(recorded(f, xs))
+
+
+def test_the_loop_has_the_line_of_the_first_iteration() -> None:
+    def f(x: Any) -> Any:
+        for k in STEPS:
+            x = np.sin(x) + k
+        return x
+
+    (node,) = [node for node in recorded(f, np.ones(2)).nodes() if node.op is LOOP]
+    assert node.location is not None
+    assert node.location.line == f.__code__.co_firstlineno + 2
+    computed = [part for part in node.params["body"].nodes() if part.op.name in ("sin", "add")]
+    assert {part.location for part in computed} == {node.location}
+
+
+def test_packed_inputs_and_results() -> None:
+    """The packed program, between what packs and unpacks, is the program."""
+
+    def f(xs: Any, scale: Any, numbers: Any) -> Any:
+        made = [np.sin(x * scale) * n + x for x, n in zip(xs, numbers, strict=True)]
+        return made, made[3] * scale
+
+    args = (list(RNG.normal(size=(40, 3))), 1.5, RNG.normal(size=40).tolist())
+    with interpreter():
+        graph = finish(sg.jit(f).specialise(*args).recorded.graph)
+    packed, packing = pack(graph)
+    assert packing is not None
+    assert len(packed.inputs) == 3
+    assert len(packed.outputs) == 2
+    kinds = [(node.shape, node.dtype) for node in graph.inputs]
+    run = with_packing(lambda *arrays: interpret(packed, arrays), packing, kinds)
+    given = [*args[0], args[1], *args[2]]
+    for found, expected in zip(run(*given), interpret(graph, given), strict=True):
+        np.testing.assert_array_equal(found, expected)
+    for other in (np.ones(4), np.ones(3, np.float32), [1.0, 2.0, 3.0]):
+        assert run(*given[:7], other, *given[8:]) is NotImplemented

@@ -10,6 +10,8 @@ import numpy as np
 
 from srcgrad.core.packing import Packing
 
+_ARRAYS = {np.ndarray}
+_shape = operator.attrgetter("shape")
 ArrayKind = tuple[tuple[int, ...], np.dtype[Any]]
 
 
@@ -21,36 +23,51 @@ def with_packing(function: Callable[..., Any], packing: Packing, kinds: Sequence
     """
     count = len(kinds)
     packers = [_packer(places, *kinds[places[0]]) for places in packing.inputs]
+    shapes = [(len(places), *kinds[places[0]][0]) for places in packing.inputs]
+    dtypes = [kinds[places[0]][1] for places in packing.inputs]
     single = packing.single
     unpack = _unpacker(packing)
+    free: list[list[Any]] = []  # never in use by two calls at a time
 
     def call(*arguments: Any) -> Any:
-        packed = []
-        for packer in packers:
-            array = packer(arguments)
-            if array is None:
-                return NotImplemented
-            packed.append(array)
-        results = function(*[arguments[k] for k in single], *packed, *arguments[count:])
+        try:
+            packed = free.pop()
+        except IndexError:
+            packed = [np.empty(shape, dtype) for shape, dtype in zip(shapes, dtypes, strict=True)]
+        try:
+            for packer, array in zip(packers, packed, strict=True):
+                if not packer(arguments, array):
+                    return NotImplemented
+            results = function(*[arguments[k] for k in single], *packed, *arguments[count:])
+        finally:
+            free.append(packed)
         return results if results is NotImplemented else unpack(results)
 
     return call
 
 
-def _packer(places: tuple[int, ...], shape: tuple[int, ...], dtype: np.dtype[Any]) -> Callable[[Sequence[Any]], Any]:
-    """Some of the arguments as one array, None where one is not as it has to be."""
+def _packer(
+    places: tuple[int, ...], shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> Callable[[Sequence[Any], Any], bool]:
+    """Writes some of the arguments into one array; False where one is not as it has to be."""
     pick: Callable[[Sequence[Any]], tuple[Any, ...]] = operator.itemgetter(*places)
 
-    def numbers(arguments: Sequence[Any]) -> Any:
-        return np.array(pick(arguments), dtype)
+    def numbers(arguments: Sequence[Any], whole: Any) -> bool:
+        whole[...] = pick(arguments)
+        return True
 
-    def arrays(arguments: Sequence[Any]) -> Any:
+    def arrays(arguments: Sequence[Any], whole: Any) -> bool:
         parts = pick(arguments)
-        for part in parts:
-            if type(part) is not np.ndarray or part.dtype != dtype or part.shape != shape:
-                return None
-        return np.concatenate(parts).reshape(len(parts), *shape)
+        if set(map(type, parts)) != _ARRAYS or set(map(_shape, parts)) != shapes:
+            return False
+        try:
+            np.concatenate(parts, out=whole.reshape(joined), casting="no")
+        except TypeError:  # another dtype, or byte order
+            return False
+        return True
 
+    shapes = {shape}
+    joined = (len(places) * shape[0], *shape[1:]) if shape else ()
     return arrays if shape else numbers
 
 

@@ -47,6 +47,8 @@ class Settings:
     roll_repetitions: int = 16
     #: where a loop saves at least so many operations
     roll_operations: int = 64
+    #: and where the arrays that it reads in turn, which are copied into one, take no more than so many bytes
+    roll_bytes: int = 1 << 26
     #: graphs up to this many statements have their axis orders searched exactly
     exact_search: int = 400
     #: arrangements that the search looks at before it takes the first axis everywhere: it is exponential in layers

@@ -50,9 +50,14 @@ def roll(graph: Graph) -> Graph:
     if graph in _done or not settings.roll_repetitions:
         return graph
     for _ in range(_ROUNDS):
-        graph = _inside(graph)
-        lifted = lift_constants(graph, settings.roll_repetitions + 1)
-        smaller = _Round(lifted).run()
+        order = graph.nodes()
+        if any(isinstance(node.op.lowering, Region) for node in order):
+            graph = _inside(graph)
+            lifted = lift_constants(graph, settings.roll_repetitions + 1)
+            order = lifted.nodes()
+        else:
+            lifted = graph
+        smaller = _Round(lifted, order).run()
         if smaller is lifted:
             break
         graph = smaller
@@ -61,6 +66,7 @@ def roll(graph: Graph) -> Graph:
 
 
 def _inside(graph: Graph) -> Graph:
+    """The graph with loops inside of its regions."""
     replacements = {}
     for node in graph.nodes():
         if isinstance(node.op.lowering, Region):
@@ -73,9 +79,9 @@ def _inside(graph: Graph) -> Graph:
 class _Round:
     """One pass over a graph: loops that do not overlap."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, nodes: Sequence[Node]) -> None:
         self.graph = graph
-        self.order = sorted(graph.nodes(), key=lambda node: node.serial)  # as the program was written
+        self.order = sorted(nodes, key=lambda node: node.serial)  # as the program was written
         self.position = {node: k for k, node in enumerate(self.order)}
         self.least = settings.roll_repetitions + 1
         self.kinds = Kinds()
@@ -174,6 +180,8 @@ class _Round:
         computed = count * sum(_operations(_some(bundle, closure)) for bundle in closure.bundles)
         stacks = {tuple(x.nodes) for bundle in closure.bundles for x in bundle.operands if isinstance(x, Stack)}
         copied = {node for nodes in stacks for node in nodes if node is not None and not _is_at_hand(node)}
+        if sum(_bytes(node) for nodes in stacks for node in nodes if node is not None) > settings.roll_bytes:
+            return False
         return computed - len(copied) >= settings.roll_operations
 
     def commit(self, closure: Closure) -> None:
@@ -193,6 +201,11 @@ def _operations(node: Node) -> int:
     if not isinstance(node.op.lowering, Region):
         return 0 if is_free(node) else 1
     return 1 + sum(len(value.nodes()) for value in node.params.values() if isinstance(value, Graph))
+
+
+def _bytes(node: Node) -> int:
+    """What a stack takes for it."""
+    return 0 if node.op.name == "slice" else node.size * node.dtype.itemsize
 
 
 def _is_at_hand(node: Node) -> bool:
