@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import srcgrad as sg
@@ -323,7 +323,7 @@ def test_regions_with_several_results() -> None:
 # random
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_random_repetitions(data: st.DataObject) -> None:
     """Programs of pieces that are repeated, nested, interrupted, over three states and lists of operands."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import srcgrad as sg
@@ -37,6 +37,7 @@ def test_periods(symbols: list[int], expected: Repetition | None) -> None:
     assert longest_repetition(symbols, 5) == expected
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.integers(0, 2), max_size=6), st.lists(st.integers(0, 2), min_size=1, max_size=5), st.integers(5, 9))
 def test_periods_are_repetitions(before: list[int], piece: list[int], count: int) -> None:
     symbols = before + piece * count
