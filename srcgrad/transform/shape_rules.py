@@ -147,9 +147,6 @@ def sum_of(node: Node) -> Node | None:
     if x.op is node.op:
         kept = [axis for axis in range(x.inputs[0].ndim) if axis not in x.params["axes"]]
         return _sum(x.inputs[0], tuple(sorted((*x.params["axes"], *(kept[axis] for axis in axes)))))
-    if x.op.name == "negative":  # 0 - total, for the total 0.0 is not -0.0
-        total = _sum(x.inputs[0], axes)
-        return apply("subtract", filled(total.array_type, 0), total)  # type: ignore[no-any-return]
     if x.op.name == "broadcast_to":
         return _sum_of_broadcast(x, axes)
     if x.op.name == "transpose":
