@@ -7,6 +7,7 @@ import warnings
 
 import pytest
 
+from tests.python_programs.campaign import campaign
 from tests.python_programs.kept import KEPT
 from tests.python_programs.oracle import check, copied, differing, loaded
 from tests.python_programs.program import Program, random_program
@@ -55,3 +56,14 @@ def test_programs_that_once_went_wrong(name: str, unroll: int) -> None:
     assert parameters is not None
     outcome = check(Program(text, tuple(parameters[1].split(", "))), points=range(6), unroll=unroll)
     assert outcome.kind == "match", outcome
+
+
+def test_a_sample_of_random_programs() -> None:
+    report = campaign(range(60), shrink=1)
+    assert not report.wrong, report.wrong
+    assert report.counts["refused"] <= 3, report
+
+
+def test_a_sample_compiled() -> None:
+    report = campaign(range(70, 73), compiled=True, shrink=1)
+    assert not report.wrong, report.wrong
