@@ -15,6 +15,7 @@ from srcgrad.core.types import Shape, type_of
 from srcgrad.graph.node import Node, as_node
 from srcgrad.numpy.geometry import Span
 from srcgrad.numpy.messages import error
+from srcgrad.numpy.naturals import is_natural
 from srcgrad.numpy.static import static_of, static_value
 
 INT64 = np.dtype(np.int64)
@@ -227,13 +228,24 @@ def _slice_item(entry: slice, extent: int) -> Item:
     if length is not None and length > extent:
         raise error(OutOfBoundsError, f"a slice of length {length} does not fit into an axis with size {extent}")
     if length is not None:
-        return Run(_int_node(start), max(length, 0), 1)
+        return Run(_first_of_run(_int_node(start), length, extent), max(length, 0), 1)
     raise error(
         TraceError,
         "the length of a slice with a traced bound is not known while tracing",
         "A slice x[i : i + k] has a known length k and may be traced; otherwise mask, as in "
         "np.where(np.arange(len(x)) < n, x, 0)",
     )
+
+
+def _first_of_run(start: Node, length: int, extent: int) -> Node:
+    """Where a run begins, counted from the front. One that NumPy would cut short, or that would begin before the array,
+    gets a place that is out of bounds: its length is part of the program.
+    """
+    if is_natural(start):
+        return start
+    fits = apply("logical_and", apply("greater_equal", start, -extent), apply("less", start, -length))
+    from_end = apply("where", fits, apply("add", start, extent), extent)
+    return apply("where", apply("less", start, 0), from_end, start)  # type: ignore[no-any-return]
 
 
 def _slice_part(part: Any) -> Any:

@@ -21,7 +21,7 @@ from srcgrad.core.types import ArrayType
 from srcgrad.graph.node import Node, as_node
 from srcgrad.numpy.keys import known_difference
 from srcgrad.numpy.messages import error
-from srcgrad.numpy.spans import Span, Spans, is_simple, mask_of, position_in, within
+from srcgrad.numpy.spans import Span, Spans, checked, is_simple, mask_of, position_in, within
 
 _CURE = (
     "Along such a slice there are elementwise functions, sum, prod, max, min, mean, all, any, dot, @, outer, norm, "
@@ -155,12 +155,10 @@ class Ragged(Operators):
             return
         from srcgrad.numpy.assignment import assigned_value
 
-        (_, new), _ = _aligned((self, value))
+        (_, new), spans = _aligned((self, value))
         node = assigned_value(new, self.array.shape, self.dtype, indexed=False)
-        self.array.assign(apply("where", as_node(self._full_mask()), node, self.array.__sg_node__))
-
-    def _full_mask(self) -> Any:
-        return apply("broadcast_to", self.mask(), shape=self.array.shape)
+        mask = apply("broadcast_to", mask_of(spans, self.array.shape), shape=self.array.shape)
+        self.array.assign(apply("where", as_node(mask), node, self.array.__sg_node__))
 
     def _in_place(self, name: str, other: Any) -> Any:
         result = apply(name, self, other)
@@ -274,7 +272,22 @@ def _aligned(args: Any) -> tuple[list[Any], Spans]:
         for axis, span in arg.spans.items():
             spans.setdefault(axis + rank - arg.ndim, span)
             extents.setdefault(axis + rank - arg.ndim, arg.array.shape[axis])
-    return [_at(arg, spans, extents, rank) for arg in args], spans
+    aligned = [_at(arg, spans, extents, rank) for arg in args]
+    for arg in ragged:
+        for axis, span in arg.spans.items():
+            place = axis + rank - arg.ndim
+            spans[place] = _of_same_length(spans[place], span)
+    return aligned, spans
+
+
+def _of_same_length(span: Span, other: Span) -> Span:
+    """The span, and an IndexError when the program runs if the other has another length."""
+    if span.is_same(other):
+        return span
+    starts, ends = (known_difference(a, b) for a, b in zip(span.written, other.written, strict=True))
+    if starts == ends == 0:
+        return span
+    return checked(span, apply("equal", span.length, other.length))
 
 
 def _at(arg: Any, spans: Spans, extents: dict[int, int], rank: int) -> Any:
@@ -309,6 +322,10 @@ def _reduced(value: Ragged, name: str, neutral: Any, axis: Any) -> Any:
 
     if axis is not None:
         axis = axis % value.ndim
+    if name in ("max", "min"):
+        gone = value.spans if axis is None else {axis: value.spans[axis]} if axis in value.spans else {}
+        some = {k: checked(span, apply("greater", span.length, 0)) for k, span in gone.items()}
+        value = Ragged(value.array, {**value.spans, **some})
     left = {} if axis is None else {k - (k > axis): span for k, span in value.spans.items() if k != axis}
     made = namespace(name)(value.filled(neutral), axis=axis)
     return Ragged(made, left) if left else made
@@ -327,6 +344,7 @@ def _matmul(a: Any, b: Any) -> Any:
         raise error(TraceError, "a product over a slice of unknown length and a whole axis", "Slice both alike")
     if first is not None and second is not None:
         b = _shifted(b, right, second, first, a.array.shape[left])
+        a = Ragged(a.array, {**a.spans, left: _of_same_length(first, second)})
     kept = dict(spans[0])
     if rank[1] == 2 and spans[1]:
         (kept[rank[0] - 1],) = spans[1].values()

@@ -77,7 +77,8 @@ def _is_unknown(part: slice) -> bool:
     bounds = [_bound(bound) for bound in (part.start, part.stop)]
     if not any(isinstance(bound, Node) for bound in bounds) or part.step not in (None, 1):
         return False
-    return known_difference(bounds[1], bounds[0]) is None
+    length = known_difference(bounds[1], bounds[0])
+    return length is None or length < 0  # x[i : i - 1] at 0 is all but the last
 
 
 def _bound(value: Any) -> Any:
@@ -104,6 +105,17 @@ def _clipped(bound: Any, extent: int) -> Any:
     return apply("minimum", wrapped, extent)
 
 
+def certain(condition: Any) -> Node:
+    """Zero, or an IndexError when the program runs, where the condition does not hold."""
+    place = apply("where", as_node(condition), as_node(np.int64(0)), as_node(np.int64(1)))
+    return apply("gather", as_node(np.zeros(1, _INT64)), place, axes=(0,), position=0)  # type: ignore[no-any-return]
+
+
+def checked(span: Span, condition: Any) -> Span:
+    """The span, which is an IndexError to use where the condition does not hold."""
+    return Span(span.start, as_node(span.stop) + certain(condition), span.written)
+
+
 def mask_of(spans: Spans, shape: tuple[int, ...]) -> Any:
     """Where all positions of an array of this shape are in the spans, up to broadcasting."""
     made: Any = None
@@ -120,13 +132,14 @@ def mask_of(spans: Spans, shape: tuple[int, ...]) -> Any:
 
 
 def position_in(span: Span, index: Any) -> Any:
-    """Where an element of the slice is in the array."""
+    """Where an element of the slice is in the array; an IndexError when the program runs if it is not in the slice."""
     if isinstance(index, int | np.integer):
-        place = span.start + int(index) if index >= 0 else span.stop + int(index)
+        place = as_node(span.start if index >= 0 else span.stop) + int(index)
     else:
         node = as_node(index)
         place = apply("where", apply("less", node, 0), as_node(span.stop) + node, as_node(span.start) + node)
-    return place
+    inside = apply("logical_and", apply("greater_equal", place, span.start), apply("less", place, span.stop))
+    return place + certain(inside)
 
 
 def within(span: Span, part: slice) -> Span:

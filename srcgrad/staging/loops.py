@@ -29,6 +29,7 @@ from srcgrad.graph.node import Graph, Node, bind, substitute, topological_until
 from srcgrad.graph.structure import INPUT, WHILE, constant, items, loop, new_input
 from srcgrad.graph.trace import Tracer
 from srcgrad.numpy import Array
+from srcgrad.numpy.naturals import declare_natural
 from srcgrad.numpy.static import is_static
 from srcgrad.staging.attempts import now
 from srcgrad.staging.branches import branch, known_truth, truth
@@ -199,6 +200,7 @@ def _staged(
 ) -> bool:
     """Record the loop as a node; False where it has nothing traced in it and should simply run."""
     index = new_input(_INDEX, "i")
+    declare_natural(index)
     if space.bound is not None:
         declare(index, 0, max(space.bound - 1, 0))
     has_target = target is not None and stop is None and _is_lasting(space)
@@ -342,6 +344,7 @@ def _staged_while(
     recorded = recorder.body
     if turns is not None:
         index = new_input(_INDEX, "i")
+        declare_natural(index)
         consts, (graph,) = closed([recorded])
         region = Graph((index, *graph.inputs), graph.outputs, "loop")
         results = loop(constant(np.int64(turns)), consts, recorder.initial, (), body=region, length=turns)
