@@ -67,6 +67,14 @@ NOTHING = Sharing()
 
 def apart(written: Sequence[int], *arrays: np.ndarray[Any, Any]) -> bool:
     """Whether none of the written ones may overlap itself or another."""
+    owners = set()
+    for array in arrays:  # views of arrays that own their memory, each of another: that is the usual case
+        owner = array if array.base is None else array.base
+        if owner is not array and (type(owner) is not np.ndarray or owner.base is not None):
+            break
+        owners.add(id(owner))
+    if len(owners) == len(arrays) and all(arrays[k].flags.forc for k in written):
+        return True
     return not any(_folded(arrays[k]) for k in written) and not any(_overlaps(written, arrays))
 
 
