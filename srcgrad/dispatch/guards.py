@@ -32,10 +32,12 @@ from srcgrad.staging.sources import (
     KIND,
     LENGTH,
     SAME,
+    STATE,
     Source,
     same_contents,
 )
 from srcgrad.staging.sources import same as same_values
+from srcgrad.staging.states import same_state
 
 Name = Callable[[Any, str], str]
 
@@ -199,6 +201,8 @@ class _Writer:
                 kind = self._name(type(source.value), "T")
                 test = f"{self._name(same_contents, 'same')}({c}, {self._name(known, 'K')})"
                 return [f"type({c}) is not {kind} or not {test}"]
+            case x if x == STATE:
+                return [f"not {self._name(same_state, 'same')}({c}, {self._name(known, 'K')})"]
             case x if x == KIND:
                 return [f"type({c}) is not {self._name(known, 'T')}"]
             case x if x == LENGTH:

@@ -8,10 +8,12 @@ copies that notice what is read of them.
 
 from __future__ import annotations
 
+import array
 import functools
 import operator
 import re
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
@@ -19,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from srcgrad.core.errors import TraceError
+from srcgrad.core.location import USERS, owner_of
 from srcgrad.core.types import ArrayType, type_of
 from srcgrad.graph.captured import Implicits, current
 from srcgrad.graph.node import Node
@@ -37,10 +40,12 @@ from srcgrad.staging.sources import (
     KIND,
     LENGTH,
     SAME,
+    STATE,
     Source,
     contents,
     same,
 )
+from srcgrad.staging.states import has_operators, state_of
 
 _NUMBERS = "qQlL?bhiBHIfdFD"
 
@@ -64,6 +69,8 @@ class Captured(Implicits):
         self._owners: dict[int, Source] = {}
         self._arrays: dict[int, Array] = {}
         self.held = Held()
+        #: whether code ran whose source is not to be had: it reads attributes unseen
+        self.is_blind = False
         self._firsts: dict[int, Source] = {}
 
     # where from
@@ -84,11 +91,12 @@ class Captured(Implicits):
     def read(self, parent: Source, step: str, key: Any, name: str) -> Any:
         """The value at the end of a path as traced code sees it."""
         source = parent.children.get((step, key))
+        is_written = source is None and self.held.is_written(parent.value, key)
         value = parent.value[key] if step == "item" else getattr(parent.value, key)
         if source is not None and not source.is_made and not _is_same(value, source.value):
             return value  # the program has written it
         if source is None:
-            if self.held.is_written(parent.value, key, value):
+            if is_written:
                 return value
             source = parent.children[step, key] = Source(parent, step, key, name, value)
             self.sources.append(source)
@@ -187,15 +195,29 @@ class Captured(Implicits):
             self._owners.setdefault(id(value), source)
         elif isinstance(value, MethodType | functools.partial):
             return self._callable(source)
-        elif isinstance(value, set | bytearray):
-            source.check, source.known = EQUAL, value.copy()
+        elif isinstance(value, set | bytearray | memoryview | array.array | deque | list | dict):
+            self._whole(source)
         elif isinstance(value, type | ModuleType | CodeType) or not hasattr(value, "__dict__"):
             source.check = IDENTITY
             self._owners.setdefault(id(value), source)
         else:
             source.check, source.known = KIND, kind
             self.own(source)
+            if has_operators(kind, _is_users):
+                self._whole(source)
         return value
+
+    def _whole(self, source: Source) -> None:
+        """All that an object holds counts."""
+        if source.check != STATE:
+            source.check, source.known = STATE, state_of(source.value)
+
+    def opaque(self, values: Iterable[Any]) -> None:
+        """These objects are handed to what is not traced."""
+        for value in values:
+            source = self.source_of(value)
+            if source is not None and source.check == KIND and source.parent is not None:
+                self._whole(source)
 
     def own(self, source: Source) -> None:
         """An object with attributes was found on this path."""
@@ -215,7 +237,7 @@ class Captured(Implicits):
         value = source.value
         native = value.dtype.newbyteorder("=")
         if native.char not in _NUMBERS or isinstance(value, np.ma.MaskedArray):
-            source.check = IDENTITY
+            self._whole(source)
             return value
         known = self._arrays.get(id(value))
         if known is not None:
@@ -273,18 +295,18 @@ class Captured(Implicits):
 
     def restart(self) -> None:
         """The function is traced once more: the arrays are what they were at first."""
-        for array, first in zip(self._arrays.values(), self._firsts.values(), strict=True):
+        for handle, first in zip(self._arrays.values(), self._firsts.values(), strict=True):
             assert first.implicit is not None
-            array._node = first.implicit.node
+            handle._node = first.implicit.node
 
     @property
     def written(self) -> dict[Source, Node]:
         """The captured arrays that the program writes into, and what they hold in the end."""
         found = {}
-        for array, first in zip(self._arrays.values(), self._firsts.values(), strict=True):
+        for handle, first in zip(self._arrays.values(), self._firsts.values(), strict=True):
             assert first.implicit is not None
-            if array.__sg_node__ is not first.implicit.node:
-                found[first] = array.__sg_node__
+            if handle.__sg_node__ is not first.implicit.node:
+                found[first] = handle.__sg_node__
         return found
 
     def finish(self, used: set[Node], written: dict[Source, Node]) -> dict[Source, Node]:
@@ -292,10 +314,10 @@ class Captured(Implicits):
         inputs: dict[Source, Node] = {}
         for source in self.sources:
             implicit = source.implicit
-            if (
-                source.check == KIND and not source.children and not source.is_made
-            ):  # an object of which nothing was read
-                source.check = IDENTITY
+            if source.check == KIND and self.is_blind and type(source.value) not in (list, dict):
+                self._whole(source)
+            if source.check == KIND and not source.children and not source.is_made:
+                source.check = IDENTITY  # nothing was read of the object
             if implicit is None:
                 continue
             if implicit.is_known:
@@ -307,6 +329,10 @@ class Captured(Implicits):
             if implicit.node in used:
                 inputs[source] = implicit.node
         return inputs
+
+
+def _is_users(code: CodeType) -> bool:
+    return owner_of(code.co_filename) == USERS
 
 
 def _is_same(a: Any, b: Any) -> bool:
@@ -329,6 +355,33 @@ def attribute(value: Any, name: str) -> Any:
     """``value.name`` in traced code."""
     found = current.get()
     return getattr(value, name) if found is None else found.attribute(value, name)  # type: ignore[attr-defined]
+
+
+def get_attribute(value: Any, name: str, *default: Any) -> Any:
+    """``getattr(value, name, *default)``."""
+    if default and not has_attribute(value, name):
+        return default[0]
+    return attribute(value, name)
+
+
+def has_attribute(value: Any, name: str) -> bool:
+    """``hasattr(value, name)``."""
+    found, is_there = reads(), hasattr(value, name)
+    if found is not None:
+        if is_there:
+            found.attribute(value, name)
+        else:
+            found.opaque([value])
+    return is_there
+
+
+def all_attributes(value: Any) -> dict[str, Any]:
+    """``vars(value)``."""
+    found = reads()
+    if found is not None:
+        found.opaque([value])
+    attributes: dict[str, Any] = vars(value)
+    return attributes
 
 
 def storing(value: Any) -> Any:

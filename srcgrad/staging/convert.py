@@ -21,7 +21,7 @@ from srcgrad.core.location import USERS, owner_of
 from srcgrad.numpy.elements import vectorize
 from srcgrad.numpy.stand_ins import stand_in
 from srcgrad.staging.builtins import BUILTINS, LOOPED
-from srcgrad.staging.captured import reads
+from srcgrad.staging.captured import all_attributes, get_attribute, has_attribute, reads
 from srcgrad.staging.containers import checking_choices
 from srcgrad.staging.escapes import escape_error
 from srcgrad.staging.hidden import allowed, checked
@@ -120,6 +120,8 @@ def _copy(function: FunctionType) -> FunctionType:
     if known is not None and known.__dict__["__sg_original__"] is function.__code__:
         return known  # type: ignore[no-any-return]
     code = _code(function)
+    if captured is not None and code is function.__code__:
+        captured.is_blind = True
     cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
     defaults, keywords = function.__defaults__, function.__kwdefaults__
     if captured is None:
@@ -177,7 +179,18 @@ def seen_function(function: FunctionType) -> Any:
 
 def callee(function: Any) -> Any:
     """What is called where the user's code calls a value."""
-    return checked(function, _callee(function))
+    call = checked(function, _callee(function))
+    captured = reads()
+    if captured is None or call is not function or isinstance(function, np.ufunc):
+        return call
+    watch = captured.opaque
+    owner = function.__self__ if isinstance(function, MethodType | BuiltinMethodType) else None
+
+    def outside(*args: Any, **kwargs: Any) -> Any:
+        watch((owner, *args, *kwargs.values()))
+        return function(*args, **kwargs)
+
+    return outside
 
 
 def constant_of(function: Any, argument: Callable[[], Any]) -> Any:
@@ -214,6 +227,9 @@ def _callee(function: Any) -> Any:
         return MethodType(_copy(call), function)
     seen = stand_in(function)
     return seen.with_function(staged(seen.pyfunc)) if isinstance(seen, vectorize) else seen
+
+
+BUILTINS.update({getattr: get_attribute, hasattr: has_attribute, vars: all_attributes})
 
 
 def looped(function: Any) -> Any:

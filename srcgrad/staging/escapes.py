@@ -50,15 +50,15 @@ class Held:
         if id(container) in self._containers:
             self._lines[id(container)] = user_location()
 
-    def is_written(self, owner: Any, key: Any, value: Any) -> bool:
-        """Whether the program has put this value there."""
+    def is_written(self, owner: Any, key: Any) -> bool:
+        """Whether the program has put something there."""
         held = self._containers.get(id(self._attributes.get(id(owner), owner)))
         if held is None:
             return False
-        before = held[2]
+        _, now, before = held
         if isinstance(before, dict):
-            return key in held[1] and (key not in before or before[key] is not value)
-        return key >= len(before) or before[key] is not value
+            return key in now and (key not in before or before[key] is not now[key])
+        return key >= len(before) or before[key] is not now[key]
 
     def settle(self) -> TraceError | None:
         """What is to be said of traced values that were left, in whose place is what was there before."""

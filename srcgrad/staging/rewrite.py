@@ -371,7 +371,7 @@ class _Function(ast.NodeTransformer):
         return yields([node]) or (self.pending is None and _names_something(node))
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
-        if isinstance(node.func, ast.Name) and node.func.id in _UNTOUCHED:
+        if isinstance(node.func, ast.Name) and node.func.id in _UNTOUCHED and not _is_vars(node):
             if node.func.id == "super" and not node.args and self.function.args.args:
                 node.args = [_load("__class__"), _load(self.function.args.args[0].arg)]
             return node
@@ -463,6 +463,10 @@ def _target_names(target: ast.expr) -> list[str] | None:
 
 def _names_something(node: ast.AST) -> bool:
     return any(isinstance(part, ast.NamedExpr) for part in ast.walk(node))
+
+
+def _is_vars(node: ast.Call) -> bool:
+    return isinstance(node.func, ast.Name) and node.func.id == "vars" and bool(node.args)
 
 
 def _helper(name: str, *args: ast.expr) -> ast.expr:

@@ -5,6 +5,7 @@ Reading an item notes the item alone; iterating, or asking for the length, notes
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -110,6 +111,9 @@ class SeenList(list[Any]):
     def copy(self) -> list[Any]:
         return self._all()
 
+    def __deepcopy__(self, memo: Any) -> list[Any]:
+        return copy.deepcopy(self._all(), memo)
+
     def index(self, *args: Any) -> int:
         return self._all().index(*args)
 
@@ -187,6 +191,9 @@ class SeenDict(dict[Any, Any]):
 
     def copy(self) -> dict[Any, Any]:
         return {key: self._at(key) for key in self}
+
+    def __deepcopy__(self, memo: Any) -> dict[Any, Any]:
+        return copy.deepcopy(self.copy(), memo)
 
     def keys(self) -> Any:
         return dict.fromkeys(self).keys()

@@ -18,7 +18,7 @@ import numpy as np
 from srcgrad.graph.captured import Implicit
 
 #: how a value that was found is checked
-ANY, IDENTITY, EQUAL, KIND, LENGTH, KEYS, CODE, INPUT, SAME, CONTENTS = range(10)
+ANY, IDENTITY, EQUAL, KIND, LENGTH, KEYS, CODE, INPUT, SAME, CONTENTS, STATE = range(11)
 
 
 @dataclass(eq=False)
