@@ -170,6 +170,10 @@ class _Function(ast.NodeTransformer):
         return [*needed, *made] if isinstance(made, list) else [*needed, made] if needed else made
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+        args = node.args  # defaults and decorators are this function's, whatever becomes of the one inside
+        args.defaults = [self.visit(default) for default in args.defaults]
+        args.kw_defaults = [default and self.visit(default) for default in args.kw_defaults]
+        node.decorator_list = [self.visit(decorator) for decorator in node.decorator_list]
         return node if _is_untouched(node) else _Function(node, self.loose).rewritten()
 
     def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AsyncFunctionDef:

@@ -171,4 +171,25 @@ def f(x, k):
                 x = x * other
     return x
 """,
+    "defaults of a function inside": """
+def f(x, s):
+    if s > 0.1:
+        c = x[0]
+
+    def inner(e, g=c if s > 0.1 else -s, *, h=max(s, x[1])):
+        return e * g + h
+
+    return inner(s)
+""",
+    "a default that may be without a value": """
+import numpy as np
+def f(x, s):
+    if x[0] < 10:
+        c = x[0]
+
+    def inner(e, g=c):
+        return np.where(e > 0, g, e)
+
+    return inner(s)
+""",
 }
