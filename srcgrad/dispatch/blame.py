@@ -11,7 +11,7 @@ from srcgrad.core.settings import settings
 from srcgrad.graph.node import Graph
 from srcgrad.graph.structure import free_inputs
 from srcgrad.staging.rewrite import RUNTIME
-from srcgrad.staging.source import function_tree
+from srcgrad.staging.source import is_written_down
 
 _HAS_LINE = re.compile(r"\S+:\d+: ")
 
@@ -45,7 +45,7 @@ def _name_unstaged(error: Exception) -> None:
     if trace is None:
         return
     code = trace.tb_frame.f_code
-    if RUNTIME in code.co_names or code.co_name.startswith(("$", "<module>")) or function_tree(code) is not None:
+    if RUNTIME in code.co_names or code.co_name.startswith(("$", "<module>")) or is_written_down(code):
         return
     error.args = (
         f"{error}. The source of {code.co_name} is not to be had (it comes from exec or from standard input, or it is "

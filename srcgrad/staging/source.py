@@ -38,6 +38,11 @@ def function_tree(code: CodeType) -> _Function | None:
     return fitting[0] if len(distinct) == 1 else None
 
 
+def is_written_down(code: CodeType) -> bool:
+    """Whether a definition of that name stands at that line of the file that the code names."""
+    return (code.co_firstlineno, code.co_name) in _definitions(code.co_filename)
+
+
 def _is_current(code: CodeType) -> bool:
     """Whether the code that runs is what its file holds now; a warning where the file was changed since."""
     compiled = _compiled(code.co_filename, code.co_flags & FUTURES)
