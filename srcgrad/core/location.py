@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from types import FrameType
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+#: where calls of the user's pass through on their way
+_CALLS = os.path.join(_PACKAGE, "staging") + os.sep
 _NUMPY = os.sep + "numpy" + os.sep
 _LIBRARIES: tuple[str, ...] = (
     os.path.realpath(sys.prefix) + os.sep + "lib",
@@ -75,7 +77,10 @@ def library_function() -> str | None:
         owner = owner_of(frame.f_code.co_filename)
         if owner == USERS:
             return None if called is None else _public_name(called)
-        called = None if owner == OURS else frame
+        if owner != OURS:
+            called = frame
+        elif not frame.f_code.co_filename.startswith(_CALLS):
+            called = None
     return None
 
 
