@@ -77,7 +77,20 @@ def tuples_swap(x, p):
     return pair[0] - pair[1]
 
 
+def both_branches_add(x, p):
+    table, rows = {}, [x]
+    if p > 0:
+        table["a"] = x * 2
+        rows.append(x * 3)
+    else:
+        rows.append(x)
+        table["a"] = x * 5
+    rows[1][0] = 7.0
+    return table["a"] + rows[1]
+
+
 PROGRAMS = (
+    both_branches_add,
     global_entry,
     global_variable,
     chosen_list_is_read,
@@ -129,6 +142,13 @@ def deque_grows(x, p):
     return x * len(found)
 
 
+def one_branch_adds(x, p):
+    table = {}
+    if p > 0:
+        table["a"] = x
+    return x * len(table)
+
+
 def iterator_is_advanced(x, p):
     values = iter([1.0, 2.0, 3.0])
     if p > 0:
@@ -153,6 +173,7 @@ def iterator_is_consumed(x, p):
         (list_is_written_after_it_was_chosen, "best is one of two lists"),
         (set_grows, "found \\(set\\) is changed"),
         (deque_grows, "found \\(deque\\) is changed"),
+        (one_branch_adds, "table.* grows or shrinks"),
         (iterator_is_advanced, "list_iterator .* make a list of it"),
         (iterator_is_consumed, "list_iterator .* make a list of it"),
     ],

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 
 import numpy as np
@@ -493,7 +494,15 @@ def returned_before(x, p, n):
     return x * 2
 
 
-@pytest.mark.parametrize("program", [caught, returned_before])
+def suppressed(x, p, n):
+    with contextlib.suppress(KeyError):
+        if p < 0:
+            {"a": 1}["missing"]
+        x = x + 1
+    return x
+
+
+@pytest.mark.parametrize("program", [caught, returned_before, suppressed])
 def test_an_error_that_a_try_may_catch_is_refused(program):
     with pytest.raises(UnsupportedError, match=r"test_staging_jumps.py:\d+: whether this (Key|Index)Error"):
         run(program, np.ones(2), 1.0, 1)

@@ -8,7 +8,7 @@ result or writes into any argument. Loops that may run without end ask for the f
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any
 
@@ -120,6 +120,25 @@ def catching() -> Iterator[None]:
                 raise
             what = f"whether this {type(failure).__name__} is raised is known only when the program runs"
             raise UnsupportedError(f"{user_location()}: {what}, {where}: {failure}; check for it before") from failure
+
+
+class _Suppressing:
+    """`contextlib.suppress` is a `try` with a handler."""
+
+    def __init__(self, manager: Any) -> None:
+        self._manager, self._inside = manager, catching()
+
+    def __enter__(self) -> Any:
+        self._inside.__enter__()
+        return self._manager.__enter__()
+
+    def __exit__(self, *exception: Any) -> Any:
+        return self._inside.__exit__(*exception) or self._manager.__exit__(*exception)
+
+
+def entered(manager: Any) -> Any:
+    """What a `with` statement enters."""
+    return _Suppressing(manager) if isinstance(manager, suppress) else manager
 
 
 @report_by

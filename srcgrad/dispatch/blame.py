@@ -10,8 +10,8 @@ from srcgrad.core.location import OURS, USERS, Location, owner_of
 from srcgrad.core.settings import settings
 from srcgrad.graph.node import Graph
 from srcgrad.graph.structure import free_inputs
-from srcgrad.staging.rewrite import RUNTIME
 from srcgrad.staging.source import is_written_down
+from srcgrad.staging.syntax import RUNTIME
 
 _HAS_LINE = re.compile(r"\S+:\d+: ")
 

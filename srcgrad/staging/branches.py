@@ -122,6 +122,9 @@ def branch(
     pending: list[tuple[Place, Callable[[], Any]]] = []
     for place, a, b in zip(results, taken.values, other.values, strict=True):
         pending.append((place, joined.value(place.name, a, b)))
+    grown = _grown(taken, other)
+    if grown:
+        raise _grows(grown[0].name)
     for key in {**taken.entries, **other.entries}:
         changed, _ = taken.entries.get(key) or other.entries[key]
         a, b = (found.entries[key][1] if key in found.entries else changed.get() for found in (taken, other))
@@ -184,17 +187,26 @@ def _attempt(function: Callable[[], Any], results: Sequence[Place], cells: dict[
 def _entries(containers: Containers) -> dict[tuple[int, Any], tuple[Entry, Any]]:
     found = {}
     for name, container, before in containers.changed():
-        keys = range(len(before)) if isinstance(container, list) else before
-        if len(container) != len(before) or (isinstance(container, dict) and container.keys() != before.keys()):
-            raise error(
-                TraceError,
-                f"{name} grows or shrinks in a branch whose condition is traced; give it its final size before",
-            )
-        for key in keys:
-            if container[key] is not before[key]:
-                entry = Entry(f"{name}[{key!r}]", container, key)
+        is_list = isinstance(container, list)
+        if len(container) < len(before) or not (is_list or before.keys() <= container.keys()):
+            raise _grows(name)
+        held = range(len(before)) if is_list else before
+        for key in range(len(container)) if is_list else container.keys():
+            if key not in held or container[key] is not before[key]:
+                entry = Entry(f"{name}[{key!r}]", container, key, key not in held)
                 found[entry.identity] = (entry, container[key])
     return found
+
+
+def _grown(*sides: Side) -> list[Entry]:
+    """Entries that one branch adds; none where both add the same in the same order."""
+    added = [{key: entry for key, (entry, _) in side.entries.items() if entry.is_new} for side in sides]
+    return [] if [*added[0]] == [*added[1]] else [*added[0].values(), *added[1].values()]
+
+
+def _grows(name: str) -> TraceError:
+    what = f"{name} grows or shrinks in a branch whose condition is traced, and not in the same way in the other"
+    return error(TraceError, f"{what}; give it its final size before")
 
 
 def _select(predicate: Node, pairs: Sequence[tuple[Node, Node]], mark: int) -> list[Node]:

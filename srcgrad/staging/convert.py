@@ -25,8 +25,9 @@ from srcgrad.staging.captured import all_attributes, get_attribute, has_attribut
 from srcgrad.staging.containers import checking_choices
 from srcgrad.staging.escapes import escape_error
 from srcgrad.staging.hidden import allowed, checked
-from srcgrad.staging.rewrite import RUNTIME, rewritten
+from srcgrad.staging.rewrite import rewritten
 from srcgrad.staging.source import function_tree
+from srcgrad.staging.syntax import RUNTIME
 
 _MISSING: Any = object()
 _MODULE_NAMES = ("__name__", "__package__", "__spec__", "__builtins__", "__file__")

@@ -62,8 +62,8 @@ class Variable:
 class Entry:
     """An item of a list or dict, an attribute of an object, a global variable."""
 
-    def __init__(self, name: str, container: Any, key: Any) -> None:
-        self.name, self.container, self.key = name, container, key
+    def __init__(self, name: str, container: Any, key: Any, is_new: bool = False) -> None:
+        self.name, self.container, self.key, self.is_new = name, container, key, is_new
 
     @property
     def identity(self) -> tuple[int, Any]:
@@ -74,7 +74,10 @@ class Entry:
         return self.container[self.key]
 
     def set(self, value: Any) -> None:
-        self.container[self.key] = value
+        if isinstance(self.container, list) and self.key == len(self.container):
+            self.container.append(value)
+        else:
+            self.container[self.key] = value
 
 
 class Box:

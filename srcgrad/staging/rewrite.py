@@ -27,10 +27,22 @@ from srcgrad.staging.assigned import Assignment, loose
 from srcgrad.staging.jumps import between_yields, without_jumps, yields
 from srcgrad.staging.matches import WithoutMatches
 from srcgrad.staging.source import FUTURES
+from srcgrad.staging.syntax import (
+    RUNTIME,
+    Private,
+    at,
+    constants,
+    declaration,
+    helper,
+    key,
+    lambda_,
+    load,
+    names_something,
+    no_parameters,
+    target_names,
+)
 from srcgrad.staging.variables import Liveness, Names, captured, declared, is_path, last_name, parameters, written
 
-#: the global name under which rewritten code finds the run-time helpers
-RUNTIME = "$sg"
 _UNTOUCHED = {"super", "locals", "globals", "vars", "eval", "exec", "dir"}
 _COMPARISONS = {
     ast.Lt: "lt",
@@ -62,12 +74,12 @@ def rewritten(tree: ast.FunctionDef | ast.Lambda, code: CodeType, owner: str | N
         return None
     function.decorator_list, function.returns = [], None
     WithoutMatches().visit(function)
-    private = _Private(owner) if owner else None
+    private = Private(owner) if owner else None
     if private is not None:
         function = private.visit(function)
     function.name = code.co_name
     made = _Function(function).rewritten()
-    factory = ast.FunctionDef("factory", _no_parameters(code.co_freevars), [made], [], None, None)
+    factory = ast.FunctionDef("factory", no_parameters(code.co_freevars), [made], [], None, None)
     module = ast.Module([ast.copy_location(factory, function)], type_ignores=[])
     ast.fix_missing_locations(module)
     flags = code.co_flags & FUTURES
@@ -88,10 +100,6 @@ def _named(code: CodeType, name: str) -> CodeType:
     return next(part for part in code.co_consts if isinstance(part, CodeType) and part.co_name == name)
 
 
-def _no_parameters(names: tuple[str, ...] = ()) -> ast.arguments:
-    return ast.arguments([], [ast.arg(name) for name in names], None, [], [], None, [])
-
-
 def _is_untouched(function: ast.FunctionDef) -> bool:
     """Whether it awaits, or yields where it catches exceptions."""
     parts = [part for statement in function.body for part in ast.walk(statement)]
@@ -99,29 +107,6 @@ def _is_untouched(function: ast.FunctionDef) -> bool:
     return any(isinstance(part, ast.Await | ast.AsyncFor | ast.AsyncWith) for part in parts) or any(
         map(yields, ([part] for part in catching))
     )
-
-
-class _Private(ast.NodeTransformer):
-    """Private names of a class, as the compiler would write them."""
-
-    def __init__(self, owner: str) -> None:
-        self.prefix = "_" + owner.lstrip("_")
-
-    def _mangled(self, name: str) -> str:
-        return self.prefix + name if name.startswith("__") and not name.endswith("__") else name
-
-    def visit_Name(self, node: ast.Name) -> ast.Name:
-        node.id = self._mangled(node.id)
-        return node
-
-    def visit_Attribute(self, node: ast.Attribute) -> ast.Attribute:
-        node.attr = self._mangled(node.attr)
-        self.generic_visit(node)
-        return node
-
-    def visit_arg(self, node: ast.arg) -> ast.arg:
-        node.arg = self._mangled(node.arg)
-        return node
 
 
 class _Function(ast.NodeTransformer):
@@ -153,7 +138,7 @@ class _Function(ast.NodeTransformer):
         made = [self.visit(statement) for statement in body]
         flat = [part for parts in made for part in (parts if isinstance(parts, list) else [parts])]
         unbound = sorted((self.in_regions | unreachable) - self.parameters - outside - self.globals)
-        declarations: list[ast.stmt] = [_declaration(name, function) for name in unbound]
+        declarations: list[ast.stmt] = [declaration(name, function) for name in unbound]
         moved = [part for part in flat if isinstance(part, ast.Nonlocal | ast.Global)]
         function.body = [*moved, *declarations, *(part for part in flat if part not in moved)]
         return function
@@ -184,7 +169,7 @@ class _Function(ast.NodeTransformer):
 
     def visit_For(self, node: ast.For) -> list[ast.stmt]:
         item = f"$item{next(self.numbers)}"
-        bind = _at(ast.Assign([node.target], ast.Name(item, ast.Load())), node.target)
+        bind = at(ast.Assign([node.target], ast.Name(item, ast.Load())), node.target)
         writes = self.writes(node.target, *node.body)
         has_loops = any(isinstance(part, ast.For | ast.While) for inner in node.body for part in ast.walk(inner))
         body = self.nested("loop", [bind, *node.body], node, item)
@@ -195,20 +180,20 @@ class _Function(ast.NodeTransformer):
             "for_",
             node,
             space,
-            _load(body.name),
+            load(body.name),
             stop,
-            *_constants(*self.flow(node, writes)),
-            *_constants(target, has_loops),
+            *constants(*self.flow(node, writes)),
+            *constants(target, has_loops),
         )
         return [body, call]
 
     def visit_While(self, node: ast.While) -> list[ast.stmt]:
         writes = self.writes(node.test, *node.body)
         body = self.nested("loop", node.body, node)
-        result = _at(ast.Return(node.test), node.test)
+        result = at(ast.Return(node.test), node.test)
         test = self.nested("test", [result], node.test)
         call = self.call(
-            "while_", node, _load(test.name), _load(body.name), self.stop(node), *_constants(*self.flow(node, writes))
+            "while_", node, load(test.name), load(body.name), self.stop(node), *constants(*self.flow(node, writes))
         )
         return [test, body, call]
 
@@ -218,7 +203,7 @@ class _Function(ast.NodeTransformer):
         orelse = self.nested("orelse", node.orelse, node)
         leaving = tuple(sorted(writes & node.leaving))  # type: ignore[attr-defined]
         test = self.visit(node.test)
-        call = self.call("if_", node, test, _load(then.name), _load(orelse.name), *_constants(leaving))
+        call = self.call("if_", node, test, load(then.name), load(orelse.name), *constants(leaving))
         return [then, orelse, call]
 
     def writes(self, *block: ast.AST) -> Names:
@@ -229,9 +214,9 @@ class _Function(ast.NodeTransformer):
         if isinstance(node.target, ast.Attribute) and is_path(node.target.value):
             read = ast.Attribute(copy.deepcopy(node.target.value), node.target.attr, ast.Load())
             name = ast.Constant(type(node.op).__name__)
-            value = _helper("augmented", name, ast.copy_location(read, node), node.value)
+            value = helper("augmented", name, ast.copy_location(read, node), node.value)
             made = ast.Assign([node.target], ast.copy_location(value, node))
-            return [self.visit(_at(made, node))]
+            return [self.visit(at(made, node))]
         return [*self.unwrapped(node.target, node), self.generic_visit(node)]  # type: ignore[list-item]
 
     def visit_Delete(self, node: ast.Delete) -> list[ast.stmt]:
@@ -242,25 +227,31 @@ class _Function(ast.NodeTransformer):
         """A variable that may have no value has one after this, or the program fails."""
         if not isinstance(target, ast.Name) or not hasattr(target, "maybe"):
             return []
-        return [_at(ast.Assign([ast.Name(target.id, ast.Store())], self.bound(_load(target.id))), place)]
+        return [at(ast.Assign([ast.Name(target.id, ast.Store())], self.bound(load(target.id))), place)]
 
     def visit_Raise(self, node: ast.Raise) -> ast.stmt:
         self.generic_visit(node)
         if node.exc is not None:
-            node.exc = _helper("raising", node.exc)
+            node.exc = helper("raising", node.exc)
         return node
 
     def visit_Try(self, node: ast.Try) -> ast.stmt:
         self.generic_visit(node)
         if node.handlers:
-            own = ast.Attribute(_load(RUNTIME), "own_errors", ast.Load())
+            own = ast.Attribute(load(RUNTIME), "own_errors", ast.Load())
             handler = ast.ExceptHandler(own, None, [ast.Raise()])
             node.handlers.insert(0, ast.fix_missing_locations(ast.copy_location(handler, node)))
-            node.body = [_at(ast.With([ast.withitem(_helper("catching"))], node.body), node)]
+            node.body = [at(ast.With([ast.withitem(helper("catching"))], node.body), node)]
+        return node
+
+    def visit_With(self, node: ast.With) -> ast.stmt:
+        self.generic_visit(node)
+        for item in node.items:
+            item.context_expr = helper("entered", item.context_expr)
         return node
 
     def visit_Assert(self, node: ast.Assert) -> ast.stmt:
-        message = _lambda(self.visit(node.msg) if node.msg else ast.Constant(None))
+        message = lambda_(self.visit(node.msg) if node.msg else ast.Constant(None))
         return self.call("assert_", node, self.visit(node.test), message)
 
     def visit_Import(self, node: ast.Import) -> list[ast.stmt]:
@@ -272,8 +263,8 @@ class _Function(ast.NodeTransformer):
     def imported(self, node: ast.Import | ast.ImportFrom) -> list[ast.stmt]:
         made: list[ast.stmt] = [node]
         for name in sorted(written([node])):
-            seen = _helper("stand_in", _load(name))
-            made.append(_at(ast.Assign([ast.Name(name, ast.Store())], seen), node))
+            seen = helper("stand_in", load(name))
+            made.append(at(ast.Assign([ast.Name(name, ast.Store())], seen), node))
         return made
 
     def nested(self, role: str, block: list[ast.stmt], place: ast.AST, item: str | None = None) -> ast.FunctionDef:
@@ -292,9 +283,9 @@ class _Function(ast.NodeTransformer):
         if own:
             head.append(ast.Global(sorted(own)))
         flat = [part for part in flat if not isinstance(part, ast.Nonlocal | ast.Global)]
-        body = [_at(part, place) for part in head] + (flat or [_at(ast.Pass(), place)])
+        body = [at(part, place) for part in head] + (flat or [at(ast.Pass(), place)])
         name = f"${role}{next(self.numbers)}"
-        function = ast.FunctionDef(name, _no_parameters((item,) if item else ()), body, [], None, None)
+        function = ast.FunctionDef(name, no_parameters((item,) if item else ()), body, [], None, None)
         ast.copy_location(function, place)
         return function
 
@@ -302,24 +293,24 @@ class _Function(ast.NodeTransformer):
         flags = getattr(node, "stop_flags", [])
         if not flags:
             return ast.Constant(None)
-        names: list[ast.expr] = [_load(flag) for flag in flags]
-        test = names[0] if len(names) == 1 else _helper("or_", names[0], _lambda(names[1]))
-        return _lambda(test)
+        names: list[ast.expr] = [load(flag) for flag in flags]
+        test = names[0] if len(names) == 1 else helper("or_", names[0], lambda_(names[1]))
+        return lambda_(test)
 
     def flow(self, node: Any, writes: Names) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The variables that go from one iteration to the next, and the others that are read after the loop."""
         carried = writes & node.carried
         return tuple(sorted(carried)), tuple(sorted(writes & node.leaving - carried))
 
-    def call(self, helper: str, place: ast.AST, *args: ast.expr) -> ast.stmt:
-        return _at(ast.Expr(_helper(helper, *args)), place)
+    def call(self, name: str, place: ast.AST, *args: ast.expr) -> ast.stmt:
+        return at(ast.Expr(helper(name, *args)), place)
 
     def loop_space(self, node: ast.expr) -> ast.expr:
         """What a loop goes over: `zip`, `enumerate` and `reversed` are called as loops need them."""
         if isinstance(node, ast.Call) and not isinstance(node.func, ast.Attribute):
             args = [self.loop_space(arg) if not isinstance(arg, ast.Starred) else self.visit(arg) for arg in node.args]
             keywords = [ast.keyword(word.arg, self.visit(word.value)) for word in node.keywords]
-            made = ast.Call(_helper("looped", self.visit(node.func)), args, keywords)
+            made = ast.Call(helper("looped", self.visit(node.func)), args, keywords)
             return ast.copy_location(made, node)
         return self.visit(node)  # type: ignore[no-any-return]
 
@@ -327,7 +318,7 @@ class _Function(ast.NodeTransformer):
 
     def bound(self, name: ast.Name) -> ast.expr:
         """The value of a variable that may have none."""
-        made = _helper("bound", *_constants(name.id, name.id in self.locals), _lambda(name))
+        made = helper("bound", *constants(name.id, name.id in self.locals), lambda_(name))
         return ast.copy_location(made, name)
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
@@ -360,64 +351,64 @@ class _Function(ast.NodeTransformer):
     def function_of(self, part: ast.expr) -> ast.expr:
         names = written([part])
         if not names:
-            return _lambda(part)
+            return lambda_(part)
         assert self.pending is not None
         own, shared = sorted(names & self.globals), sorted(names - self.globals)
         self.in_regions |= set(shared)
         scope: list[ast.stmt] = [*([ast.Global(own)] if own else []), *([ast.Nonlocal(shared)] if shared else [])]
-        body = [_at(statement, part) for statement in (*scope, ast.Return(part))]
-        made = ast.FunctionDef(f"$part{next(self.numbers)}", _no_parameters(), body, [], None, None)
-        self.pending.append(_at(made, part))
-        return ast.copy_location(_load(made.name), part)
+        body = [at(statement, part) for statement in (*scope, ast.Return(part))]
+        made = ast.FunctionDef(f"$part{next(self.numbers)}", no_parameters(), body, [], None, None)
+        self.pending.append(at(made, part))
+        return ast.copy_location(load(made.name), part)
 
     def stays(self, node: ast.expr) -> bool:
         """Whether parts of an expression cannot become functions: they bind names and belong to a lambda, or yield."""
-        return yields([node]) or (self.pending is None and _names_something(node))
+        return yields([node]) or (self.pending is None and names_something(node))
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         if isinstance(node.func, ast.Name) and node.func.id in _UNTOUCHED and not _is_vars(node):
             if node.func.id == "super" and not node.args and self.function.args.args:
-                node.args = [_load("__class__"), _load(self.function.args.args[0].arg)]
+                node.args = [load("__class__"), load(self.function.args.args[0].arg)]
             return node
         is_constant = last_name(node.func) == "constant" and len(node.args) == 1 and not node.keywords
         self.generic_visit(node)
-        if is_constant and not isinstance(node.args[0], ast.Starred) and not _names_something(node):
-            return ast.copy_location(_helper("constant_of", node.func, _lambda(node.args[0])), node)
-        node.func = ast.copy_location(_helper("callee", node.func), node.func)
+        if is_constant and not isinstance(node.args[0], ast.Starred) and not names_something(node):
+            return ast.copy_location(helper("constant_of", node.func, lambda_(node.args[0])), node)
+        node.func = ast.copy_location(helper("callee", node.func), node.func)
         return node
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
         self.generic_visit(node)
         if not isinstance(node.ctx, ast.Load):
-            node.value = _helper("storing", node.value)
+            node.value = helper("storing", node.value)
             return node
-        return ast.copy_location(_helper("attribute", node.value, ast.Constant(node.attr)), node)
+        return ast.copy_location(helper("attribute", node.value, ast.Constant(node.attr)), node)
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
         self.generic_visit(node)
         if not isinstance(node.ctx, ast.Load) or not any(isinstance(part, ast.Name) for part in ast.walk(node.slice)):
             return node
-        return ast.copy_location(_helper("item", node.value, _key(node.slice)), node)
+        return ast.copy_location(helper("item", node.value, key(node.slice)), node)
 
     def visit_ListComp(self, node: ast.ListComp) -> ast.expr:
         generator = node.generators[0]
         simple = len(node.generators) == 1 and not generator.ifs and not generator.is_async
-        names = _target_names(generator.target)
-        if not simple or names is None or _names_something(node) or captured([node.elt]) & {*names}:
+        names = target_names(generator.target)
+        if not simple or names is None or names_something(node) or captured([node.elt]) & {*names}:
             return self.with_own_names(node)
         values = self.loop_space(generator.iter)
         outer, self.pending = self.pending, None
-        element = ast.Lambda(_no_parameters(tuple(names)), self.visit(node.elt))
+        element = ast.Lambda(no_parameters(tuple(names)), self.visit(node.elt))
         self.pending = outer
         several = ast.Constant(isinstance(generator.target, ast.Tuple))
-        return ast.copy_location(_helper("listed", values, element, several), node)
+        return ast.copy_location(helper("listed", values, element, several), node)
 
     def visit_IfExp(self, node: ast.IfExp) -> ast.expr:
         if self.stays(node):
             return self.with_own_names(node)
         self.generic_visit(node)
         parts, names = self.later(node.body, node.orelse)
-        return ast.copy_location(_helper("if_else", node.test, *parts, *_constants(names)), node)
+        return ast.copy_location(helper("if_else", node.test, *parts, *constants(names)), node)
 
     def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
         if self.stays(node):
@@ -429,72 +420,24 @@ class _Function(ast.NodeTransformer):
         for value in reversed(node.values[:-1]):
             (part,), own = self.later(made)
             names = tuple(sorted({*names, *own}))
-            made = ast.copy_location(_helper(name, value, part, *_constants(names)), node)
+            made = ast.copy_location(helper(name, value, part, *constants(names)), node)
         return made
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.expr:
         self.generic_visit(node)
         if not isinstance(node.op, ast.Not):
             return node
-        return ast.copy_location(_helper("not_", node.operand), node)
+        return ast.copy_location(helper("not_", node.operand), node)
 
     def visit_Compare(self, node: ast.Compare) -> ast.expr:
-        if len(node.ops) == 1 or _names_something(node) or yields([node]):
+        if len(node.ops) == 1 or names_something(node) or yields([node]):
             return self.with_own_names(node) if len(node.ops) > 1 else self.generic_visit(node)  # type: ignore[return-value]
         self.generic_visit(node)
         steps: list[ast.expr] = []
         for op, operand in zip(node.ops, node.comparators, strict=True):
-            steps.append(ast.Tuple([ast.Constant(_COMPARISONS[type(op)]), _lambda(operand)], ast.Load()))
-        return ast.copy_location(_helper("chain", node.left, *steps), node)
-
-
-def _key(node: ast.expr) -> ast.expr:
-    """What stands between the brackets, as an expression."""
-    if isinstance(node, ast.Tuple):
-        return ast.copy_location(ast.Tuple([_key(part) for part in node.elts], ast.Load()), node)
-    if isinstance(node, ast.Slice):
-        parts = [part or ast.Constant(None) for part in (node.lower, node.upper, node.step)]
-        return ast.copy_location(_helper("slice", *parts), node)
-    return node
-
-
-def _target_names(target: ast.expr) -> list[str] | None:
-    """The names that a plain target, or a tuple of these, binds; None for any other target."""
-    parts = target.elts if isinstance(target, ast.Tuple) else [target]
-    names = [part.id for part in parts if isinstance(part, ast.Name)]
-    return names if len(set(names)) == len(parts) else None
-
-
-def _names_something(node: ast.AST) -> bool:
-    return any(isinstance(part, ast.NamedExpr) for part in ast.walk(node))
+            steps.append(ast.Tuple([ast.Constant(_COMPARISONS[type(op)]), lambda_(operand)], ast.Load()))
+        return ast.copy_location(helper("chain", node.left, *steps), node)
 
 
 def _is_vars(node: ast.Call) -> bool:
     return isinstance(node.func, ast.Name) and node.func.id == "vars" and bool(node.args)
-
-
-def _helper(name: str, *args: ast.expr) -> ast.expr:
-    made = ast.Call(ast.Attribute(ast.Name(RUNTIME, ast.Load()), name, ast.Load()), [*args], [])
-    return ast.copy_location(made, args[0]) if args and hasattr(args[0], "lineno") else made
-
-
-def _lambda(body: ast.expr) -> ast.expr:
-    made = ast.Lambda(_no_parameters(), body)
-    return ast.copy_location(made, body) if hasattr(body, "lineno") else made
-
-
-def _load(name: str) -> ast.Name:
-    return ast.Name(name, ast.Load())
-
-
-def _constants(*values: Any) -> list[ast.expr]:
-    return [ast.Constant(value) for value in values]
-
-
-def _declaration(name: str, place: ast.AST) -> ast.stmt:
-    """``name: None``: makes it a variable of the function, and does nothing."""
-    return _at(ast.AnnAssign(ast.Name(name, ast.Store()), ast.Constant(None), None, 1), place)
-
-
-def _at(node: ast.stmt, place: ast.AST) -> ast.stmt:
-    return ast.fix_missing_locations(ast.copy_location(node, place))

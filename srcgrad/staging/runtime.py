@@ -2,7 +2,7 @@
 
 from builtins import slice
 
-from srcgrad.control.failures import catching, raising
+from srcgrad.control.failures import catching, entered, raising
 from srcgrad.core.errors import TraceError, UnsupportedError, VerifyError
 from srcgrad.numpy.stand_ins import stand_in
 from srcgrad.staging.branches import if_, if_else
@@ -26,6 +26,7 @@ __all__ = [
     "catching",
     "chain",
     "constant_of",
+    "entered",
     "for_",
     "if_",
     "if_else",
