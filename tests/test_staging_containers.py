@@ -89,7 +89,17 @@ def both_branches_add(x, p):
     return table["a"] + rows[1]
 
 
+def list_changed_and_rebound(x, p):
+    items = [x[:2], p]
+    for _ in range(30):
+        items[0], items[1] = items[1], 0.0
+        x[-2:] -= items[0]
+        items = [2.0, 1.0]
+    return x
+
+
 PROGRAMS = (
+    list_changed_and_rebound,
     both_branches_add,
     global_entry,
     global_variable,

@@ -8,6 +8,7 @@ region is recorded more than once.
 
 from __future__ import annotations
 
+import copy
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -187,6 +188,26 @@ class Containers:
                 what = f"{name} ({type(container).__name__}) is changed in a branch or loop that is part of the program"
                 raise error(TraceError, f"{what}; use a list of fixed length, or change it outside")
             yield name, container, before
+
+    def original(self, value: Any) -> Any:
+        """A value with what the containers in it held before."""
+        if type(value) is tuple:
+            return tuple(map(self.original, value))
+        attributes = getattr(value, "__dict__", None)
+        found = self._found.get(id(value if attributes is None or isinstance(value, dict) else attributes))
+        if found is None:
+            return value
+        _, container, before = found
+        if isinstance(container, list):
+            return [self.original(part) for part in before]
+        if not isinstance(before, dict) or isinstance(container, _Attributes):
+            return value
+        held = {key: self.original(part) for key, part in before.items()}
+        if container is value:
+            return held
+        made = copy.copy(value)
+        vars(made).update(held)
+        return made
 
     def restore(self) -> None:
         """Undo every change."""

@@ -171,10 +171,10 @@ class Recorder:
         own = {slot.place.identity for slot in self.slots if isinstance(slot.place, Entry)}
         for entry, before in changed_entries(containers):
             if entry.identity not in own:
-                self._carry(entry, before, entry.get())
+                self._carry(entry, containers.original(before), entry.get())
         for place, before in zip([*self._watched], entries, strict=True):
             if not same(before, place.get()):
-                self._carry(place, before, place.get())
+                self._carry(place, containers.original(before), place.get())
         refitted = [slot.refit(slot.place.get()) for slot in entered]
         if found or any(refitted) or len(entered) < len(self.slots) or len(spoiled) < len(self._spoiled):
             return False
