@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from traceback import walk_tb
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -82,18 +84,23 @@ def is_raised(exception: Exception) -> bool:
     return hasattr(exception, "__sg_location__")
 
 
+#: code of ours that does nothing but call a built-in function for the user's
+passing: set[CodeType] = set()
+
+
 def is_pythons(exception: Exception) -> bool:
     """Whether Python itself raises it in a line of the user's, as ``[].pop()`` does; then it has that line."""
-    trace = exception.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is None or not isinstance(exception, LookupError | ArithmeticError | ValueError):
+    if isinstance(exception, SrcgradError) or not isinstance(exception, LookupError | ArithmeticError | ValueError):
         return False
-    filename = trace.tb_frame.f_code.co_filename
-    if isinstance(exception, SrcgradError) or owner_of(filename) != USERS:
+    frames = [frame for frame, _ in walk_tb(exception.__traceback__)]
+    lines = [line for _, line in walk_tb(exception.__traceback__)]
+    if frames and frames[-1].f_code in passing and not isinstance(exception, ValueError):
+        frames.pop()
+    if not frames or owner_of(frames[-1].f_code.co_filename) != USERS:
         return False
+    filename, line = frames[-1].f_code.co_filename, lines[len(frames) - 1]
     found: Any = exception
-    found.__sg_location__ = Location(filename, trace.tb_lineno)
+    found.__sg_location__ = Location(filename, line)
     return True
 
 

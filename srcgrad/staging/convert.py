@@ -16,6 +16,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from srcgrad.control.failures import passing
 from srcgrad.core.errors import TraceError
 from srcgrad.core.location import USERS, owner_of
 from srcgrad.numpy.elements import vectorize
@@ -191,6 +192,7 @@ def callee(function: Any) -> Any:
         watch((owner, *args, *kwargs.values()))
         return function(*args, **kwargs)
 
+    passing.add(outside.__code__)
     return outside
 
 
