@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from srcgrad.core import tree
 from srcgrad.core.errors import ArgumentError
@@ -14,6 +15,27 @@ from srcgrad.staging.hidden import fixed
 from srcgrad.transform.stop import stop_gradient as _stop
 
 Argnums = int | Sequence[int]
+Transform = TypeVar("Transform", bound=Callable[..., Any])
+
+_OPTIONS = """
+Options that the transforms share:
+    static_argnums, static_argnames: positions and names of arguments that are fixed for a specialisation: they must be
+        hashable, the function sees them as they are, and each new value is traced anew. Arguments that are neither
+        arrays nor numbers are static without being named.
+    backend: "cpu".
+    fast_math: by default floating point is NumPy's, but that a reduction (a sum, a product of matrices, a gradient that
+        a loop accumulates) is added up in any order, and that a product which feeds a sum may be rounded once with it.
+        True also lets LLVM reassociate what the function computes itself, multiply by reciprocals in place of dividing,
+        and lose the sign of a zero: ``(x + 1e16) - 1e16`` may become ``x``. NaN, infinities and the errors of functions
+        such as ``np.log1p`` stay.
+"""
+
+
+def _explaining_options(transform: Transform) -> Transform:
+    """The transform with the shared options explained at the end of its docstring."""
+    transform.__doc__ = inspect.cleandoc(transform.__doc__ or "") + "\n" + _OPTIONS
+    return transform
+
 
 __all__ = [
     "checkpoint",
@@ -32,6 +54,7 @@ __all__ = [
 ]
 
 
+@_explaining_options
 def jit(
     function: Callable[..., Any] | None = None,
     *,
@@ -42,14 +65,7 @@ def jit(
 ) -> Any:
     """The same function, traced once per combination of argument types and compiled.
 
-    Arrays that the function writes into are written into. Arguments that are neither arrays nor numbers are static:
-    they must be hashable, and each new value compiles anew.
-
-    Floating point is NumPy's, but that a reduction (a sum, a product of matrices, a gradient that a loop accumulates)
-    is added up in any order, and that a product which feeds a sum may be rounded once with it. ``fast_math=True`` also
-    lets LLVM reassociate what the function computes itself, multiply by reciprocals in place of dividing, and lose the
-    sign of a zero; ``(x + 1e16) - 1e16`` may become ``x``. NaN, infinities and the errors of functions such as
-    ``np.log1p`` stay.
+    Arrays that the function writes into are written into.
 
     >>> import numpy as np
     >>> @jit
@@ -62,6 +78,7 @@ def jit(
     return _decorate(function, lambda f: Jit(f, options))
 
 
+@_explaining_options
 def grad(
     function: Callable[..., Any] | None = None,
     argnums: Argnums = 0,
@@ -80,7 +97,14 @@ def grad(
     Of a complex argument z = x + iy the gradient is ``df/dx + i df/dy``, the direction in which f grows fastest, as in
     PyTorch: ``z - rate * grad(f)(z)`` descends. JAX gives its conjugate. The function must return a real number.
 
-    ``static_argnums``, ``static_argnames`` and ``fast_math`` are those of `jit`.
+    Args:
+        function: returns one real number, as a Python or NumPy scalar or an array of shape ().
+        argnums: the position of the argument to differentiate with respect to, or a tuple of positions; negative ones
+            count from the end. An argument may be any pytree of float or complex arrays and numbers.
+        has_aux: the function returns ``(value, aux)``; aux is any pytree of arrays and numbers.
+
+    Raises:
+        TypeError, ValueError: the function returns no real scalar, or an argument has no derivative.
 
     >>> grad(lambda x: x * x * x)(2.0)
     np.float64(12.0)
@@ -93,6 +117,7 @@ def grad(
     return _decorate(function, lambda f: Grad(f, argnums, has_aux, False, options))
 
 
+@_explaining_options
 def value_and_grad(
     function: Callable[..., Any] | None = None,
     argnums: Argnums = 0,
@@ -105,7 +130,7 @@ def value_and_grad(
 ) -> Any:
     """As `grad`, and the value: ``(value, grads)``, or ``((value, aux), grads)`` with ``has_aux``.
 
-    Fits ``scipy.optimize.minimize(value_and_grad(f), x0, jac=True)``. The options are those of `jit`.
+    Fits ``scipy.optimize.minimize(value_and_grad(f), x0, jac=True)``.
 
     >>> value_and_grad(lambda x: x * x)(3.0)
     (np.float64(9.0), np.float64(6.0))
@@ -148,6 +173,7 @@ def constant(x: Any) -> Any:
 constant.__sg_constant__ = True  # type: ignore[attr-defined]
 
 
+@_explaining_options
 def jacrev(
     function: Callable[..., Any] | None = None,
     argnums: Argnums = 0,
@@ -162,7 +188,7 @@ def jacrev(
     A leaf has the shape of the result, then that of the argument. Several ``argnums`` give a tuple.
 
     Of a complex result by a complex argument it is the derivative of a holomorphic function; for others use `vjp`. Of a
-    real result by a complex argument it is the gradient, as `grad` has it. The options are those of `jit`.
+    real result by a complex argument it is the gradient, as `grad` has it.
 
     >>> import numpy as np
     >>> jacrev(lambda x: x * x)(np.array([1.0, 2.0]))
@@ -173,6 +199,7 @@ def jacrev(
     return _decorate(function, lambda f: jacobians.jacrev(f, argnums, options))
 
 
+@_explaining_options
 def hessian(
     function: Callable[..., Any] | None = None,
     argnums: Argnums = 0,
@@ -182,7 +209,7 @@ def hessian(
     backend: str = "cpu",
     fast_math: bool = False,
 ) -> Any:
-    """The matrix of second derivatives of a function that returns a scalar. The options are those of `jit`.
+    """The matrix of second derivatives of a function that returns a scalar.
 
     >>> import numpy as np
     >>> hessian(lambda x: x[0] * x[0] * x[1])(np.array([1.0, 2.0]))
@@ -243,7 +270,7 @@ def ir(function: Callable[..., Any], *args: Any, **kwargs: Any) -> str:
 
     >>> print(ir(grad(lambda x: x * x), 3.0))
     grad_<lambda>(%x: float64[]):
-        %0: float64[] = add(%x, %x) ...
+        %0: float64[] = accumulate(%x, %x) ...
         return %0
     """
     return str(_specialisation(function, args, kwargs).graph)
