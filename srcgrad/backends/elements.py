@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from functools import cached_property
 
 from srcgrad.backends.expressions import Expressions
 from srcgrad.backends.writer import Names, Writer
@@ -40,13 +41,16 @@ class Elements:
     def __init__(self, program: Program, storage: Storage, function_name: str) -> None:
         self.function_name = function_name
         self.program = program
+        self.storage = storage
         self.places = storage.places
         self.names = Names()
         self.out = Writer()
         self.expressions = Expressions(self.names, self.load, self.spill)
         self.value_names: dict[Value, str] = {}
         self.element_names: dict[tuple[Value, tuple[int | None, ...]], str] = {}
+        self.named: dict[str, Value] = {}
         self.aliases: dict[tuple[Value, tuple[int, ...]], str] = {}
+        self.alias_of: dict[str, tuple[Value, tuple[int, ...]]] = {}
         #: element of an array that the current straight-line code holds in a variable
         self.held: dict[tuple[Value, str], str] = {}
         #: element of an array that the loop at hand accumulates in a variable
@@ -64,6 +68,9 @@ class Elements:
         self.parts: list[str] = []
         #: whether a loop looks at signals
         self.sees_to_signals = False
+        self.part_names: set[str] = set()
+        #: what the functions around the section at hand have written so far
+        self.around: list[Writer] = []
         #: what the split loop whose function is being written accumulates: each part has its own
         self.own: set[Value] = set()
         #: single-use values whose expression stands in for them, and the values that it reads
@@ -79,8 +86,15 @@ class Elements:
 
     def name(self, value: Value) -> str:
         if value not in self.value_names:
-            self.value_names[value] = self.names.fresh(value.name or "t")
+            self.value_names[value] = name = self.names.fresh(value.name or "t")
+            self.named[name] = value
         return self.value_names[value]
+
+    @cached_property
+    def type_names(self) -> set[str]:
+        """Numba's names of the dtypes of all values."""
+        names = {value.dtype.name for value in self.places}
+        return {"boolean", *names} if "bool" in names else names
 
     def place(self, value: Value) -> Place:
         return self.places.get(value) or Place("variable", (), ())
@@ -169,7 +183,8 @@ class Elements:
         """The name of the same memory under another shape."""
         key = (value, shape)
         if key not in self.aliases:
-            self.aliases[key] = self.names.fresh(self.name(value) + "_as" + "x".join(map(str, shape)))
+            self.aliases[key] = name = self.names.fresh(self.name(value) + "_as" + "x".join(map(str, shape)))
+            self.alias_of[name] = key
         return self.aliases[key]
 
     def address(self, value: Value, index: tuple[Index, ...], axes: Sequence[Axis]) -> tuple[str, list[int]]:

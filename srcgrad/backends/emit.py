@@ -8,6 +8,7 @@ from functools import cached_property
 
 from srcgrad.backends.gemm.blas import threshold
 from srcgrad.backends.reductions import VECTOR_BYTES, Bounds, Reductions
+from srcgrad.backends.sections import write_section
 from srcgrad.backends.split import split_loop
 from srcgrad.schedule.axes import inner_programs
 from srcgrad.schedule.ir import (
@@ -23,6 +24,7 @@ from srcgrad.schedule.ir import (
     Loop,
     LoopRegion,
     Program,
+    Section,
     Start,
     Statement,
     Value,
@@ -72,6 +74,8 @@ class Emitter(Reductions):
                     self.statement(entry, block, position)
             elif isinstance(entry, LibraryCall):
                 self.library(entry)
+            elif isinstance(entry, Section):
+                write_section(self, entry)
             elif not isinstance(entry, Loop):
                 self.region(entry)
             position += 1

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from srcgrad.backends.split import free_names
 from srcgrad.backends.writer import Writer
 from srcgrad.schedule.ir import Program, Value
 from srcgrad.schedule.parallel import is_brief
-from srcgrad.schedule.storage import Storage
+from srcgrad.schedule.storage import Place, Storage
 
 if TYPE_CHECKING:
     from srcgrad.backends.emit import Emitter
@@ -85,7 +86,7 @@ def emit_module(program: Program, storage: Storage, name: str, *, fast_math: boo
     if name in _RESERVED or keyword.iskeyword(name) or hasattr(builtins, name):
         name += "_"
     emitter = Emitter(program, storage, name)
-    for reserved in (name, *_RESERVED):
+    for reserved in (name, *_RESERVED, *(f"kept_{dtype.name}" for dtype in storage.kept)):
         emitter.names.reserve(reserved)
     for value in (*program.inputs, *program.outputs):
         emitter.name(value)
@@ -114,7 +115,7 @@ def emit_module(program: Program, storage: Storage, name: str, *, fast_math: boo
             if value.shape and value in used:
                 argument = emitter.name(value)
                 out.line(f"{argument} = view({argument}, {tuple_text(value.shape)})")
-        _locals(out, emitter, storage)
+        _locals(out, emitter, storage, body)
         for line in body:
             out.line(line)
         if scalars:
@@ -165,6 +166,7 @@ def _imports(out: Writer, emitter: Emitter) -> tuple[Symbol, ...]:
             exported = vecmath.lookup(function, np.dtype(dtype))
             _import(imported, vecmath.FUNCTIONS[exported].__module__, exported, name)
     dtypes = {v.dtype.name for v in emitter.places if emitter.places[v].kind in ("stack", "workspace", "slices")}
+    dtypes |= {dtype.name for dtype in emitter.storage.kept}
     dtypes |= {place.dtype.name for place in emitter.partials.values() if place.dtype is not None}
     out.line("import numpy as np")
     numba_types = sorted(casts | {numba_name(d) for d in dtypes})
@@ -204,26 +206,49 @@ def numba_name(dtype: str) -> str:
     return "boolean" if dtype == "bool" else dtype
 
 
-def _locals(out: Writer, emitter: Emitter, storage: Storage) -> None:
-    for value, place in storage.places.items():
-        if value not in emitter.value_names:
-            continue
-        name, dtype = emitter.value_names[value], numba_name(value.dtype.name)
-        if place.kind == "stack" and place.within is not None:
-            continue  # declared in the function of the split loop
-        if place.kind == "stack":
-            out.line(f"{name} = local({dtype}, {tuple_text(place.shape)})")
-        elif place.kind == "workspace":
-            shape = place.shape if place.within is None else (storage.threads, *place.shape)
-            out.line(f"{name} = part_of(workspace, {place.offset}, {dtype}, {tuple_text(shape)})")
-    for value, place in storage.partials.items():
-        assert place.dtype is not None
-        dtype = numba_name(place.dtype.name)
-        rows = tuple_text(_flat_rows(value, storage))
-        out.line(f"{emitter.name(value)}_parts = part_of(workspace, {place.offset}, {dtype}, {rows})")
+def _locals(out: Writer, emitter: Emitter, storage: Storage, body: list[str]) -> None:
+    """The arrays of the kernel itself: of one in sections, what its own lines name."""
+    used = set(free_names(emitter, body)) if storage.left else None
+    lines = [kept_line(dtype, room) for dtype, room in storage.kept.items()]
+    own = (value for value in storage.places if value in emitter.value_names and storage.places[value].kind != "slices")
+    lines += [array_line(emitter, value) for value in own]
+    lines += [parts_line(emitter, value) for value in storage.partials]
     for (value, shape), name in emitter.aliases.items():
         if storage.places[value].within is None or storage.places[value].kind != "stack":
-            out.line(f"{name} = reshaped({emitter.name(value)}, {tuple_text(shape)})")
+            lines.append(f"{name} = reshaped({emitter.name(value)}, {tuple_text(shape)})")
+            if used is not None and name in used:
+                used.add(emitter.name(value))
+    for line in lines:
+        if line and (used is None or line.partition(" ")[0] in used):
+            out.line(line)
+
+
+def array_line(emitter: Emitter, value: Value) -> str:
+    """The line that makes an array; empty where a kernel is given it, or the function of a split loop makes it."""
+    place = emitter.storage.places[value]
+    name, dtype = emitter.name(value), numba_name(value.dtype.name)
+    if place.kind == "stack" and place.within is None:
+        return f"{name} = local({dtype}, {tuple_text(place.shape)})"
+    if place.kind == "workspace":
+        shape = place.shape if place.within is None else (emitter.storage.threads, *place.shape)
+        return f"{name} = part_of(workspace, {place.offset}, {dtype}, {tuple_text(shape)})"
+    if place.kind == "slices" and emitter.storage.left:  # made by another section: with room for 0 more it stays
+        return f"{name} = stack_of(workspace, {place.offset}, 0, {dtype}, {tuple_text(place.shape)})"
+    return ""
+
+
+def parts_line(emitter: Emitter, value: Value) -> str:
+    """The line that finds the parts' copies of an accumulator."""
+    place = emitter.storage.partials[value]
+    assert place.dtype is not None
+    rows = tuple_text(_flat_rows(value, emitter.storage))
+    return f"{emitter.name(value)}_parts = part_of(workspace, {place.offset}, {numba_name(place.dtype.name)}, {rows})"
+
+
+def kept_line(dtype: np.dtype[Any], place: Place) -> str:
+    """The line that finds the numbers of a dtype that sections leave."""
+    name = dtype.name
+    return f"kept_{name} = part_of(workspace, {place.offset}, {numba_name(name)}, {tuple_text(place.shape)})"
 
 
 def _flat_rows(value: Value, storage: Storage) -> tuple[int, ...]:

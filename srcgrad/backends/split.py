@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from srcgrad.backends.writer import Writer
+from srcgrad.backends.writer import Writer, assigned
 from srcgrad.schedule.ir import Loop, Start, Value
 
 if TYPE_CHECKING:
     from srcgrad.backends.emit import Emitter
 
 _IDENTIFIER = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
-_ASSIGNED = re.compile(r"^\s*(?:for )?([A-Za-z_]\w*)(?: in | [-+*|&]?= )")
-_KNOWN = {"range", "min", "part", "parts", "local", "at", "reshaped", "own_part", "True", "False", *keyword.kwlist}
+_CALLED = ("range", "min", "local", "at", "reshaped", "own_part", "part_of", "stack_of", "fork", "thread_count")
+_KNOWN = {*_CALLED, "part", "parts", "np", *keyword.kwlist}
 
 
 def split_loop(emitter: Emitter, loop: Loop, starts: list[Start]) -> None:
@@ -50,6 +50,7 @@ def split_loop(emitter: Emitter, loop: Loop, starts: list[Start]) -> None:
     captured = _captured(emitter, [*declared, *body])
     header = f"def {name}({', '.join(['part', 'parts', *captured])}):"
     emitter.parts.append("\n".join([header, *declared, *body]))
+    emitter.part_names.add(name)
     most = min(emitter.threads, loop.axis.extent)
     if emitter.expressions.noted:
         emitter.out.line(f"{outside} = local({emitter.expressions.type_name('int64')}, (1,))")
@@ -123,13 +124,15 @@ def _declarations(emitter: Emitter, loop: Loop, accumulators: list[Value]) -> li
 
 def _captured(emitter: Emitter, lines: list[str]) -> list[str]:
     """The names that a part uses and does not make itself, nor the module defines."""
-    from srcgrad.backends.module import numba_name
+    made = assigned(lines)
+    return [name for name in free_names(emitter, lines) if name not in made]
 
-    code = [line.split("  #")[0] for line in lines]
-    made = {match[1] for line in code if (match := _ASSIGNED.match(line))}
-    module = {*emitter.expressions.constants.values(), *emitter.expressions.functions.values()}
-    module |= {numba_name(value.dtype.name) for value in emitter.places}
+
+def free_names(emitter: Emitter, lines: list[str]) -> list[str]:
+    """The names in some lines that are not those of the module."""
+    module = {*emitter.expressions.constants.values(), *emitter.expressions.functions.values(), *emitter.type_names}
     used: dict[str, None] = {}
-    for line in code:
-        used.update((name, None) for name in _IDENTIFIER.findall(line))
-    return [name for name in used if name not in made and name not in module and name not in _KNOWN]
+    for line in lines:
+        used.update((name, None) for name in _IDENTIFIER.findall(line.split("  #")[0]))
+    own = emitter.part_names
+    return [name for name in used if name not in module and name not in _KNOWN and name not in own]

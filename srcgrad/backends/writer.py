@@ -5,8 +5,15 @@ from __future__ import annotations
 import builtins
 import keyword
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+
+_ASSIGNED = re.compile(r"^\s*(?:for )?([A-Za-z_]\w*)(?: in | [-+*|&]?= )")
+
+
+def assigned(lines: Iterable[str]) -> set[str]:
+    """The names that some lines assign to."""
+    return {match[1] for line in lines if (match := _ASSIGNED.match(line))}
 
 
 class Writer:
@@ -15,6 +22,14 @@ class Writer:
     def __init__(self) -> None:
         self.lines: list[str] = []
         self._depth = 0
+        self._assigned: set[str] = set()
+        self._looked_at = 0
+
+    def assigned(self) -> set[str]:
+        """The names that the lines so far assign to."""
+        self._assigned |= assigned(self.lines[self._looked_at :])
+        self._looked_at = len(self.lines)
+        return self._assigned
 
     def line(self, text: str, comment: str = "") -> None:
         padded = f"{'    ' * self._depth}{text}"

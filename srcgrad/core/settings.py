@@ -51,6 +51,8 @@ class Settings:
     roll_bytes: int = 1 << 26
     #: graphs up to this many statements have their axis orders searched exactly
     exact_search: int = 400
+    #: statements from which on a program is cut into sections of this length, each a function of its own
+    section: int = 256
     #: arrangements that the search looks at before it takes the first axis everywhere: it is exponential in layers
     search_effort: int = 8000
 

@@ -22,10 +22,11 @@ from srcgrad.core.settings import settings
 from srcgrad.schedule.axes import choose_unrolled, inner_programs, merge_axes
 from srcgrad.schedule.cost import accumulator_cost, crossing_cost, handed_on, jump_cost, leaf_cost, loop_overhead
 from srcgrad.schedule.dependence import Dependences, dependences
-from srcgrad.schedule.ir import AnyStatement, Axis, Block, Loop, Program, Statement
+from srcgrad.schedule.ir import AnyStatement, Axis, Block, Loop, Program, Section, Statement
 from srcgrad.schedule.parallel import mark_parallel
 from srcgrad.schedule.prune import prune
 from srcgrad.schedule.recompute import recompute
+from srcgrad.schedule.sections import cut
 from srcgrad.schedule.stages import stages
 from srcgrad.schedule.tile import tile
 
@@ -53,8 +54,15 @@ def _fuse(program: Program) -> None:
     for statement in program.statements:
         for inner in inner_programs(statement):
             _fuse(inner)
-    search = _Search(dependences(program.statements), exact=len(program.statements) <= settings.exact_search)
-    program.tree = search.best(tuple(program.statements), frozenset()).block
+    runs = cut(program.statements)
+    trees = [_arranged(run, settings.search_effort // len(runs)) for run in runs]
+    program.tree = trees[0] if len(trees) == 1 else Block([Section(tree) for tree in trees])
+
+
+def _arranged(statements: Group, effort: int) -> Block:
+    """The cheapest tree that is found for some statements by looking at so many."""
+    search = _Search(dependences(statements), exact=len(statements) <= settings.exact_search, effort=effort)
+    return search.best(statements, frozenset()).block
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +72,8 @@ class _Choice:
 
 
 class _Search:
-    def __init__(self, before: Dependences, *, exact: bool) -> None:
+    def __init__(self, before: Dependences, *, exact: bool, effort: int) -> None:
+        self.effort = effort
         self.before = before
         self.handed = handed_on(before)
         self.exact = exact
@@ -93,7 +102,7 @@ class _Search:
             candidates = candidates[:2]
         cheapest: _Choice | None = None
         for axis in candidates:
-            spent = self.arranged >= settings.search_effort
+            spent = self.arranged >= self.effort
             if spent and cheapest:
                 break
             tried: list[dict[AnyStatement, int]] = []

@@ -6,7 +6,7 @@
                | a library call on whole values
     expression = constant | load value[index...] | formula(expressions) | cast | the value of an index
     index      = affine in the axes | digit of a flat index (a reshape) | dynamic (an integer expression)
-    tree       = block of (statement | loop over an axis: block)
+    tree       = block of (statement | loop over an axis: block), a long one in sections
 
 An `Axis` is a loop variable. Each statement starts with axes of its own; `axes.py` merges them into classes,
 and statements that share a class can share a loop.
@@ -423,7 +423,14 @@ class Start:
         return self.statement.writes()
 
 
-Item = AnyStatement | Loop | Start
+@dataclass(eq=False, slots=True)
+class Section:
+    """A part of a long tree that is a function of its own in the text. Only at the top of a program's tree."""
+
+    body: Block
+
+
+Item = AnyStatement | Loop | Start | Section
 
 
 @dataclass(eq=False, slots=True)
@@ -438,5 +445,7 @@ def walk(block: Block, path: tuple[Loop, ...] = ()) -> Iterator[tuple[AnyStateme
     for entry in block.items:
         if isinstance(entry, Loop):
             yield from walk(entry.body, (*path, entry))
+        elif isinstance(entry, Section):
+            yield from walk(entry.body, path)
         else:
             yield entry, path

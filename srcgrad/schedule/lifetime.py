@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from srcgrad.schedule.axes import inner_programs
 from srcgrad.schedule.ir import Block, Loop, Program, Start, Value, WhileRegion, loads, walk
+from srcgrad.schedule.sections import top_items
 
 LINE = 64
 
@@ -43,7 +44,7 @@ class Lifetimes:
 
     def _visit(self, program: Program) -> None:
         assert program.tree is not None
-        for item in program.tree.items:
+        for item in top_items(program.tree):
             number = self._next
             self._next += 1
             if isinstance(item, Loop):

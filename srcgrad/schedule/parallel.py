@@ -20,12 +20,14 @@ from srcgrad.schedule.ir import (
     Loop,
     LoopRegion,
     Program,
+    Section,
     Start,
     Statement,
     WhileRegion,
     index_axes,
     walk,
 )
+from srcgrad.schedule.sections import top_items
 
 #: so many times the work is wanted in a step of a loop: its threads have to meet in every step, and what one has
 #: written comes to the other through memory. Measured on stencils in place, where one thread takes 3.4, 12, 45 us a
@@ -43,7 +45,7 @@ def mark_parallel(program: Program, in_steps: bool = False) -> None:
     """
     assert program.tree is not None
     least = settings.parallel_cycles * (IN_STEPS if in_steps else 1)
-    for entry in program.tree.items:
+    for entry in top_items(program.tree):
         if isinstance(entry, Loop) and not entry.axis.unrolled and entry.axis.extent > 1 and can_split(entry):
             entry.parallel = estimate(entry, frozenset()) >= least
         if not (isinstance(entry, Loop) and entry.parallel):
@@ -107,6 +109,8 @@ def _block_cost(block: Block, innermost: Axis | None, fixed: frozenset[Axis]) ->
     for entry in block.items:
         if isinstance(entry, Loop):
             total += estimate(entry, fixed)
+        elif isinstance(entry, Section):
+            total += _block_cost(entry.body, innermost, fixed)
         elif isinstance(entry, Statement):
             total += leaf_cost(entry, innermost, fixed)
     return total

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from srcgrad.schedule.axes import inner_programs
-from srcgrad.schedule.ir import Block, Item, Loop, Program, Start, Statement, Value, WhileRegion, loads
+from srcgrad.schedule.ir import Block, Item, Loop, Program, Section, Start, Statement, Value, WhileRegion, loads
 
 
 def prune(program: Program) -> None:
@@ -50,7 +50,7 @@ def _writes_nothing(statement: Statement) -> bool:
 def _drop_from(block: Block, dead: set[Statement]) -> None:
     kept: list[Item] = []
     for entry in block.items:
-        if isinstance(entry, Loop):
+        if isinstance(entry, Loop | Section):
             _drop_from(entry.body, dead)
             if entry.body.items:
                 kept.append(entry)

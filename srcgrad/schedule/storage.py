@@ -15,6 +15,7 @@ An accumulator is set to the neutral element just before the outermost loop that
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,9 +34,11 @@ from srcgrad.schedule.ir import (
     Const,
     Dynamic,
     Index,
+    Item,
     Loop,
     LoopRegion,
     Program,
+    Section,
     Start,
     Statement,
     Value,
@@ -46,6 +49,7 @@ from srcgrad.schedule.ir import (
     walk,
 )
 from srcgrad.schedule.lifetime import Lifetime, Lifetimes, Request, allocate
+from srcgrad.schedule.sections import Uses, sections_of, top_items
 
 #: what the workspace holds of a stack of slices: its address and the number of slices
 STACK_ENTRY_BYTES = 16
@@ -86,6 +90,12 @@ class Storage:
     threads: int = 1
     places: dict[Value, Place] = field(default_factory=dict)
     partials: dict[Value, Place] = field(default_factory=dict)
+    #: of sections: what each leaves in variables for others, where in the array of its dtype that is kept, these
+    #: arrays, and the section in which all uses of a value lie
+    left: dict[Section, list[Value]] = field(default_factory=dict)
+    slots: dict[Value, int] = field(default_factory=dict)
+    kept: dict[np.dtype[Any], Place] = field(default_factory=dict)
+    home: dict[Value, Section] = field(default_factory=dict)
     workspace_bytes: int = 0
     stack_bytes: int = 0
 
@@ -117,13 +127,34 @@ def assign_storage(program: Program, threads: int = 1) -> Storage:
     for value, path in _common_loops(program).items():
         if value not in storage.places:
             storage.places[value] = _place(value, path, uses.get(value, []), outputs, storage, lifetimes)
+    _place_slots(program, storage)
     for inner in _programs(program):
         assert inner.tree is not None
-        for entry in inner.tree.items:
+        for entry in top_items(inner.tree):
             if isinstance(entry, Loop) and entry.parallel:
                 _place_partials(entry, storage, lifetimes)
     storage.allocate()
     return storage
+
+
+def _place_slots(program: Program, storage: Storage) -> None:
+    """Room in the workspace for the numbers that sections leave in variables."""
+    sections = list(sections_of(program))
+    if not sections:
+        return
+    uses = Uses(program)
+    storage.home = uses.home
+    for section in sections:
+        left = [v for v in uses.leave(section) if storage.places[v].kind == "variable"]
+        storage.left[section] = left
+        for value in left:
+            if value not in storage.slots:
+                room = storage.kept.setdefault(value.dtype, Place("workspace", (0,), (0,)))
+                storage.slots[value] = room.shape[0]
+                room.shape = (room.shape[0] + math.prod(storage.places[value].shape),)
+    always = Lifetime(0, sys.maxsize)
+    for dtype, room in storage.kept.items():
+        storage.reserve(room, room.shape[0] * dtype.itemsize, always)
 
 
 def _place_partials(loop: Loop, storage: Storage, lifetimes: Lifetimes) -> None:
@@ -150,11 +181,13 @@ def _programs(program: Program) -> Iterator[Program]:
 
 def _insert_starts(block: Block, around: tuple[Axis, ...]) -> None:
     """Before each loop, the starts of the accumulators whose outermost reduced loop it is."""
-    items: list[AnyStatement | Loop | Start] = []
+    items: list[Item] = []
     for entry in block.items:
         if isinstance(entry, Loop):
             items += _starts(entry, around)
             _insert_starts(entry.body, (*around, entry.axis))
+        elif isinstance(entry, Section):
+            _insert_starts(entry.body, around)
         items.append(entry)
     block.items = items
 
@@ -202,22 +235,24 @@ def _common_loops(program: Program) -> dict[Value, tuple[Loop, ...]]:
     """The loops around all uses of each value: their axes need no storage."""
     common: dict[Value, tuple[Loop, ...]] = dict.fromkeys(program.outputs, ())
 
-    def visit(inner: Program, values_outside: set[Value]) -> None:
+    depth_of = dict.fromkeys(program.outputs, 0)  # what a region touches of the values outside is known there
+
+    def visit(inner: Program, depth: int) -> None:
         assert inner.tree is not None
         for entry, path in walk(inner.tree):
-            touched = [*entry.writes(), *(load.value for load in entry.reads())]
-            if isinstance(entry, LoopRegion):
-                touched.append(entry.counter)
-            for value in touched:
-                if value not in values_outside:
+            for value in [*entry.writes(), *(load.value for load in entry.reads())]:
+                if depth_of.setdefault(value, depth) == depth:
                     common[value] = _prefix(common[value], path) if value in common else path
+            if isinstance(entry, LoopRegion):
+                common[entry.counter] = path
+                depth_of[entry.counter] = depth
             if not isinstance(entry, Start):
                 for nested in inner_programs(entry):
-                    visit(nested, values_outside | set(common))
+                    visit(nested, depth + 1)
             if isinstance(entry, WhileRegion):  # its predicate is read after all loops of the condition's program
-                common.update((load.value, ()) for load in loads(entry.predicate) if load.value not in values_outside)
+                common.update((load.value, ()) for load in loads(entry.predicate) if depth_of[load.value] >= depth)
 
-    visit(program, set())
+    visit(program, 0)
     return common
 
 

@@ -31,6 +31,7 @@ from srcgrad.schedule.ir import (
     Loop,
     LoopRegion,
     Program,
+    Section,
     Start,
     Statement,
     Value,
@@ -114,6 +115,9 @@ class _Names:
             case Loop():
                 how = "unrolled " if entry.axis.unrolled else "split " if entry.parallel else ""
                 yield f"{indent}{how}for {self.axis(entry.axis)} in {entry.axis.extent}:"
+                yield from self.block(entry.body, inside)
+            case Section():
+                yield f"{indent}section:"
                 yield from self.block(entry.body, inside)
             case Start():
                 yield f"{indent}start {self.target(entry.statement)}"

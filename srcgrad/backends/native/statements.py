@@ -21,6 +21,8 @@ from srcgrad.backends.native.flags import FloatFlags
 
 #: turns that fill a vector of float64
 WHOLE = 8
+#: calls outside of loops from which on a function does not have formulas inlined there: they are dozens of instructions
+MOST_INLINED = 48
 
 
 class Lowering(Expressions):
@@ -51,6 +53,7 @@ class Lowering(Expressions):
         self.body = tree.body
         self.return_type = return_type
         self.trial = return_type is None
+        self.crowded = _calls_outside_loops(tree.body) > MOST_INLINED
         #: where `continue` and `break` go, for each loop around
         self.loops: list[tuple[Any, Any]] = []
         for parameter, argument in zip(tree.args.args, arguments, strict=True):
@@ -66,6 +69,9 @@ class Lowering(Expressions):
             self.leave(None)
         self.builder.position_at_end(entry)
         self.builder.branch(body)
+
+    def calls_formulas(self) -> bool:
+        return self.crowded and not self.loops
 
     # statements
 
@@ -202,6 +208,16 @@ class Lowering(Expressions):
         result = self.cast(operand, self.return_type)
         result = self.context.get_return_value(self.builder, self.return_type, result)
         self.context.call_conv.return_value(self.builder, result)
+
+
+def _calls_outside_loops(statements: Sequence[ast.stmt]) -> int:
+    found, stack = 0, [*statements]
+    while stack:
+        node: ast.AST = stack.pop()
+        found += isinstance(node, ast.Call)
+        if not isinstance(node, ast.For | ast.While):
+            stack += ast.iter_child_nodes(node)  # type: ignore[arg-type]
+    return found
 
 
 def is_of_whole_vectors(start: Any, stop: Any, step: Any, body: list[ast.stmt]) -> bool:
