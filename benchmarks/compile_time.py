@@ -24,7 +24,6 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.measure import first_line
 from benchmarks.report import plain_table
 
 CONTENDERS = ("srcgrad", "jax")
@@ -213,7 +212,7 @@ def measure(case: Case, what: str, length: int, contender: str, limit: float) ->
         except subprocess.TimeoutExpired:
             return {"error": f"over {limit:.0f} s"}
     if done.returncode:
-        return {"error": first_line(done.stderr.strip().splitlines()[-1]) if done.stderr.strip() else "died"}
+        return {"error": [*done.stderr.strip().splitlines(), "died"][-2 if done.stderr.strip() else -1]}
     return json.loads(done.stdout.splitlines()[-1])  # type: ignore[no-any-return]
 
 

@@ -41,6 +41,7 @@ class Elements:
     def __init__(self, program: Program, storage: Storage, function_name: str) -> None:
         self.function_name = function_name
         self.program = program
+        self.outputs = set(program.outputs)
         self.storage = storage
         self.places = storage.places
         self.names = Names()
@@ -82,6 +83,11 @@ class Elements:
         #: names that are assigned in each turn of some unrolled axes
         self.turns: dict[str, frozenset[Axis]] = {}
         self.uses, self.region_written, self.added_onto = count_uses(program)
+        #: the values that live within the turns of a loop
+        self.inside: dict[Loop, list[Value]] = {}
+        for value, place in self.places.items():
+            for loop in place.loops:
+                self.inside.setdefault(loop, []).append(value)
         self.last_location: Location | None = None
 
     def name(self, value: Value) -> str:

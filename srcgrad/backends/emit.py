@@ -152,7 +152,7 @@ class Emitter(Reductions):
 
     def is_copy(self, value: Value, index: tuple[Index, ...], text: str) -> bool:
         """Whether a value is just another name of a number, or of a variable that stays as it is."""
-        if value.mutable or value in self.region_written | self.added_onto or value in self.program.outputs:
+        if value.mutable or value in self.region_written | self.added_onto or value in self.outputs:
             return False
         if _NUMBER.fullmatch(text):
             return True
@@ -182,7 +182,7 @@ class Emitter(Reductions):
     def single_use_ahead(self, statement: Statement, reads: set[Value], block: Block, position: int) -> bool:
         """Whether the value's one reader comes later in this block, before anything that it reads is written."""
         value = statement.target
-        if self.uses[value] != 1 or value in self.program.outputs or len(statement.index) != len(value.shape):
+        if self.uses[value] != 1 or value in self.outputs or len(statement.index) != len(value.shape):
             return False
         for entry in block.items[position + 1 :]:
             if not isinstance(entry, Statement):

@@ -88,7 +88,7 @@ class Reductions(Elements):
         lanes = self.lanes = SUM_LANES if is_one_sum(loop) else LANES
         first, last = bounds or ("0", str(loop.axis.extent))
         self.jammed = loop
-        self.lane_values = {value for value, place in self.places.items() if loop in place.loops}
+        self.lane_values = set(self.inside.get(loop, ()))
         self.loop(loop.axis, body, (first, f"{last} - {lanes - 1}", str(lanes)))
         self.jammed, self.lane_values = None, set()
         if bounds is not None or loop.axis.extent % lanes:
@@ -107,8 +107,7 @@ class Reductions(Elements):
             return False
         if any(isinstance(item, Loop) and not item.axis.unrolled for one in inner for item in one.body.items):
             return False
-        own = [place for place in self.places.values() if loop in place.loops]
-        return all(place.kind == "variable" for place in own)
+        return all(self.places[value].kind == "variable" for value in self.inside.get(loop, ()))
 
     def reduction(self, starts: list[Start], inner: Loop, bounds: Bounds | None = None) -> None:
         """Accumulators and the loop that fills them. One element of an array is accumulated in a variable and stored

@@ -74,9 +74,10 @@ def _declarations(emitter: Emitter, section: Section, body: list[str], made: set
     aliases = [(name, *emitter.alias_of[name]) for name in used if name in emitter.alias_of]
     for name in dict.fromkeys([*used, *(emitter.name(value) for _, value, _ in aliases)]):
         value = emitter.named.get(name)
-        place = value and storage.places.get(value)
-        if value is None or place is None or name in made or (place.kind == "stack" and storage.home.get(value) is not section):
+        if value is None or value not in storage.places or name in made:
             continue
+        if storage.places[value].kind == "stack" and storage.home.get(value) is not section:
+            continue  # its caller's
         line = array_line(emitter, value)
         lines += [line] if line else []
     lines += [f"{name} = reshaped({emitter.name(value)}, {tuple_text(shape)})" for name, value, shape in aliases]

@@ -110,7 +110,8 @@ def _declarations(emitter: Emitter, loop: Loop, accumulators: list[Value]) -> li
         for value in accumulators
         if emitter.place(value).kind != "variable"
     ]
-    for value, place in emitter.places.items():
+    for value in emitter.inside.get(loop, ()):
+        place = emitter.places[value]
         if place.within is loop and place.kind == "stack" and value in emitter.value_names:
             dtype = numba_name(value.dtype.name)
             lines.append(f"    {emitter.name(value)} = local({dtype}, {tuple_text(place.shape)})")

@@ -430,7 +430,8 @@ class Section:
     body: Block
 
 
-Item = AnyStatement | Loop | Start | Section
+Part = AnyStatement | Loop | Start
+Item = Part | Section
 
 
 @dataclass(eq=False, slots=True)

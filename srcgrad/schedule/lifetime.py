@@ -7,6 +7,8 @@ run many times.
 
 from __future__ import annotations
 
+import bisect
+import heapq
 from dataclasses import dataclass
 
 from srcgrad.schedule.axes import inner_programs
@@ -14,6 +16,8 @@ from srcgrad.schedule.ir import Block, Loop, Program, Start, Value, WhileRegion,
 from srcgrad.schedule.sections import top_items
 
 LINE = 64
+#: requests from which on they are not compared in pairs
+_MANY = 1000
 
 
 @dataclass(slots=True)
@@ -74,6 +78,8 @@ def allocate(requests: list[Request]) -> int:
     """Give every request the lowest offset at which it meets no other that lives at the same time; the bytes needed
     in all.
     """
+    if len(requests) > _MANY:
+        return _allocate_many(requests)
     placed: list[Request] = []
     total = 0
     for request in sorted(requests, key=lambda r: (-r.size, r.lifetime.first)):
@@ -90,4 +96,25 @@ def allocate(requests: list[Request]) -> int:
         request.offset = offset
         placed.append(request)
         total = max(total, offset + rounded)
+    return total
+
+
+def _allocate_many(requests: list[Request]) -> int:
+    """As `allocate`, in the order of the lifetimes: each takes the smallest free block that will do, else new bytes."""
+    free: list[tuple[int, int]] = []  # size, offset
+    alive: list[tuple[int, int, int]] = []  # last, offset, size
+    total = 0
+    for request in sorted(requests, key=lambda r: r.lifetime.first):
+        while alive and alive[0][0] < request.lifetime.first:
+            _, offset, size = heapq.heappop(alive)
+            bisect.insort(free, (size, offset))
+        rounded = -(-request.size // LINE) * LINE
+        at = bisect.bisect_left(free, (rounded, 0))
+        if at < len(free):
+            size, request.offset = free.pop(at)
+            if size > rounded:
+                bisect.insort(free, (size - rounded, request.offset + rounded))
+        else:
+            request.offset, total = total, total + rounded
+        heapq.heappush(alive, (request.lifetime.last, request.offset, rounded))
     return total

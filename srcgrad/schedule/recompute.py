@@ -55,6 +55,7 @@ class _Pass:
         self.paths: dict[AnyStatement, tuple[Loop, ...]] = {}
         self.writers: dict[Value, list[AnyStatement]] = {}
         self.readers: dict[Value, list[AnyStatement]] = {}
+        self.outputs = set(program.outputs)
         assert program.tree is not None
         for entry, path in walk(program.tree):
             if isinstance(entry, Start):
@@ -121,7 +122,7 @@ class _Pass:
     def crosses(self, value: Value) -> bool:
         """Whether some reader lies outside the innermost loop of the value's only writer."""
         writers = self.writers[value]
-        if len(writers) != 1 or value.mutable or value in self.program.outputs:
+        if len(writers) != 1 or value.mutable or value in self.outputs:
             return False
         return any(self.is_outside(reader, writers[0]) for reader in self.readers.get(value, ()))
 

@@ -19,8 +19,8 @@ from srcgrad.schedule.axes import inner_programs
 from srcgrad.schedule.ir import (
     AnyStatement,
     Block,
-    Item,
     LoopRegion,
+    Part,
     Program,
     Section,
     Start,
@@ -94,12 +94,16 @@ def sections_of(program: Program) -> Iterator[Section]:
             yield item
 
 
-def top_items(block: Block) -> Iterator[Item]:
-    """The items at the top of a tree, those of its sections included."""
-    for item in block.items:
-        if isinstance(item, Section):
-            yield from item.body.items
-        else:
+def blocks(tree: Block) -> list[Block]:
+    """The blocks of the sections of a tree; the tree itself where it has none."""
+    return [item.body for item in tree.items if isinstance(item, Section)] or [tree]
+
+
+def top_items(tree: Block) -> Iterator[Part]:
+    """The items at the top of a tree, those of its sections."""
+    for block in blocks(tree):
+        for item in block.items:
+            assert not isinstance(item, Section)
             yield item
 
 

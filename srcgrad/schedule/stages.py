@@ -11,9 +11,10 @@ stays in L1, because a long axis is cut first.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from srcgrad.schedule.dependence import Dependences
+from srcgrad.core.settings import settings
+from srcgrad.schedule.dependence import Dependences, dependences
 from srcgrad.schedule.ir import AnyStatement, Apply, Axis, Expr, Statement, children
 
 #: functions that are chains of instructions of their own, in multiplications
@@ -53,13 +54,22 @@ def stages(group: Iterable[AnyStatement], axis: Axis, before: Dependences) -> di
     return {statement: max(1, depth) for statement, depth in found.items()}  # what leads up to the first is with it
 
 
-def longest_chain(statements: Iterable[AnyStatement], axis: Axis, before: Dependences) -> int:
-    """The number of transcendental functions on the longest chain along an axis, whatever its extent."""
+def has_chain(statements: Sequence[Statement], axis: Axis) -> bool:
+    """Whether a transcendental function follows another along an axis, whatever its extent. Of a long program it looks
+    at some statements at a time.
+    """
+    return any(
+        _longest_chain(part, axis, dependences(part)) > 1
+        for start in range(0, len(statements), settings.section)
+        if (part := statements[start : start + settings.section])
+    )
+
+
+def _longest_chain(statements: Iterable[Statement], axis: Axis, before: Dependences) -> int:
     depth: dict[AnyStatement, int] = {}
     for statement in statements:
         if not runs_along(statement, axis):
             continue
-        assert isinstance(statement, Statement)
         known = (depth[o] for o, aligned in before[statement] if o in depth and axis in aligned)
         depth[statement] = max(known, default=0) + count_dear(statement.expr)
     return max(depth.values(), default=0)

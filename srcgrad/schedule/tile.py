@@ -17,7 +17,6 @@ from dataclasses import replace
 
 from srcgrad.core.settings import settings
 from srcgrad.schedule.axes import inner_programs
-from srcgrad.schedule.dependence import dependences
 from srcgrad.schedule.ir import (
     Affine,
     AnyStatement,
@@ -36,7 +35,7 @@ from srcgrad.schedule.ir import (
     loads,
 )
 from srcgrad.schedule.parallel import writes_apart
-from srcgrad.schedule.stages import LONGEST, longest_chain
+from srcgrad.schedule.stages import LONGEST, has_chain
 from srcgrad.schedule.substitution import substitute_expr, substitute_index
 
 #: multiplications from which a product that shares its rows with few others is cut, one block for each thread
@@ -54,12 +53,11 @@ def tile(program: Program, threads: int, outside: frozenset[Value] = frozenset()
 
     ``outside`` are the values that the programs around this one use too: their shapes are not ours to change.
     """
-    for statement in program.statements:
-        inside = inner_programs(statement)
-        if inside:
-            around = outside | {value for other in program.statements for value, _ in _accesses(other)}
-            for inner in inside:
-                tile(inner, threads, around)
+    inside = [inner for statement in program.statements for inner in inner_programs(statement)]
+    if inside:
+        around = outside | {value for other in program.statements for value, _ in _accesses(other)}
+        for inner in inside:
+            tile(inner, threads, around)
     cut = choose_cut(program, threads, outside) or choose_strip(program, outside)
     if cut is not None:
         _Cut(program, *cut, outside).apply()
@@ -67,12 +65,13 @@ def tile(program: Program, threads: int, outside: frozenset[Value] = frozenset()
 
 def choose_strip(program: Program, outside: frozenset[Value]) -> tuple[Axis, int] | None:
     """The axis of a long chain of functions, and the length of a strip of it that stays in L1 (see `stages`)."""
-    statements = [s for s in program.statements if isinstance(s, Statement)]
-    before = dependences(statements)
-    for axis in {a.find(): None for s in statements for a in s.axes}:
-        if axis.extent <= LONGEST or longest_chain(statements, axis, before) < 2:
-            continue
-        if not _is_cuttable(program, axis, outside):
+    with_axis: dict[Axis, list[Statement]] = {}
+    for statement in program.statements:
+        if isinstance(statement, Statement):
+            for axis in {a.find() for a in statement.axes if a.find().extent > LONGEST}:
+                with_axis.setdefault(axis, []).append(statement)
+    for axis, statements in with_axis.items():
+        if not has_chain(statements, axis) or not _is_cuttable(program, axis, outside):
             continue
         for lanes in (16, 8, 1):  # whole vectors, if there are such strips: what is left over is done one by one
             for strip in range(STRIP, STRIP // 4, -lanes):
@@ -234,10 +233,13 @@ class _Cut:
 
     def apply(self) -> None:
         own = set(_written(self.program)) - self.outside
+        uses: dict[Value, list[tuple[Index, ...] | None]] = {}
         for statement in self.program.statements:
-            for value, _ in _accesses(statement):
-                if value not in self.cut:
-                    self.mark(value, own)
+            for value, index in _accesses(statement):
+                uses.setdefault(value, []).append(index)
+        for value, indices in uses.items():
+            if value in own:
+                self.mark(value, indices)
         for value, dim in self.cut.items():
             value.shape = (*value.shape[:dim], self.outer.extent, self.inner.extent, *value.shape[dim + 1 :])
             value.axes = (*value.axes[:dim], self.outer, self.inner, *value.axes[dim + 1 :])
@@ -245,11 +247,10 @@ class _Cut:
             if isinstance(statement, Statement):
                 self.rewrite(statement)
 
-    def mark(self, value: Value, own: set[Value]) -> None:
+    def mark(self, value: Value, uses: list[tuple[Index, ...] | None]) -> None:
         """Cut a value's dimension where all of its uses are at the axis's own index."""
         dims = [dim for dim, a in enumerate(value.axes) if a is not None and a.find() is self.axis]
-        uses = [i for s in self.program.statements for v, i in _accesses(s) if v is value]
-        if len(dims) != 1 or value not in own:
+        if len(dims) != 1:
             return
         (dim,) = dims
         if all(index is not None and getattr(index[dim], "axis", None) is self.axis for index in uses):

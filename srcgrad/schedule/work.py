@@ -16,21 +16,23 @@ import functools
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from srcgrad.core.location import Location
+from srcgrad.schedule.axes import inner_programs
 from srcgrad.schedule.ir import (
     Apply,
     Block,
     BranchRegion,
     Const,
     Expr,
-    Item,
     LibraryCall,
     Loop,
     LoopRegion,
+    Part,
     Program,
+    Section,
     Start,
     Statement,
     Value,
@@ -38,6 +40,7 @@ from srcgrad.schedule.ir import (
     children,
     walk,
 )
+from srcgrad.schedule.sections import blocks
 from srcgrad.schedule.storage import Storage
 
 #: functions that cost at least this many multiplications are transcendental; the others (where, maximum) are cheap
@@ -86,7 +89,7 @@ class Phase:
     """One phase: a run of items of a block. ``turns`` is how often it runs in one call, None if the data decides."""
 
     block: Block
-    items: list[Item]
+    items: list[Part]
     turns: int | None
     depth: int
     work: Work
@@ -130,8 +133,12 @@ class Phase:
 def phases(program: Program, storage: Storage, turns: int | None = 1, depth: int = 0) -> Iterator[Phase]:
     """The phases of a scheduled program, in the order in which they run."""
     assert program.tree is not None
-    items: list[Item] = []
-    block = program.tree
+    for block in blocks(program.tree):
+        yield from _phases_of(block, storage, turns, depth)
+
+
+def _phases_of(block: Block, storage: Storage, turns: int | None, depth: int) -> Iterator[Phase]:
+    items: list[Part] = []
 
     def finished() -> Iterator[Phase]:
         if items:
@@ -139,17 +146,11 @@ def phases(program: Program, storage: Storage, turns: int | None = 1, depth: int
             items.clear()
 
     for entry in block.items:
+        assert not isinstance(entry, Section)
         if isinstance(entry, LoopRegion | WhileRegion | BranchRegion):
             yield from finished()
             inside = _turns(entry, turns)
-            programs = (
-                (entry.body,)
-                if isinstance(entry, LoopRegion)
-                else (entry.condition, entry.body)
-                if isinstance(entry, WhileRegion)
-                else (entry.then, entry.orelse)
-            )
-            for inner in programs:
+            for inner in inner_programs(entry):
                 yield from phases(inner, storage, inside, depth + 1)
             continue
         is_scalar = isinstance(entry, Statement) and entry.product is None
@@ -161,20 +162,20 @@ def phases(program: Program, storage: Storage, turns: int | None = 1, depth: int
     yield from finished()
 
 
-def _is_scalar(item: Item) -> bool:
+def _is_scalar(item: Part) -> bool:
     return isinstance(item, Statement) and item.product is None
 
 
-def _turns(region: Item, around: int | None) -> int | None:
+def _turns(region: Part, around: int | None) -> int | None:
     count = region.trip_count if isinstance(region, LoopRegion) else None
     return around * int(count.value) if isinstance(count, Const) and around is not None else None
 
 
-def _work(items: list[Item], storage: Storage) -> Work:
+def _work(items: Sequence[Part], storage: Storage) -> Work:
     work = Work()
     reads: Counter[Value] = Counter()
     writes: Counter[Value] = Counter()
-    for entry, path in walk(Block(items)):
+    for entry, path in walk(Block(list(items))):
         if isinstance(entry, Start):
             continue
         axes = {loop.axis.find() for loop in path}

@@ -422,9 +422,7 @@ class Expressions:
         values = [operand.value for operand in operands]
         if descriptor.inline and self.calls_formulas():
             return Operand(signature.return_type, self.call_formula(descriptor, signature, values))
-        return Operand(
-            signature.return_type, self.context.call_internal(self.builder, descriptor, signature, values)
-        )
+        return Operand(signature.return_type, self.context.call_internal(self.builder, descriptor, signature, values))
 
     def calls_formulas(self) -> bool:
         """Whether formulas of the vector math are called here, where they are inlined otherwise."""
