@@ -24,7 +24,19 @@ if TYPE_CHECKING:
     from srcgrad.backends.emit import Emitter
 
 _IDENTIFIER = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
-_CALLED = ("range", "min", "local", "at", "reshaped", "own_part", "part_of", "stack_of", "fork", "thread_count")
+_CALLED = (
+    "range",
+    "min",
+    "local",
+    "at",
+    "reshaped",
+    "own_part",
+    "part_of",
+    "stack_of",
+    "fork",
+    "thread_count",
+    "see_to_signals",
+)
 _KNOWN = {*_CALLED, "part", "parts", "np", *keyword.kwlist}
 
 

@@ -95,14 +95,13 @@ def order(graph: Graph) -> list[Node]:
         for operand in node.inputs:
             users.setdefault(operand, []).append(node)
     before: dict[Node, set[Node]] = {node: set(node.inputs) for node in nodes}
+    turn = {node: position for position, node in enumerate(nodes)}
     for writer in writers:
-        behind = _reached([writer], users)
         for base in map(viewed, bases(writer)):
-            readers = _readers(base, users)
             before[writer] |= {
                 reader
-                for reader in readers
-                if reader not in behind and all(viewed(other) is not base for other in bases(reader))
+                for reader in _readers(base, users)
+                if all(viewed(other) is not base for other in bases(reader)) and not _needs(reader, writer, turn)
             }
     return _sorted(nodes, before) or nodes
 
@@ -119,14 +118,18 @@ def _readers(base: Node, users: dict[Node, list[Node]]) -> Iterable[Node]:
                     stack.append(user)
 
 
-def _reached(roots: Iterable[Node], users: dict[Node, list[Node]]) -> set[Node]:
-    found, stack = set(roots), [*roots]
+def _needs(node: Node, other: Node, turn: dict[Node, int]) -> bool:
+    """Whether a node depends on another (or is it): looked for among those that come after the other."""
+    seen, stack = {node}, [node]
     while stack:
-        for user in users.get(stack.pop(), ()):
-            if user not in found:
-                found.add(user)
-                stack.append(user)
-    return found
+        node = stack.pop()
+        if node is other:
+            return True
+        for operand in node.inputs:
+            if operand not in seen and turn[operand] >= turn[other]:
+                seen.add(operand)
+                stack.append(operand)
+    return False
 
 
 def _sorted(nodes: list[Node], before: dict[Node, set[Node]]) -> list[Node] | None:
@@ -159,7 +162,8 @@ class Owner:
 
     def __init__(self) -> None:
         self._own: set[Value] = set()
-        self._aliases: dict[Value, list[Node]] = {}
+        #: when the last reader of a value, also through views, has its turn
+        self._until: dict[Value, int] = {}
         self._last: dict[Node, int] = {}
         self.turn = 0
 
@@ -176,12 +180,11 @@ class Owner:
         """Note what a node's element reads."""
         for element in made if isinstance(made, list) else [made]:
             for value in {load.value for load in loads(element.expr)} & self._own:
-                self._aliases.setdefault(value, []).append(node)
+                self._until[value] = max(self._until.get(value, -1), self._last.get(node, -1))
 
     def may_overwrite(self, element: Element) -> Value | None:
         """The value of an element, if from this turn on nobody reads what is in it."""
         value = element.viewed_value()
         if value is None or value not in self._own or value.role != "temporary" or not value.shape:
             return None
-        last = self._last
-        return value if all(last.get(node, -1) <= self.turn for node in self._aliases.get(value, ())) else None
+        return value if self._until.get(value, -1) <= self.turn else None

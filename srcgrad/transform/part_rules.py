@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
+from weakref import WeakKeyDictionary
 
 from srcgrad.core.op import apply
 from srcgrad.core.types import ArrayType
@@ -150,21 +152,42 @@ def update_of(node: Node) -> Node | None:
 
 def tiled_of(node: Node) -> Node | None:
     """Parts that were written one after the other, and together are everything, are put side by side."""
-    parts: dict[Block, Node] = {}
+    if _written_size(node) < node.size:
+        return None
+    parts: list[tuple[Block, Node]] = []
     x, missing = node, node.size
     while missing > 0 and x.op.name in ("update", "place"):
         block = written_block(x)
-        if any(part.step != 1 for part in block) or not all(are_disjoint(block, other) for other in parts):
+        if any(part.step != 1 for part in block):
             return None
-        parts[block] = x.inputs[-1]
+        parts.append((block, x.inputs[-1]))
         missing -= x.inputs[-1].size
         x = x.inputs[0]
-    axes = [k for k, extent in enumerate(node.shape) if any(len(block[k]) < extent for block in parts)]
+    axes = [k for k, extent in enumerate(node.shape) if any(len(block[k]) < extent for block, _ in parts)]
     if missing or len(axes) != 1:
         return None
     (axis,) = axes
-    pieces = [parts[block] for block in sorted(parts, key=lambda block: block[axis].start)]
-    return apply("concatenate", *pieces, axis=axis)  # type: ignore[no-any-return]
+    parts.sort(key=lambda part: part[0][axis].start)
+    if any(block[axis].stop > after[axis].start for (block, _), (after, _) in itertools.pairwise(parts)):
+        return None
+    return apply("concatenate", *(piece for _, piece in parts), axis=axis)  # type: ignore[no-any-return]
+
+
+#: the elements of all parts that were written one after the other, up to a node
+_written: WeakKeyDictionary[Node, int] = WeakKeyDictionary()
+
+
+def _written_size(node: Node) -> int:
+    """The elements of all parts that were written one after the other: looked up, or added up once."""
+    chain = []
+    while node.op.name in ("update", "place") and node not in _written:
+        chain.append(node)
+        node = node.inputs[0]
+    total = _written.get(node, 0)
+    for written in reversed(chain):
+        total += written.inputs[-1].size
+        _written[written] = total
+    return total
 
 
 def place_of(node: Node) -> Node | None:
