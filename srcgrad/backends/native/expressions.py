@@ -419,22 +419,10 @@ class Expressions:
             raise Unknown(f"call of {function!r}") from error
 
     def call_own(self, descriptor: Any, signature: Any, operands: list[Operand]) -> Operand:
-        values = [operand.value for operand in operands]
-        if descriptor.inline and self.calls_formulas():
-            return Operand(signature.return_type, self.call_formula(descriptor, signature, values))
-        return Operand(signature.return_type, self.context.call_internal(self.builder, descriptor, signature, values))
-
-    def calls_formulas(self) -> bool:
-        """Whether formulas of the vector math are called here, where they are inlined otherwise."""
-        return False
-
-    def call_formula(self, descriptor: Any, signature: Any, values: list[Any]) -> Any:
-        """The result of a formula, which raises nothing, by a call that stays one."""
-        function = self.context.declare_function(self.builder.module, descriptor)
-        _, result = self.context.call_conv.call_function(
-            self.builder, function, signature.return_type, signature.args, values, attrs=("noinline",)
+        result = self.context.call_internal(
+            self.builder, descriptor, signature, [operand.value for operand in operands]
         )
-        return result
+        return Operand(signature.return_type, result)
 
     def fork(self, function: Any, parts: Any, captured: Any) -> bool:
         """The parts of a split loop, where their function can be read."""

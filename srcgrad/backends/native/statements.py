@@ -70,8 +70,16 @@ class Lowering(Expressions):
         self.builder.position_at_end(entry)
         self.builder.branch(body)
 
-    def calls_formulas(self) -> bool:
-        return self.crowded and not self.loops
+    def call_own(self, descriptor: Any, signature: Any, operands: list[Operand]) -> Operand:
+        """Of formulas of the vector math, which raise nothing, a crowded function makes calls that stay calls."""
+        if not descriptor.inline or self.loops or not self.crowded:
+            return super().call_own(descriptor, signature, operands)
+        function = self.context.declare_function(self.builder.module, descriptor)
+        values = [operand.value for operand in operands]
+        _, result = self.context.call_conv.call_function(
+            self.builder, function, signature.return_type, signature.args, values, attrs=("noinline",)
+        )
+        return Operand(signature.return_type, result)
 
     # statements
 
