@@ -5,7 +5,7 @@ from __future__ import annotations
 import cProfile
 import functools
 import pstats
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -84,6 +84,13 @@ def stacked(n: int) -> Program:
 
 def outputs(n: int) -> Program:
     return lambda xs: [np.sin(x) * k for x, k in zip(xs, numbers(n), strict=True)], (numbers(n),)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_rolled() -> Iterator[None]:
+    """As in programs that repeat nothing."""
+    with override(roll_repetitions=0):
+        yield
 
 
 PROGRAMS = [terms, scalar_chain, chain, lengths, layers, writes, stacked, outputs]
