@@ -94,8 +94,8 @@ def interpreted(program: Program) -> Program:
     """The graph of a compiled srcgrad function, run one NumPy call an operation."""
     from srcgrad.graph.interpret import interpret
 
-    graph = program.function.specialise(*program.args).graph  # type: ignore[attr-defined]
-    return Program(lambda *args: tuple(interpret(graph, args)), program.args, program.units)
+    found = program.function.specialise(*program.args)  # type: ignore[attr-defined]
+    return Program(lambda *args: tuple(interpret(found.graph, [*args, *found.captured])), program.args, program.units)
 
 
 def _srcgrad_primal(problem: Gradient, inputs: Inputs) -> Program:

@@ -37,8 +37,8 @@ class Trained:
 
     def op_by_op(self) -> None:
         """The program's own graph, gradient and update included, one NumPy call an operation."""
-        graph = self.program.specialise(*self.args).graph
-        interpret(graph, sg.tree.leaves(self.args))
+        found = self.program.specialise(*self.args)
+        interpret(found.graph, [*sg.tree.leaves(self.args), *found.captured])
 
 
 def timed(function: Callable[..., Any], *args: Any) -> tuple[Any, float]:

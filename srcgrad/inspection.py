@@ -239,7 +239,7 @@ def profile(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Profile:
         raise UnsupportedError("sg.profile needs POSIX's clock_gettime, which this system does not have")
     compiled = function if isinstance(function, Function) else Jit(function, Options())
     specialisation = compiled.specialise(*args, **kwargs)
-    values = Arguments(compiled.parameters, args, kwargs).values
+    values = [*Arguments(compiled.parameters, args, kwargs).values, *specialisation.captured]
     peaks = _peaks()
     program, storage = schedule(specialisation.graph)
     found = list(phases(program, storage))

@@ -258,7 +258,8 @@ def test_a_graph_with_a_large_constant_has_a_digest() -> None:
     other = table.copy()
     other[500, 3] = -1.0
     digests = {
-        digest_of(sg.jit(lambda x, t=t: np.sum(t @ x)).specialise(X).graph) for t in (table, other, table.copy())
+        digest_of(sg.jit(lambda x, t=t: np.sum(sg.constant(t) @ x)).specialise(X).graph)
+        for t in (table, other, table.copy())
     }
     assert len(digests) == 2
     assert None not in digests

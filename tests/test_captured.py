@@ -404,3 +404,16 @@ def test_a_trace_that_changes_what_it_read():
     compiled = sg.jit(f)
     np.testing.assert_allclose(compiled(X), X)
     assert state.calls == 1
+
+
+def test_a_program_that_reads_from_outside_is_looked_into():
+    weights = np.ones((4, 4))
+
+    def f(x):
+        return np.tanh(weights @ x) * K
+
+    assert "weights" in str(sg.ir(f, X))
+    assert sg.cost(f, X).read["input"] >= weights.nbytes
+    assert "<svg" in sg.draw(f, X)._repr_svg_()
+    found = sg.jit(f).specialise(X)
+    np.testing.assert_allclose(found.executable.function(X, *found.captured)[0], f(X))

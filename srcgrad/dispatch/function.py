@@ -81,6 +81,11 @@ class Specialisation:
     guards: Guards = field(default_factory=lambda: Guards((), {}, ()))
 
     @property
+    def captured(self) -> list[Any]:
+        """The present values of the implicit inputs, which follow the arguments among the graph's inputs."""
+        return self.guards.current() or []
+
+    @property
     def out_types(self) -> list[ArrayType]:
         effects = len(self.recorded.mutated) + len(self.guards.written) + bool(self.causes)
         count = len(self.graph.outputs) - effects
