@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import functools
+import gc
 import types
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -417,3 +419,14 @@ def test_a_program_that_reads_from_outside_is_looked_into():
     assert "<svg" in sg.draw(f, X)._repr_svg_()
     found = sg.jit(f).specialise(X)
     np.testing.assert_allclose(found.executable.function(X, *found.captured)[0], f(X))
+
+
+def test_arrays_of_earlier_calls_are_let_go():
+    weights: Any = np.ones(4)
+    compiled = sg.jit(lambda x: x * weights)
+    compiled(X)
+    earlier = weakref.ref(weights)
+    weights = np.full(4, 3.0)
+    np.testing.assert_allclose(compiled(X), X * 3)
+    gc.collect()
+    assert earlier() is None

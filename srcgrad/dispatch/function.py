@@ -305,6 +305,7 @@ class Function:
             self._use(closure)
         result = closure(args, kwargs)
         assert result is not MISS
+        found.guards.forget()
         return result
 
     def _use(self, closure: Closure) -> None:

@@ -75,6 +75,12 @@ class Guards:
         inputs = {fixed[source]: node for source, node in self.inputs.items()}
         return Guards([*fixed.values()], inputs, [fixed[source] for source in self.written])
 
+    def forget(self) -> None:
+        """Let go of the arrays that the program was traced with: it reads those of each call."""
+        for source in self.inputs:
+            if source.check == INPUT:
+                source.value = source.implicit = None
+
     def changed_numbers(self) -> set[tuple[Any, ...]]:
         """The paths of numbers that were compared, and are others now."""
         found = set()
@@ -95,7 +101,7 @@ class Guards:
         found = [
             source.name
             for path, source in mine.items()
-            if path not in theirs or not same_values(source.value, theirs[path].value)
+            if source.check != INPUT and (path not in theirs or not same_values(source.value, theirs[path].value))
         ]
         return ", ".join(found[:4]) or "objects that it uses"
 
