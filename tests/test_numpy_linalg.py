@@ -204,7 +204,13 @@ def test_gradients_of_structured_systems() -> None:
 
 
 def test_exchanges_that_are_not_known() -> None:
-    with pytest.raises(UnsupportedError, match="Call lu_factor in the same traced function"):
-        interpreted(lambda a, p, b: scipy_linalg.lu_solve((a, p), b), np.eye(2), np.array([0, 1]), np.ones(2))
+    a = np.array([[1.0, 5.0, 2.0], [2.0, 1.0, 1.0], [4.0, 0.0, 3.0]])
+    factors, pivots = interpreted(lambda a: scipy_linalg.lu_factor(a), a)
+    wanted = scipy.linalg.lu_factor(a)
+    np.testing.assert_allclose(factors, wanted[0])
+    np.testing.assert_array_equal(pivots, wanted[1])
+    assert pivots.dtype == wanted[1].dtype
+    solved = interpreted(lambda a, p, b: scipy_linalg.lu_solve((a, p), b), factors, pivots, np.ones(3))
+    np.testing.assert_allclose(solved, np.linalg.solve(a, np.ones(3)))
     with pytest.raises(UnsupportedError, match=r"scipy.linalg.qr"):
         interpreted(lambda a: scipy_linalg.lu(a), np.ones((2, 3)))

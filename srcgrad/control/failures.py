@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from traceback import walk_tb
 from types import CodeType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from srcgrad.core.op import apply
 from srcgrad.graph.node import Node, as_node
 from srcgrad.graph.structure import constant
 from srcgrad.graph.trace import Tracer
-from srcgrad.numpy.checks import report_by
+from srcgrad.numpy.checks import is_optional, report_by
 from srcgrad.numpy.static import static_of
 
 
@@ -47,7 +47,14 @@ class Failures:
         return None if static_of(self.flag) is not None else as_node(self.flag)
 
 
-_current: ContextVar[Failures | str | None] = ContextVar("failures", default=None)
+class Impossible(NamedTuple):
+    """Where the program cannot be stopped, and whether optional checks are left out there."""
+
+    where: str
+    is_lenient: bool
+
+
+_current: ContextVar[Failures | Impossible | None] = ContextVar("failures", default=None)
 
 
 @contextmanager
@@ -62,9 +69,12 @@ def collecting(handle: type[Tracer]) -> Iterator[Failures]:
 
 
 @contextmanager
-def impossible(where: str) -> Iterator[None]:
+def impossible(where: str, *, is_lenient: bool = True) -> Iterator[None]:
     """In the block, a condition under which an exception is raised must be known when it is traced."""
-    token = _current.set(where)
+    around = _current.get()
+    if isinstance(around, Impossible) and not around.is_lenient:
+        is_lenient = False
+    token = _current.set(Impossible(where, is_lenient))
     try:
         yield
     finally:
@@ -119,7 +129,7 @@ def in_region() -> Iterator[None]:
 def catching() -> Iterator[None]:
     """Around the body of a `try` with handlers."""
     where = "and a try statement around it may catch it"
-    with impossible(where):
+    with impossible(where, is_lenient=False):
         try:
             yield
         except Exception as failure:
@@ -160,7 +170,9 @@ def hand_on(flag: Node, causes: tuple[Exception, ...]) -> None:
     """The program fails as a part of it does."""
     failures = _current.get()
     if not isinstance(failures, Failures):
-        where = f" {failures}" if failures else ""
+        if all(map(is_optional, causes)) and (failures is None or failures.is_lenient):
+            return
+        where = f" {failures.where}" if failures else ""
         place: Location | None = getattr(causes[0], "__sg_location__", None)
         raise UnsupportedError(
             f"{place or user_location()}: whether this {type(causes[0]).__name__} is raised is known only when the "

@@ -213,6 +213,8 @@ def _as_float(x: Any) -> Any:
 
 
 def _ldexp(x: Any, exponent: Any) -> Any:
+    if type_of(x).dtype.kind == "c" or type_of(exponent).dtype.kind not in "biu":
+        raise error(TraceError, "ufunc 'ldexp' takes real numbers and integer exponents")
     return x * apply("exp2", convert(exponent, _as_float(x).dtype))
 
 

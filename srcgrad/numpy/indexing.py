@@ -17,7 +17,7 @@ from srcgrad.numpy.elementwise import deliver
 from srcgrad.numpy.keys import parse_key
 from srcgrad.numpy.messages import COUNT, error
 from srcgrad.numpy.protocols import implements, is_face
-from srcgrad.numpy.shaping import as_array, one_axis
+from srcgrad.numpy.shaping import along, as_array, one_axis
 from srcgrad.numpy.static import static_of
 from srcgrad.numpy.traced import Array, lift
 from srcgrad.numpy.views import owner, with_shape
@@ -55,9 +55,7 @@ def take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: s
     """As `numpy.take`."""
     face = face_for(a, indices)
     a = as_array(a) if is_face(a) else face.__sg_lift__(np.asarray(a))
-    if axis is None:
-        a, axis = with_shape(a, (a.size,)), 0
-    axis = one_axis(axis, len(a.shape))
+    a, axis = along(a, axis)
     index = face.__sg_lift__(_indices(indices, axis, a.shape[axis], mode))
     return deliver(apply("gather", a, index, axes=(axis,), position=axis), out)
 

@@ -20,7 +20,7 @@ from srcgrad.numpy.indexing import take
 from srcgrad.numpy.messages import COUNT, error
 from srcgrad.numpy.protocols import implements, is_face, namespace
 from srcgrad.numpy.rows import joined_rows
-from srcgrad.numpy.shaping import as_array, atleast_1d, atleast_2d, atleast_3d, one_axis
+from srcgrad.numpy.shaping import along, as_array, atleast_1d, atleast_2d, atleast_3d, one_axis
 from srcgrad.numpy.static import static_of
 from srcgrad.numpy.traced import Array
 from srcgrad.numpy.views import part, with_axes, with_shape
@@ -235,12 +235,12 @@ def repeat(a: Any, repeats: Any, axis: int | None = None) -> Any:
     a, known = as_array(a), static_of(repeats, is_needed=True) if is_face(repeats) else np.asarray(repeats)
     if known is None:
         raise error(TraceError, "repeat: what decides the length of the result is not known while tracing", COUNT)
-    if axis is None:
-        a, axis = with_shape(a, (a.size,)), 0
-    axis = one_axis(axis, len(a.shape))
+    a, axis = along(a, axis)
+    if (known < 0).any() and a.shape[axis]:
+        raise error(TraceShapeError, "repeats may not contain negative values.")
     if known.size != 1:
         return take(a, np.repeat(np.arange(a.shape[axis]), known), axis=axis)
-    count = operator.index(known.ravel()[0])
+    count = builtins.max(operator.index(known.ravel()[0]), 0)
     wide = (*a.shape[: axis + 1], count, *a.shape[axis + 1 :])
     shape = (*a.shape[:axis], a.shape[axis] * count, *a.shape[axis + 1 :])
     return apply("reshape", apply("broadcast_to", with_axes(a, (axis + 1,)), shape=wide), shape=shape)

@@ -11,6 +11,7 @@ import numpy as np
 
 from srcgrad.core.errors import TraceShapeError, UnsupportedError
 from srcgrad.core.op import apply
+from srcgrad.numpy.checks import fail_where
 from srcgrad.numpy.creation import asarray, face_for, linspace
 from srcgrad.numpy.elementwise import deliver
 from srcgrad.numpy.geometry import reshaped
@@ -18,7 +19,7 @@ from srcgrad.numpy.indexing import take, take_along_axis, where
 from srcgrad.numpy.messages import error
 from srcgrad.numpy.products import operands
 from srcgrad.numpy.protocols import implements, implements_as, is_face
-from srcgrad.numpy.reductions import argmax, argmin, argsort, max, min, sort, sum
+from srcgrad.numpy.reductions import all, any, argmax, argmin, argsort, max, min, sort, sum
 from srcgrad.numpy.shaping import as_array, moveaxis, one_axis
 from srcgrad.numpy.static import static_of
 from srcgrad.numpy.views import with_shape
@@ -38,6 +39,9 @@ def searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
     if side not in ("left", "right"):
         raise error(TraceShapeError, f"'{side}' is an invalid value for keyword 'side'")
     a, v = operands(a if sorter is None else take(a, sorter), v)
+    if len(a.shape) != 1:
+        depth = "too deep" if a.shape else "of too small depth"
+        raise error(TraceShapeError, f"searchsorted: object {depth} for desired array, which is 1-d")
     if a.shape[0] <= FEW and a.dtype.kind != "f":
         return sum(apply("less" if side == "left" else "less_equal", a, v[..., None]), axis=-1)
     places = apply("searchsorted", a, reshaped(v, (v.size,)), right=side == "right")
@@ -146,14 +150,22 @@ def argpartition(a: Any, kth: Any, axis: int | None = -1, kind: str = "introsele
 
 @implements
 def nanargmax(a: Any, axis: int | None = None, out: Any = None, *, keepdims: bool = False) -> Any:
-    """As `numpy.nanargmax`; 0 where there are only NaN."""
+    """As `numpy.nanargmax`; a line of only NaN is a ValueError."""
+    _refuse_only_nan(a, axis)
     return argmax(_present(a, -np.inf), axis, out, keepdims=keepdims)
 
 
 @implements
 def nanargmin(a: Any, axis: int | None = None, out: Any = None, *, keepdims: bool = False) -> Any:
-    """As `numpy.nanargmin`; 0 where there are only NaN."""
+    """As `numpy.nanargmin`; a line of only NaN is a ValueError."""
+    _refuse_only_nan(a, axis)
     return argmin(_present(a, np.inf), axis, out, keepdims=keepdims)
+
+
+def _refuse_only_nan(a: Any, axis: int | None) -> None:
+    a = as_array(a)
+    if a.dtype.kind == "f" and a.size:
+        fail_where(any(all(apply("isnan", a), axis)), ValueError("All-NaN slice encountered"), optional=True)
 
 
 def _present(a: Any, other: float) -> Any:

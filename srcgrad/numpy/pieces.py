@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.core.errors import TraceShapeError, UnsupportedError
+from srcgrad.core.errors import TraceError, TraceShapeError, UnsupportedError
 from srcgrad.core.op import apply
 from srcgrad.core.types import type_of
 from srcgrad.numpy import systems
@@ -252,10 +252,19 @@ def poly(seq_of_zeros: Any) -> Any:
     return found
 
 
+def _line(p: Any) -> Any:
+    p = as_array(p)
+    if len(p.shape) != 1:
+        raise error(TraceError, f"the coefficients of a polynomial are a 1-d array, not one of shape {p.shape}")
+    return p
+
+
 @implements
 def polyder(p: Any, m: int = 1) -> Any:
     """As `numpy.polyder`."""
-    p = as_array(p)
+    p = _line(p)
+    if operator.index(m) < 0:
+        raise error(TraceShapeError, "Order of derivative must be positive (see polyint)")
     for _ in range(operator.index(m)):
         p = p[:-1] * np.arange(p.shape[0] - 1, 0, -1)
     return p
@@ -264,8 +273,10 @@ def polyder(p: Any, m: int = 1) -> Any:
 @implements
 def polyint(p: Any, m: int = 1, k: Any = None) -> Any:
     """As `numpy.polyint`."""
-    p = as_array(p)
+    p = _line(p)
     count = operator.index(m)
+    if count < 0:
+        raise error(TraceShapeError, "Order of integral must be positive (see polyder)")
     constants = [0] * count if k is None else [k] * count if np.ndim(k) == 0 else k
     for turn in range(count):
         p = concatenate([p / np.arange(p.shape[0], 0, -1), convert(array([constants[turn]]), type_of(p / 1).dtype)])

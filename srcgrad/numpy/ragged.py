@@ -204,34 +204,36 @@ class Ragged(Operators):
         """A copy of the positions that count."""
         return Ragged(self.array.copy(), self.spans)
 
-    def sum(self, axis: Any = None) -> Any:
+    def sum(self, axis: Any = None, **options: Any) -> Any:
         """As `numpy.sum`."""
-        return _reduced(self, "sum", 0, axis)
+        return _reduced(self, "sum", 0, axis, options)
 
-    def prod(self, axis: Any = None) -> Any:
+    def prod(self, axis: Any = None, **options: Any) -> Any:
         """As `numpy.prod`."""
-        return _reduced(self, "prod", 1, axis)
+        return _reduced(self, "prod", 1, axis, options)
 
-    def max(self, axis: Any = None) -> Any:
+    def max(self, axis: Any = None, **options: Any) -> Any:
         """As `numpy.max`."""
-        return _reduced(self, "max", _limits(self.dtype)[0], axis)
+        return _reduced(self, "max", _limits(self.dtype)[0], axis, options)
 
-    def min(self, axis: Any = None) -> Any:
+    def min(self, axis: Any = None, **options: Any) -> Any:
         """As `numpy.min`."""
-        return _reduced(self, "min", _limits(self.dtype)[1], axis)
+        return _reduced(self, "min", _limits(self.dtype)[1], axis, options)
 
-    def all(self, axis: Any = None) -> Any:
+    def all(self, axis: Any = None, **options: Any) -> Any:
         """As `numpy.all`."""
-        return _reduced(self, "all", True, axis)
+        return _reduced(self, "all", True, axis, options)
 
-    def any(self, axis: Any = None) -> Any:
+    def any(self, axis: Any = None, **options: Any) -> Any:
         """As `numpy.any`."""
-        return _reduced(self, "any", False, axis)
+        return _reduced(self, "any", False, axis, options)
 
-    def mean(self, axis: Any = None) -> Any:
+    def mean(self, axis: Any = None, **options: Any) -> Any:
         """As `numpy.mean`."""
+        _no_options("mean", options)
         count: Any = 1
-        for k in range(self.ndim) if axis is None else [axis % self.ndim]:
+        axis = _axis(self, axis, "mean")
+        for k in range(self.ndim) if axis is None else [axis]:
             count = (self.spans[k].length if k in self.spans else self.array.shape[k]) * count
         return self.sum(axis) / (type(self.array)(count) if isinstance(count, Node) else count)
 
@@ -317,17 +319,37 @@ def _shifted(arg: Ragged, axis: int, own: Span, span: Span, extent: int) -> Ragg
     return _moved(arg, axis, extent, lambda place: place + distance, span)
 
 
-def _reduced(value: Ragged, name: str, neutral: Any, axis: Any) -> Any:
+#: what an initial value is brought into a reduction by
+_PAIRS = {"sum": "add", "prod": "multiply", "max": "maximum", "min": "minimum"}
+
+
+def _no_options(name: str, options: dict[str, Any]) -> None:
+    if options:
+        raise _unsupported(f"{name} with {', '.join(options)}")
+
+
+def _axis(value: Ragged, axis: Any, name: str) -> int | None:
+    from srcgrad.numpy.shaping import one_axis
+
+    if isinstance(axis, tuple):
+        raise _unsupported(f"{name} over several axes")
+    return None if axis is None else one_axis(axis, value.ndim)
+
+
+def _reduced(value: Ragged, name: str, neutral: Any, axis: Any, options: dict[str, Any]) -> Any:
     from srcgrad.numpy.protocols import namespace
 
-    if axis is not None:
-        axis = axis % value.ndim
-    if name in ("max", "min"):
+    options = {key: given for key, given in options.items() if given is not None}
+    initial = options.pop("initial", None) if name in _PAIRS else None
+    _no_options(name, options)
+    axis = _axis(value, axis, name)
+    if name in ("max", "min") and initial is None:
         gone = value.spans if axis is None else {axis: value.spans[axis]} if axis in value.spans else {}
         some = {k: checked(span, apply("greater", span.length, 0)) for k, span in gone.items()}
         value = Ragged(value.array, {**value.spans, **some})
     left = {} if axis is None else {k - (k > axis): span for k, span in value.spans.items() if k != axis}
     made = namespace(name)(value.filled(neutral), axis=axis)
+    made = made if initial is None else apply(_PAIRS[name], made, initial)
     return Ragged(made, left) if left else made
 
 

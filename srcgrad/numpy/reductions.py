@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.core.errors import TraceShapeError, UnsupportedError
+from srcgrad.core.errors import TraceError, TraceShapeError
 from srcgrad.core.op import apply
 from srcgrad.core.types import type_of
 from srcgrad.graph.node import as_node
+from srcgrad.numpy.checks import fail_where
 from srcgrad.numpy.elementwise import deliver
 from srcgrad.numpy.messages import error
 from srcgrad.numpy.protocols import implements, is_face
@@ -278,10 +279,12 @@ def std(
 
 @implements
 def average(a: Any, axis: Axis = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False) -> Any:
-    """As `numpy.average`."""
+    """As `numpy.average`; weights that sum to zero are a ZeroDivisionError."""
     a = as_array(a) if is_face(a) else np.asarray(a)
     if weights is None:
         found = mean(a, axis, keepdims=keepdims)
+        if found.size == 0:
+            fail_where(True, ZeroDivisionError("division by zero"))
         total: Any = _count(a, axis, True, False)
     else:
         weights = as_array(weights) if is_face(weights) else np.asarray(weights)
@@ -289,7 +292,9 @@ def average(a: Any, axis: Axis = None, weights: Any = None, returned: bool = Fal
         if weights.shape != a.shape:
             weights = _spread_weights(a, weights, axis)
         total = sum(weights, axis, dtype=kind, keepdims=keepdims)
-        found = apply("divide", sum(apply("multiply", a, weights), axis, dtype=kind, keepdims=keepdims), total)
+        _refuse_no_weight(total)
+        products = apply("multiply", convert(a, kind), convert(weights, kind))  # integers would overflow
+        found = apply("divide", sum(products, axis, keepdims=keepdims), total)
     if not returned:
         return found
     total = (
@@ -298,15 +303,22 @@ def average(a: Any, axis: Axis = None, weights: Any = None, returned: bool = Fal
     return found, total
 
 
+def _refuse_no_weight(total: Any) -> None:
+    failure = ZeroDivisionError("Weights sum to zero, can't be normalized")
+    fail_where(any(apply("equal", total, 0)) if is_face(total) else (total == 0).any(), failure, optional=True)
+
+
 def _spread_weights(a: Any, weights: Any, axis: Axis) -> Any:
-    if axis is None or isinstance(axis, tuple) or len(weights.shape) != 1:
-        raise error(UnsupportedError, "average: weights must have the shape of a, or be 1-d with one axis given")
-    place = one_axis(axis, len(a.shape))
-    if weights.shape[0] != a.shape[place]:
+    """Weights along some axes, in the order in which these are given, for each element."""
+    if axis is None:
+        raise error(TraceError, "Axis must be specified when shapes of a and weights differ.")
+    axes = tuple(one_axis(k, len(a.shape)) for k in (axis if isinstance(axis, tuple) else (axis,)))
+    if weights.shape != tuple(a.shape[k] for k in axes):
         raise error(TraceShapeError, "Shape of weights must be consistent with shape of a along specified axis.")
-    shape = tuple(extent if k == place else 1 for k, extent in enumerate(a.shape))
-    line = apply("reshape", weights, shape=shape)
-    return apply("broadcast_to", line, shape=a.shape) if is_face(line) else np.broadcast_to(line, a.shape)
+    shape = tuple(extent if k in axes else 1 for k, extent in enumerate(a.shape))
+    order = tuple(sorted(range(len(axes)), key=axes.__getitem__))
+    turned = apply("reshape", apply("transpose", weights, axes=order), shape=shape)
+    return apply("broadcast_to", turned, shape=a.shape) if is_face(turned) else np.broadcast_to(turned, a.shape)
 
 
 # running sums, sorting

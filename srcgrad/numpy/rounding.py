@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from srcgrad.core.errors import TraceError
 from srcgrad.core.op import apply
 from srcgrad.numpy.elementwise import deliver
+from srcgrad.numpy.messages import error
 from srcgrad.numpy.protocols import implements, is_face
 from srcgrad.numpy.shaping import as_array
 from srcgrad.numpy.traced import Array
@@ -19,19 +21,35 @@ def clip(a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, *, min: 
     """As `numpy.clip`. Inside the limits and on them the derivative is 1."""
     low, high = (a_min if min is None else min), (a_max if max is None else max)
     result = as_array(a) if is_face(a) else np.asarray(a)
+    low, high = _reached(result.dtype, low, high)
     if low is not None:
         result = apply("maximum", result, low)
     if high is not None:
         result = apply("minimum", result, high)
     if low is None and high is None:
+        if result.dtype.kind == "b":
+            raise error(TraceError, "clip of booleans without limits is not defined")
         result = apply("astype", result, dtype=result.dtype)
     return deliver(result, out, name="clip")
+
+
+def _reached(dtype: np.dtype[Any], low: Any, high: Any) -> tuple[Any, Any]:
+    """The limits without Python integers that no number of an integer dtype is beyond."""
+    if dtype.kind not in "iu":
+        return low, high
+    limits = np.iinfo(dtype)
+    return (
+        None if type(low) is int and low <= limits.min else low,
+        None if type(high) is int and high >= limits.max else high,
+    )
 
 
 @implements
 def round(a: Any, decimals: int = 0, out: Any = None) -> Any:
     """As `numpy.round`: halves go to the even neighbour."""
     a = as_array(a)
+    if a.dtype.kind == "b" and decimals != 0:
+        raise error(TraceError, "round of booleans to decimals is not defined")
     if a.dtype.kind == "c":
         return deliver(apply("compose", *(round(apply(part, a), decimals) for part in ("real", "imag"))), out)
     if a.dtype.kind in "iu" and decimals >= 0:

@@ -34,8 +34,8 @@ def solve(
     assume_a: str | None = None,
     transposed: bool = False,
 ) -> Any:
-    """As `scipy.linalg.solve`: what is assumed decides which part of the matrix is read; NaN where one that is assumed
-    to be positive definite is not.
+    """As `scipy.linalg.solve`: what is assumed decides which part of the matrix is read. A singular matrix is a
+    LinAlgError, as is one that is assumed to be positive definite and is not.
     """
     name = "scipy.linalg.solve"
     assumed = _ASSUMED.get(assume_a, assume_a)
@@ -69,8 +69,10 @@ def solve_triangular(
     overwrite_b: bool = False,
     check_finite: bool = True,
 ) -> Any:
-    """As `scipy.linalg.solve_triangular`."""
+    """As `scipy.linalg.solve_triangular`; a zero on the diagonal is a LinAlgError."""
     a, b = floats(matrix("scipy.linalg.solve_triangular", a, square=True), b)
+    if not unit_diagonal:
+        systems.refuse_singular(a)
     a = conjugate(a) if trans in (2, "C") else a
     options = {"lower": bool(lower), "transposed": _TRANSPOSED[trans], "unit": bool(unit_diagonal)}
     return _by_columns(lambda right: triangular(a, right, **options), b)

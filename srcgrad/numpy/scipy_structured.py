@@ -15,9 +15,9 @@ from srcgrad.numpy.joining import concatenate
 from srcgrad.numpy.messages import error
 from srcgrad.numpy.products import conjugate, operands
 from srcgrad.numpy.protocols import implements_as, is_face
-from srcgrad.numpy.static import static_of
+from srcgrad.numpy.shaping import as_array
 from srcgrad.numpy.systems import floats, matrix, stacked, triangular, unstacked
-from srcgrad.ops import solving
+from srcgrad.ops import exchanges, solving
 from srcgrad.ops.families import convert
 
 # LU
@@ -35,15 +35,14 @@ def _factored(name: str, a: Any) -> tuple[Any, Any]:
 
 @implements_as("scipy.linalg.lu_factor")
 def lu_factor(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> Any:
-    """As `scipy.linalg.lu_factor` of a square matrix. The second result is the order of the rows, ``a[order] = L U``,
-    where SciPy has the exchanges that lead to it; `lu_solve` takes either.
-    """
-    return _factored("scipy.linalg.lu_factor", a)
+    """As `scipy.linalg.lu_factor` of a square matrix."""
+    factors, order = _factored("scipy.linalg.lu_factor", a)
+    return factors, convert(exchanges.pivots_of(order), np.dtype(np.int32))
 
 
 @implements_as("scipy.linalg.lu_solve")
 def lu_solve(lu_and_piv: Any, b: Any, trans: int = 0, overwrite_b: bool = False, check_finite: bool = True) -> Any:
-    """As `scipy.linalg.lu_solve` with the results of `lu_factor`."""
+    """As `scipy.linalg.lu_solve` with the results of `lu_factor`, or of SciPy's."""
     factors, pivots = lu_and_piv
     factors, b = floats(matrix("scipy.linalg.lu_solve", factors, square=True), b)
     order = _order(pivots)
@@ -61,20 +60,9 @@ def lu_solve(lu_and_piv: Any, b: Any, trans: int = 0, overwrite_b: bool = False,
 
 
 def _order(pivots: Any) -> Any:
-    """The order of the rows, from what `lu_factor` gave in this trace or SciPy's outside of it."""
-    node = getattr(pivots, "__sg_node__", None)
-    while node is not None and node.inputs:
-        node = node.inputs[0]
-        if node.op is solving.lu:
-            return pivots
-    known = static_of(pivots, is_needed=True) if is_face(pivots) else np.asarray(pivots)
-    if known is None:
-        what = "scipy.linalg.lu_solve: the exchanges of rows are not known while tracing"
-        raise error(UnsupportedError, what, "Call lu_factor in the same traced function, or use np.linalg.solve")
-    order = np.arange(len(known))
-    for i, j in enumerate(known):
-        order[[i, j]] = order[[j, i]]
-    return order
+    """The order of the rows after the exchanges."""
+    pivots = convert(as_array(pivots) if is_face(pivots) else np.asarray(pivots), np.dtype(np.int64))
+    return exchanges.order_of(pivots)
 
 
 @implements_as("scipy.linalg.lu")

@@ -33,6 +33,13 @@ def one_axis(axis: int, ndim: int) -> int:
     return place % ndim
 
 
+def along(a: Any, axis: int | None) -> tuple[Any, int]:
+    """The array and the axis along which NumPy takes or repeats: no axis, or no dimension, means the flat array."""
+    if axis is None or not a.shape:
+        return with_shape(a, (a.size,)), one_axis(0 if axis is None else axis, 1)
+    return a, one_axis(axis, len(a.shape))
+
+
 def some_axes(axes: Any, ndim: int) -> tuple[int, ...]:
     """One axis or several as non-negative ints in the given order, without repetition."""
     made = tuple(one_axis(axis, ndim) for axis in (axes if isinstance(axes, Sequence) else (axes,)))

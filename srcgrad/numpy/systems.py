@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,12 +16,16 @@ import numpy as np
 from srcgrad.core.errors import TraceShapeError, UnsupportedError
 from srcgrad.core.op import apply
 from srcgrad.core.types import Shape, inexact
+from srcgrad.numpy.checks import fail_where
 from srcgrad.numpy.creation import eye
 from srcgrad.numpy.geometry import reshaped
+from srcgrad.numpy.indexing import diagonal, where
 from srcgrad.numpy.joining import concatenate
 from srcgrad.numpy.messages import error
 from srcgrad.numpy.products import conjugate, matmul, operands
 from srcgrad.numpy.protocols import implements_as, is_face, plain_function
+from srcgrad.numpy.reductions import all as _all
+from srcgrad.numpy.reductions import any as any_
 from srcgrad.numpy.reductions import max as _max
 from srcgrad.numpy.reductions import min as _min
 from srcgrad.numpy.reductions import sum as _sum
@@ -79,7 +83,7 @@ def _named(name: str, *values: Any) -> Any:
 
 @implements_as("linalg.solve")
 def solve(a: Any, b: Any) -> Any:
-    """As `numpy.linalg.solve`; infinite or NaN where a matrix is singular."""
+    """As `numpy.linalg.solve`; a singular matrix is a LinAlgError."""
     return solve_with("linalg.solve", a, b)
 
 
@@ -98,15 +102,28 @@ def solve_with(name: str, a: Any, b: Any, transposed: bool = False) -> Any:
     known, right = stacked(a), stacked(b, batch)
     if a.shape[:-2] != batch:
         known = stacked(a, batch)
-    return unstacked(solving.factored_solve(known, right, solving.lu(known), transposed), batch)
+    factors = solving.lu(known)
+    refuse_singular(factors[0])
+    return unstacked(solving.factored_solve(known, right, factors, transposed), batch)
+
+
+def refuse_singular(triangles: Any) -> None:
+    """Matrices whose triangular factors (all in a stack) have a zero on the diagonal are a LinAlgError."""
+    is_zero = apply("equal", diagonal(triangles, 0, -2, -1), 0)
+    fail_where(any_(is_zero), np.linalg.LinAlgError("Singular matrix"), optional=True)
 
 
 @implements_as("linalg.inv")
 def inv(a: Any) -> Any:
-    """As `numpy.linalg.inv`; infinite or NaN where a matrix is singular."""
-    a = matrix("linalg.inv", a, square=True)
+    """As `numpy.linalg.inv`; a singular matrix is a LinAlgError."""
+    return _inverse(matrix("linalg.inv", a, square=True), refuse_singular)
+
+
+def _inverse(a: Any, check: Callable[[Any], None]) -> Any:
     known = stacked(a)
-    return unstacked(solving.factored_solve(known, matrices.identities(known), solving.lu(known)), a.shape[:-2])
+    factors = solving.lu(known)
+    check(factors[0])
+    return unstacked(solving.factored_solve(known, matrices.identities(known), factors), a.shape[:-2])
 
 
 @implements_as("linalg.tensorsolve")
@@ -211,9 +228,11 @@ def slogdet(a: Any) -> Any:
 
 @implements_as("linalg.cholesky")
 def cholesky(a: Any, /, *, upper: bool = False) -> Any:
-    """As `numpy.linalg.cholesky`: one triangle is read; NaN where the matrix is not positive definite."""
+    """As `numpy.linalg.cholesky`: one triangle is read; a matrix that is not positive definite is a LinAlgError."""
     a = matrix("linalg.cholesky", a, square=True)
     found = unstacked(factoring.cholesky(stacked(_lower_of(a, upper))), a.shape[:-2])
+    fails = any_(apply("isnan", found[..., :1, :1]))  # the whole factor is NaN
+    fail_where(fails, np.linalg.LinAlgError("Matrix is not positive definite"), optional=True)
     return conjugate(matrix_transpose(found)) if upper else found
 
 
@@ -337,4 +356,7 @@ def cond(x: Any, p: Any = None) -> Any:
     if p in (None, 2, -2):
         s = svdvals(x)
         return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
-    return norm(x, p, axis=(-2, -1)) * norm(inv(x), p, axis=(-2, -1))
+    inverse = _inverse(matrix("linalg.cond", x, square=True), lambda factors: None)
+    found = norm(x, p, axis=(-2, -1)) * norm(inverse, p, axis=(-2, -1))
+    is_singular = apply("logical_and", apply("isnan", found), _all(apply("isfinite", x), (-2, -1)))
+    return where(is_singular, np.asarray(np.inf, found.dtype), found)

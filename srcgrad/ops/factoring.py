@@ -44,7 +44,7 @@ from srcgrad.ops.matrices import (
     total,
     where_index,
 )
-from srcgrad.ops.solving import triangular_solve
+from srcgrad.ops.solving import each_or_nan, triangular_solve
 
 Params = dict[str, Any]
 
@@ -71,7 +71,7 @@ def _infer_cholesky(a: ArrayType) -> ArrayType:
 
 
 def _reference_cholesky(a: Any) -> Any:
-    return np.linalg.cholesky(a)
+    return each_or_nan(np.linalg.cholesky, a)
 
 
 def _adjoint_cholesky(cotangent: Any, out: Any, a: Any) -> tuple[Any]:

@@ -33,6 +33,21 @@ from srcgrad.ops.matrices import (
 Params = dict[str, Any]
 
 
+def each_or_nan(function: Any, *stacks: Any) -> Any:
+    """The function of each of the matrices; NaN where it is a LinAlgError, which the caller raises that wants it."""
+
+    def one(*matrices: Any) -> Any:
+        try:
+            return function(*matrices)
+        except np.linalg.LinAlgError:
+            return np.full_like(matrices[-1], np.nan)
+
+    try:
+        return function(*stacks)
+    except np.linalg.LinAlgError:
+        return np.stack([one(*matrices) for matrices in zip(*stacks, strict=True)])
+
+
 # triangular systems
 
 
@@ -166,7 +181,8 @@ def _infer_solve(a: ArrayType, b: ArrayType, factors: ArrayType, order: ArrayTyp
 
 
 def _reference_solve(a: Any, b: Any, factors: Any, order: Any, *, transposed: bool) -> Any:
-    return np.linalg.solve(np.swapaxes(a, 1, 2) if transposed else a, b)
+    a = np.swapaxes(a, 1, 2) if transposed else a
+    return each_or_nan(np.linalg.solve, a, b)
 
 
 def _adjoint_solve(
@@ -316,4 +332,4 @@ cofactors = TABLE.add(
     )
 )
 
-__all__ = ["cofactors", "det", "factored_solve", "linear_solve", "lu", "slogdet", "triangular_solve"]
+__all__ = ["cofactors", "det", "each_or_nan", "factored_solve", "linear_solve", "lu", "slogdet", "triangular_solve"]
