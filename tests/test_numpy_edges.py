@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.linalg
 
 import srcgrad as sg
 from tests.interpreted import gradient, interpreter, run
@@ -107,6 +108,75 @@ def test_compiled_choices_out_of_bounds() -> None:
             chosen(np.arange(3.0), i)
 
 
+# edges of single functions
+
+BYTES, SMALL, FLAGS = np.array([0, 3, 200], np.uint8), np.array([100, 100, 3], np.int8), np.array([True, False])
+CUBE, NONE = np.arange(12.0).reshape(2, 3, 2), np.empty((0, 3))
+
+
+@pytest.mark.parametrize(
+    ("function", "argument"),
+    [
+        (lambda x: np.average(x, weights=x), SMALL),
+        (lambda x: np.average(x, weights=x, returned=True), SMALL),
+        (lambda x: np.average(x, weights=[0, 1, -1]), SMALL),
+        (lambda x: np.average(x, weights=x - x), SMALL),
+        (lambda x: np.average(x, axis=1), NONE),
+        (lambda x: np.average(x, weights=[1, 2]), CUBE),
+        (lambda x: np.average(x, axis=(1, 0), weights=np.arange(6.0).reshape(3, 2), keepdims=True), CUBE),
+        (lambda x: np.average(x, axis=(0, 1), weights=np.arange(6.0).reshape(3, 2)), CUBE),
+        (lambda x: np.average(x, axis=-2, weights=[1, 2, 4], returned=True), CUBE),
+        (lambda x: np.ldexp(x, 2), np.complex128(1j)),
+        (lambda x: np.ldexp(1.0, x), np.float64(2)),
+        (lambda x: np.round(x, 1), FLAGS),
+        (lambda x: np.clip(x, None, None), FLAGS),
+        (lambda x: np.clip(x, 0, 1), FLAGS),
+        (lambda x: np.clip(x, -1, 2), BYTES),
+        (lambda x: x.clip(-1, 300), BYTES),
+        (lambda x: np.clip(x, 300, 400), BYTES),
+        (lambda x: np.clip(x, 0.5, None), BYTES),
+        (lambda x: np.searchsorted(x, 1), CUBE.astype(int)),
+        (lambda x: np.searchsorted(x, 1), np.float64(1)),
+        *((lambda x, k=k: np.repeat(x, 2, axis=k), np.float64(3)) for k in (0, -1, 1)),
+        *((lambda x, k=k: np.take(x, [0, 0], axis=k), np.float64(3)) for k in (0, -1, 1)),
+        (lambda x: np.repeat(x, -1), np.empty(0)),
+        (lambda x: np.repeat(x, -1), SMALL),
+        (np.polyint, np.float64(1)),
+        (np.polyder, np.float64(1)),
+        (lambda x: np.polyint(x, -1), SMALL),
+        (np.nanargmax, np.array([np.nan, np.nan])),
+        (np.nanargmin, np.array([np.nan, 2, 1])),
+        (lambda x: np.nanargmin(x, axis=1), np.array([[1, np.nan], [np.nan, np.nan]])),
+        (lambda x: np.nanargmax(x, axis=0), np.array([[1, np.nan], [np.nan, 2]])),
+        (lambda x: np.choose([1, 0], [x[:2], 0]), np.float32([1, 2, 3])),
+    ],
+)
+def test_edges(function: Callable[..., Any], argument: Any) -> None:
+    """NumPy's answer, or an error of NumPy's kind."""
+    try:
+        wanted = function(argument)
+    except Exception as failure:
+        kinds = [one for one in (OverflowError, ZeroDivisionError, TypeError, ValueError) if isinstance(failure, one)]
+        with pytest.raises(kinds[0]):
+            run(function, argument)
+        return
+    found = run(function, argument)
+    for one, other in zip(*((x if isinstance(x, tuple) else (x,)) for x in (found, wanted)), strict=True):
+        assert (np.shape(one), one.dtype) == (np.shape(other), other.dtype)
+        np.testing.assert_allclose(one, other)
+
+
+def test_initial_values_of_slices_of_unknown_length() -> None:
+    x = np.array([3.0, 1.0, 2.0])
+    for k in range(4):
+        for name in ("min", "max", "sum", "prod"):
+            wanted = getattr(x[:k], name)(initial=2.5)
+            assert run(lambda x, k, name=name: getattr(x[:k], name)(initial=2.5), x, k) == wanted
+            assert run(lambda x, k, name=name: getattr(np, name)(x[:k], initial=2.5), x, k) == wanted
+    with pytest.raises(NotImplementedError, match="min with keepdims on a slice"):
+        run(lambda x, k: x[:k].min(keepdims=True), x, 2)
+
+
 # matrices of lower rank
 
 
@@ -132,6 +202,70 @@ def test_rank_and_least_squares_with_a_cutoff() -> None:
     np.testing.assert_array_equal(run(lambda a: np.linalg.matrix_rank(a, tol=0.7), a), 1)
     np.testing.assert_array_equal(run(lambda a: np.linalg.matrix_rank(a, rtol=0.7), a[None]), [1])
     np.testing.assert_array_equal(run(lambda a: np.linalg.matrix_rank(a[0]), a), np.linalg.matrix_rank(a[0]))
+
+
+SINGULAR = np.array([np.eye(2), np.ones((2, 2)), 2 * np.eye(2)])
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        np.linalg.inv,
+        lambda a: np.linalg.solve(a[1], a[0]),
+        lambda a: np.linalg.cholesky(a - 1),
+        lambda a: np.linalg.tensorinv(a[1].reshape(2, 1, 2), 2),
+        lambda a: np.linalg.matrix_power(a[1], -2),
+        lambda a: scipy.linalg.solve_triangular(a[1] - 1, a[0]),
+        lambda a: scipy.linalg.solve(a[1] - 2, a[0], assume_a="pos"),
+        lambda a: scipy.linalg.cho_factor(-a[0])[0],
+        lambda a: sum(np.linalg.inv(a[k]).sum() for k in range(len(a))),
+    ],
+)
+def test_singular_matrices(function: Callable[..., Any]) -> None:
+    for call in (
+        lambda: function(SINGULAR),
+        lambda: run(function, SINGULAR),
+        lambda: gradient(lambda a: np.sum(function(a)), SINGULAR),
+    ):
+        with pytest.raises(np.linalg.LinAlgError):
+            call()
+
+
+def test_singular_matrices_in_a_native_loop() -> None:
+    def total(a: Any) -> Any:
+        found = 0.0
+        for k in range(a.shape[0]):
+            if a[k, 0, 0] > 0:
+                found += np.linalg.inv(a[k]).sum()
+        return found
+
+    regular = np.eye(2) * np.arange(12.0)[:, None, None]
+    derivative = sg.value_and_grad(total)
+    value, slopes = derivative(regular)
+    np.testing.assert_allclose(value, 2 * np.sum(1 / np.arange(1.0, 12)))
+    np.testing.assert_allclose(slopes[3], -np.ones((2, 2)) / 9)
+    regular[7] = 7
+    with pytest.raises(np.linalg.LinAlgError, match="Singular"):
+        derivative(regular)
+
+
+def test_a_handler_that_would_not_be_asked() -> None:
+    def factor(a: Any) -> Any:
+        try:
+            return np.linalg.cholesky(a)
+        except np.linalg.LinAlgError:
+            return a
+
+    with pytest.raises(NotImplementedError, match="a try statement around it may catch it"):
+        run(factor, np.eye(2))
+
+
+def test_condition_of_singular_matrices() -> None:
+    for a in SINGULAR[1], SINGULAR[0], np.where(SINGULAR[0] > 0, np.nan, 1.0):
+        for order in 1, "fro", np.inf:
+            np.testing.assert_array_equal(
+                run(lambda a, order=order: np.linalg.cond(a, order), a), np.linalg.cond(a, order)
+            )
 
 
 # static arguments

@@ -173,10 +173,16 @@ def test_a_program_and_its_gradient_factorise_once() -> None:
 
 
 def test_singular_matrices_are_not_hidden() -> None:
-    """Compiled code raises no LinAlgError: the result says it."""
+    """A LinAlgError when the program runs; in the body of a loop that cannot raise one, the result says it."""
     singular = np.ones((4, 4))
-    assert not np.isfinite(sg.jit(lambda a: np.linalg.solve(a, a[0] * np.arange(4.0)))(singular)).any()
-    assert np.isnan(np.diag(sg.jit(lambda a: np.linalg.cholesky(a))(-np.eye(40)))).all()
+    solve, factor = sg.jit(lambda a, b: np.linalg.solve(a, b)), sg.jit(lambda a: np.linalg.cholesky(a))
+    np.testing.assert_array_equal(solve(np.eye(4), singular[0]), singular[0])
+    with pytest.raises(np.linalg.LinAlgError, match="Singular matrix"):
+        solve(singular, singular[0])
+    with pytest.raises(np.linalg.LinAlgError, match="not positive definite"):
+        factor(-np.eye(40))
+    summed = sg.jit(lambda a: sg.fori_loop(0, 2, lambda k, t: t + np.linalg.inv(a).sum() + factor(a).sum(), 0.0))
+    assert not np.isfinite(summed(singular))
     assert sg.jit(lambda a: np.linalg.slogdet(a))(singular) == (0, -np.inf)
 
 

@@ -187,7 +187,7 @@ ERRORS = [
     (lambda x, n: x[:n].reshape(-1), "array.reshape on a slice"),
     (lambda x, n: x[:n][::2], "a slice with a step"),
     (lambda x, n: x[:n].var(), "array.var on a slice"),
-    (lambda x, n: np.sum(x[:n], keepdims=True), "with these options"),
+    (lambda x, n: np.sum(x[:n], keepdims=True), "sum with keepdims"),
     (lambda x, n: x[:n:2], "known length k"),
 ]
 

@@ -91,8 +91,8 @@ def is_defined(rule: Rule, dtype: str) -> bool:
     return True
 
 
-#: What these rewrites do to the sign of a zero: ``-0.0 + 0`` is 0.0, ``x`` is not.
-LOSE_A_SIGN = {"add(x, 0)", "add(0, x)", "subtract(0, x)", "negative(subtract(x, y))"}
+#: Cotangents that are zero are left out of a sum, so that of -0.0 and 0 keeps its sign.
+LOSE_A_SIGN = {"accumulate(x, 0)", "accumulate(0, x)"}
 
 
 def evaluate(instance: Instance, root: Node, values: Any) -> Any:

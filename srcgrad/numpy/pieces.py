@@ -38,7 +38,7 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     found: Any = choices[-1]
     for k in range(len(choices) - 2, -1, -1):
         found = where(apply("equal", places, k), choices[k], found)
-    dtype = result_type(*(one if is_face(one) else np.asarray(one) for one in choices))
+    dtype = result_type(*(one if is_face(one) or np.isscalar(one) else np.asarray(one) for one in choices))
     made = array(broadcast_to(asarray(found), np.broadcast_shapes(*shapes)), dtype)
     return deliver(made, out, name="choose")
 
