@@ -148,7 +148,7 @@ CUBE, NONE = np.arange(12.0).reshape(2, 3, 2), np.empty((0, 3))
         (np.nanargmin, np.array([np.nan, 2, 1])),
         (lambda x: np.nanargmin(x, axis=1), np.array([[1, np.nan], [np.nan, np.nan]])),
         (lambda x: np.nanargmax(x, axis=0), np.array([[1, np.nan], [np.nan, 2]])),
-        (lambda x: np.choose([1, 0], [x[:2], 0]), np.float32([1, 2, 3])),
+        (lambda x: np.choose([1, 0], [x[:2], 0]), np.array([1, 2, 3], np.float32)),
     ],
 )
 def test_edges(function: Callable[..., Any], argument: Any) -> None:
