@@ -45,9 +45,13 @@ def _extremum(name: str, ordered: str, signed: str, nan_wins: bool) -> Any:
         def codegen(context: Any, builder: Builder, sig: Any, args: Any) -> Any:
             a, b = args
             if isinstance(kind, types.Float):
-                first = builder.fcmp_ordered(ordered, a, b)
-                other = builder.fcmp_unordered("uno", a, a) if nan_wins else builder.fcmp_unordered("uno", b, b)
-                return builder.select(builder.or_(first, other), a, b)
+                # one processor instruction is `a > b ? a : b`, which gives b where either is NaN: NumPy's fmax if only
+                # b cannot be NaN, its maximum if only a cannot be. A constant takes that place, else a select follows.
+                if isinstance(b if nan_wins else a, ir.Constant):
+                    a, b = b, a
+                extremum = builder.select(builder.fcmp_ordered(ordered, a, b), a, b)
+                suspect = a if nan_wins else b
+                return builder.select(builder.fcmp_unordered("uno", suspect, suspect), a, extremum)
             compare = builder.icmp_signed if getattr(kind, "signed", False) else builder.icmp_unsigned
             return builder.select(compare(signed, a, b), a, b)
 
