@@ -9,6 +9,7 @@ from srcgrad.dispatch.guards import Guards
 from srcgrad.graph.node import Graph, Node, substitute
 from srcgrad.graph.structure import constant, free_inputs
 from srcgrad.staging import Captured
+from srcgrad.transform.rolled import of_type, part
 
 if TYPE_CHECKING:
     from srcgrad.dispatch.function import Recorded
@@ -26,6 +27,10 @@ def with_captured(recorded: Recorded, captured: Captured) -> tuple[Recorded, Gua
     }
     outputs = substitute(outputs, known)
     graph = Graph(recorded.graph.inputs, tuple(outputs), recorded.graph.name)
+    parts = captured.families.left_over(free_inputs(graph))
+    if parts:
+        slices = {node: of_type(part(whole, place), node) for node, (whole, place) in parts.items()}
+        graph = replace(graph, outputs=tuple(substitute(outputs, slices)))
     inputs = captured.finish(set(free_inputs(graph)), written)
     graph = replace(graph, inputs=(*graph.inputs, *inputs.values()))
     return replace(recorded, graph=graph), Guards(captured.sources, inputs, tuple(written))

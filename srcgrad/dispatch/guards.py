@@ -20,6 +20,7 @@ import numpy as np
 
 from srcgrad.core.types import ArrayType
 from srcgrad.dispatch.arguments import NotDynamicError, leaf_type
+from srcgrad.dispatch.stacks import Column, Stack, columns
 from srcgrad.graph.node import Node
 from srcgrad.staging.sources import (
     ANY,
@@ -32,6 +33,7 @@ from srcgrad.staging.sources import (
     KIND,
     LENGTH,
     SAME,
+    STACK,
     STATE,
     Source,
     same_contents,
@@ -109,8 +111,17 @@ class Guards:
         """Add the lines of the checks; the variables that hold the implicit inputs, then those written back."""
         writer = _Writer(add, name, miss)
         add("try:")
+        known = {source.known for source in self._needed if source.check == SAME}
+        groups = columns(self._needed, {*self.inputs, *self.written, *known})
+        done = {source for group in groups.values() for members in group for source in members}
         for source in self._needed:
+            if source.parent in done:
+                done.add(source)
+            if source in done:
+                continue
             writer.source(source)
+            for members in groups.get(source, ()):
+                writer.column(source, Column(members, {*self._needed}))
         add(f"except Exception: return {miss}")
         return [writer.variables[source] for source in (*self.inputs, *self.written)]
 
@@ -181,8 +192,14 @@ class _Writer:
         for condition in self._conditions(variable, source):
             self._miss_if(condition)
 
+    def column(self, source: Source, column: Column) -> None:
+        """Check items of a list or tuple all at once."""
+        self._miss_if(f"not {self._name(column, 'column')}({self.variables[source]})")
+
     def _access(self, holder: str, source: Source) -> str:
         key = source.key
+        if source.step == "stack":
+            return f"{self._name(Stack(source), 'stack')}({holder})"
         if source.step == "item":
             return f"{holder}[{key!r}]" if type(key) in (str, int) else f"{holder}[{self._name(key, 'key')}]"
         return f"{holder}.{key}" if key.isidentifier() else f"getattr({holder}, {key!r})"
@@ -209,6 +226,8 @@ class _Writer:
                 return [f"type({c}) is not {kind} or not {test}"]
             case x if x == STATE:
                 return [f"not {self._name(same_state, 'same')}({c}, {self._name(known, 'K')})"]
+            case x if x == STACK:
+                return [f"{c} is None"]
             case x if x == KIND:
                 return [f"type({c}) is not {self._name(known, 'T')}"]
             case x if x == LENGTH:

@@ -7,6 +7,7 @@ for that value alone, and a guard says so.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -47,6 +48,10 @@ class Implicits:
         made = Implicit(new_input(type_, name), value)
         self.inputs[made.node] = made
         return made
+
+    def stack_of(self, nodes: Sequence[Node]) -> tuple[Node, list[int]] | None:
+        """The input that holds these implicit inputs as its slices, and their places in it."""
+        return None
 
     def value_of(self, node: Node, is_needed: bool, *, notes: bool = True) -> np.ndarray[Any, Any] | None:
         """The present value of a node that depends on implicit inputs alone; None for others.
@@ -102,6 +107,12 @@ def implicit_value(node: Node, is_needed: bool) -> np.ndarray[Any, Any] | None:
     """See `Implicits.value_of`."""
     implicits = current.get()
     return None if implicits is None else implicits.value_of(node, is_needed)
+
+
+def implicit_stack(nodes: Sequence[Node]) -> tuple[Node, list[int]] | None:
+    """See `Implicits.stack_of`."""
+    implicits = current.get()
+    return None if implicits is None else implicits.stack_of(nodes)
 
 
 def is_implicit(node: Node) -> bool:

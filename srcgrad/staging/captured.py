@@ -13,7 +13,7 @@ import functools
 import operator
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
@@ -29,6 +29,7 @@ from srcgrad.graph.trace import unwatched
 from srcgrad.numpy import Array
 from srcgrad.numpy.stand_ins import stand_in
 from srcgrad.staging.escapes import Held
+from srcgrad.staging.families import Families
 from srcgrad.staging.seen import SeenDict, SeenList
 from srcgrad.staging.sources import (
     ANY,
@@ -50,8 +51,6 @@ from srcgrad.staging.states import has_operators, state_of
 _NUMBERS = "qQlL?bhiBHIfdFD"
 
 _PLAIN = (int, bool, str, bytes, type(None), type(Ellipsis), range, slice, np.dtype, frozenset, np.integer, np.bool_)
-#: numbers of a tuple or list up to which each is an input of its own
-_FEW = 16
 
 
 class Captured(Implicits):
@@ -72,6 +71,7 @@ class Captured(Implicits):
         #: whether code ran whose source is not to be had: it reads attributes unseen
         self.is_blind = False
         self._firsts: dict[int, Source] = {}
+        self.families = Families()
 
     # where from
 
@@ -228,6 +228,7 @@ class Captured(Implicits):
         source.check, source.known = INPUT, type(source.value)
         source.implicit = self.add(source.value, type_, _identifier(source.name))
         source.implicit.is_unsteady = source.path in self.unsteady
+        self.families.add(source)
         with unwatched():
             made = Array(source.implicit.node)
         self.held.originals[id(made)] = made, source.value
@@ -253,9 +254,7 @@ class Captured(Implicits):
 
     def _tuple(self, source: Source) -> Any:
         value = source.value
-        if all(isinstance(part, (*_PLAIN, float, complex)) for part in value) and (
-            len(value) > _FEW or not any(isinstance(part, float | complex) for part in value)
-        ):
+        if all(isinstance(part, _PLAIN) for part in value):
             source.check = EQUAL
             return value
         source.check, source.known = LENGTH, (type(value), len(value))
@@ -309,6 +308,9 @@ class Captured(Implicits):
                 found[first] = handle.__sg_node__
         return found
 
+    def stack_of(self, nodes: Sequence[Node]) -> tuple[Node, list[int]] | None:
+        return self.families.stack_of(nodes)
+
     def finish(self, used: set[Node], written: dict[Source, Node]) -> dict[Source, Node]:
         """Decide what is checked; the implicit inputs that a program which uses these nodes has."""
         inputs: dict[Source, Node] = {}
@@ -328,7 +330,9 @@ class Captured(Implicits):
                 source.check = ANY
             if implicit.node in used:
                 inputs[source] = implicit.node
-        return inputs
+        wholes = self.families.wholes(used)
+        self.sources += wholes
+        return inputs | wholes
 
 
 def _is_users(code: CodeType) -> bool:

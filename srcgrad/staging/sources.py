@@ -5,6 +5,7 @@ Source(globals, "item", "K")              a global
 Source(cell, "attribute", "cell_contents")      a variable of a function around
 Source(self, "attribute", "rate")         an attribute
 Source(params, "item", "w")               an item of a dict, list or tuple
+Source(rows, "stack", (steps, numbers))  one array of what is found by these steps from many items (`families`)
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import numpy as np
 from srcgrad.graph.captured import Implicit
 
 #: how a value that was found is checked
-ANY, IDENTITY, EQUAL, KIND, LENGTH, KEYS, CODE, INPUT, SAME, CONTENTS, STATE = range(11)
+ANY, IDENTITY, EQUAL, KIND, LENGTH, KEYS, CODE, INPUT, SAME, CONTENTS, STATE, STACK = range(12)
 
 
 @dataclass(eq=False)

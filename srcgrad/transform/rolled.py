@@ -9,6 +9,7 @@ import numpy as np
 
 from srcgrad.core.op import apply
 from srcgrad.core.types import ArrayType
+from srcgrad.graph.captured import implicit_stack
 from srcgrad.graph.node import Graph, Node, make_node
 from srcgrad.graph.structure import CONSTANT, Literal, constant, loop, new_input
 from srcgrad.transform.bundles import Bundle, Closure, Result, Same, Stack
@@ -90,9 +91,9 @@ class _Loop:
                 node = bundle.nodes[k]
                 assert node is not None
                 if bundle in ys:
-                    found[node] = _of_type(part(ys[bundle], k - self.closure.first), node)
+                    found[node] = of_type(part(ys[bundle], k - self.closure.first), node)
                 else:
-                    found[node] = _of_type(carries[bundle], node)
+                    found[node] = of_type(carries[bundle], node)
         return found
 
     def results(self, stacked: Sequence[Bundle]) -> tuple[dict[Bundle, Node], dict[Bundle, Node]]:
@@ -144,7 +145,8 @@ def part(stacked: Node, k: int) -> Node:
     return apply("reshape", part, shape=rest)  # type: ignore[no-any-return]
 
 
-def _of_type(node: Node, like: Node) -> Node:
+def of_type(node: Node, like: Node) -> Node:
+    """The value as one of the same dtype, and weak where that is."""
     if node.type == like.type:
         return node
     return apply("astype", node, dtype=like.dtype, weak=like.array_type.weak)  # type: ignore[no-any-return]
@@ -159,6 +161,9 @@ def stack(nodes: Sequence[Node]) -> Node:
         array = np.stack([node.params["value"].value for node in nodes])
         type_ = ArrayType(array.shape, array.dtype)
         return make_node(CONSTANT, (), {"value": Literal(array), "weak": False}, type_, None)
+    captured = implicit_stack(nodes)
+    if captured is not None:
+        return _taken(*captured)
     parts = _parts_of_one(nodes)
     if parts is not None:
         return parts
@@ -169,6 +174,16 @@ def stack(nodes: Sequence[Node]) -> Node:
         return apply("gather", stack(distinct), which, axes=(0,), position=0)  # type: ignore[no-any-return]
     rows = [apply("reshape", node, shape=(1, *node.shape)) for node in nodes]
     return rows[0] if len(rows) == 1 else apply("concatenate", *rows, axis=0)  # type: ignore[no-any-return]
+
+
+def _taken(whole: Node, places: Sequence[int]) -> Node:
+    """Slices of an array along its first axis."""
+    step = places[1] - places[0] if len(places) > 1 else 1
+    taken = range(places[0], places[0] + len(places) * step, step or 1)
+    if step > 0 and [*taken] == places:
+        is_all = len(taken) == whole.shape[0]
+        return whole if is_all else slice_block(whole, (taken, *map(range, whole.shape[1:])))
+    return apply("gather", whole, constant(np.array(places)), axes=(0,), position=0)  # type: ignore[no-any-return]
 
 
 def _parts_of_one(nodes: Sequence[Node]) -> Node | None:
