@@ -60,14 +60,20 @@ def _owner_of(filename: str) -> int:
 
 def user_location() -> Location | None:
     """The line of the user's innermost frame; where there is none, of the innermost one of another library."""
-    fallback: Location | None = None
-    for frame in _frames():
-        owner = owner_of(frame.f_code.co_filename)
+    fallback: FrameType | None = None
+    frame: FrameType | None = sys._getframe(1)
+    owners = _owners  # this runs for every operation: no generator, no calls
+    while frame is not None:
+        name = frame.f_code.co_filename
+        owner = owners.get(name)
+        if owner is None:
+            owner = owner_of(name)
         if owner == USERS:
-            return Location(frame.f_code.co_filename, frame.f_lineno)
+            return Location(name, frame.f_lineno)
         if owner == LIBRARY and fallback is None:
-            fallback = Location(frame.f_code.co_filename, frame.f_lineno)
-    return fallback
+            fallback = frame
+        frame = frame.f_back
+    return None if fallback is None else Location(fallback.f_code.co_filename, fallback.f_lineno)
 
 
 def library_function() -> str | None:
