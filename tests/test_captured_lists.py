@@ -188,6 +188,25 @@ def test_lists_in_lists():
     follows.check(1)
 
 
+def test_long_lists_in_a_long_list():
+    rows = [numbers(seed) for seed in range(N)]
+
+    def chain(x):
+        for row in rows:
+            for a in row:
+                x = x + 0.01 * np.sin(x * a)
+        return x
+
+    follows = Follows(chain)
+    follows.check(1)
+    rows[3][4] = 2.0
+    follows.check(1)
+    rows[5] = numbers(50)
+    follows.check(1)
+    rows[6].append(1.0)
+    follows.check(2)
+
+
 def test_a_tuple():
     values = tuple(numbers())
     follows = Follows(lambda x: sum([np.sin(x * v) for v in values]), 2)

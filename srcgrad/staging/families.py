@@ -47,7 +47,9 @@ class Family:
             name = f"{self.holder.name}[...]{''.join(f'[{key!r}]' for _, key in self.steps)}"
             values = np.array([source.value for source in sources], first.dtype)
             self.node = new_input(ArrayType(values.shape, first.dtype), str(first.params["name"]))
-            self.whole = Source(self.holder, "stack", (self.steps, tuple(order)), name, values, STACK, kind)
+            key = self.steps, tuple(order)
+            self.whole = Source(self.holder, "stack", key, name, values, STACK, kind)
+            self.holder.children["stack", key] = self.whole
         return self.node
 
 
