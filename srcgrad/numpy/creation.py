@@ -81,7 +81,7 @@ def full(
     shape: Any, fill_value: Any, dtype: Any = None, order: str = "C", *, device: Any = None, like: Any = None
 ) -> Any:
     """As `numpy.full`."""
-    value = fill_value if is_face(fill_value) else np.asarray(fill_value)
+    value = fill_value if is_face(fill_value) else np.asarray(fill_value, dtype)
     dtype = value.dtype if dtype is None else np.dtype(dtype)
     if value.ndim == 0:
         return _filled(shape, value if is_face(value) else value[()], dtype)

@@ -94,6 +94,8 @@ class Ufunc:
     @_plain_where_plain
     def accumulate(self, array: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
         """As `numpy.ufunc.accumulate`, for add, multiply, maximum and minimum."""
+        if not type_of(array).shape:
+            raise error(TraceError, "cannot accumulate on a scalar")
         return self._other("accumulate", _SCANS)(array, axis=axis, dtype=dtype, out=out)
 
     @_plain_where_plain

@@ -124,6 +124,9 @@ def where(condition: Any, x: Any = None, y: Any = None, /) -> Any:
 @implements
 def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     """As `numpy.select`: the first condition that holds decides."""
+    for k, condition in enumerate(condlist):
+        if type_of(condition).dtype.kind != "b":
+            raise error(TraceError, f"invalid entry {k} in condlist: should be boolean ndarray")
     result = default
     for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
         result = where(condition, choice, result)
@@ -224,6 +227,8 @@ def trace(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = 
 
 def _triangle(m: Any, k: int, *, lower: bool) -> Any:
     m = as_array(m)
+    if not m.shape:
+        raise error(TraceError, "a 0-d array has no triangle")
     if len(m.shape) == 1:
         m = apply("broadcast_to", m, shape=(m.shape[0], m.shape[0]))
     rows, columns = m.shape[-2:]

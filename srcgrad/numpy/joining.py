@@ -180,21 +180,29 @@ def array_split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     return _split(ary, indices_or_sections, axis, equal=False)
 
 
+def _of_rank(name: str, a: Any, least: int) -> None:
+    if len(as_array(a).shape) < least:
+        raise error(TraceShapeError, f"{name} only works on arrays of {least} or more dimensions")
+
+
 @implements
 def vsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
     """As `numpy.vsplit`."""
+    _of_rank("vsplit", ary, 2)
     return _split(ary, indices_or_sections, 0, equal=True)
 
 
 @implements
 def hsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
     """As `numpy.hsplit`."""
+    _of_rank("hsplit", ary, 1)
     return _split(ary, indices_or_sections, 1 if len(as_array(ary).shape) > 1 else 0, equal=True)
 
 
 @implements
 def dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
     """As `numpy.dsplit`."""
+    _of_rank("dsplit", ary, 3)
     return _split(ary, indices_or_sections, 2, equal=True)
 
 
@@ -224,6 +232,8 @@ def tile(A: Any, reps: Any) -> Any:
     """As `numpy.tile`."""
     a = as_array(A)
     counts = [operator.index(reps)] if np.ndim(reps) == 0 else [operator.index(one) for one in reps]
+    if min(counts, default=0) < 0:
+        raise error(TraceShapeError, "negative dimensions are not allowed")
     rank = builtins.max(len(counts), len(a.shape))
     a = with_shape(a, (*[1] * (rank - len(a.shape)), *a.shape))
     return _blocks(a, [*[1] * (rank - len(counts)), *counts])
@@ -279,6 +289,8 @@ def pad(array: Any, pad_width: Any, mode: str = "constant", **kwargs: Any) -> An
     """As `numpy.pad` for the modes constant, edge, reflect, symmetric, wrap and empty."""
     a = as_array(array)
     rank = len(a.shape)
+    if not isinstance(pad_width, dict) and np.min(pad_width, initial=0) < 0:
+        raise error(TraceShapeError, "index can't contain negative values")
     if isinstance(pad_width, dict):
         widths = [(0, 0)] * rank
         for axis, width in pad_width.items():

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.core.errors import TraceShapeError
+from srcgrad.core.errors import TraceError, TraceShapeError
 from srcgrad.core.op import apply
 from srcgrad.core.types import type_of
 from srcgrad.numpy.creation import array, shape_sizes
@@ -22,7 +22,7 @@ from srcgrad.numpy.products import conjugate, contracted, operands
 from srcgrad.numpy.protocols import implements, implements_as, is_face
 from srcgrad.numpy.reductions import all, any, argsort, max, mean, min, prod, std, sum, var
 from srcgrad.numpy.rounding import clip
-from srcgrad.numpy.shaping import as_array, broadcast_arrays, one_axis, squeeze
+from srcgrad.numpy.shaping import as_array, atleast_1d, atleast_2d, broadcast_arrays, one_axis, squeeze
 from srcgrad.numpy.traced import Array
 from srcgrad.numpy.views import part, with_shape
 from srcgrad.ops.families import BOOL, convert
@@ -60,10 +60,18 @@ def _end(a: Any, value: Any, axis: int) -> Any:
     return apply("broadcast_to", value, shape=tuple(1 if k == axis else n for k, n in enumerate(a.shape)))
 
 
+def _subtracted(a: Any) -> Any:
+    a = as_array(a)
+    if a.dtype == BOOL:
+        raise error(TraceError, "booleans are not subtracted", "Convert them: x.astype(int)")
+    return a
+
+
 @implements
 def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     """As `numpy.ediff1d`."""
-    found = diff(with_shape(as_array(ary), (as_array(ary).size,)))
+    ary = _subtracted(ary)
+    found = diff(with_shape(ary, (ary.size,)))
     begin, end = (None if one is None else with_shape(array(one), (array(one).size,)) for one in (to_begin, to_end))
     pieces = [one for one in (begin, found, end) if one is not None]
     return concatenate([convert(one, found.dtype) for one in pieces]) if len(pieces) > 1 else found
@@ -72,7 +80,7 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
 @implements
 def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
     """As `numpy.gradient`."""
-    f = as_array(f)
+    f = _subtracted(f)
     f = f if f.dtype.kind in "fc" else convert(f, np.dtype(float))
     given = range(len(f.shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     axes = [one_axis(one, len(f.shape)) for one in given]
@@ -148,7 +156,7 @@ def _behind(y: Any, axis: int, start: int, stop: int) -> Any:
 @implements
 def convolve(a: Any, v: Any, mode: str = "full") -> Any:
     """As `numpy.convolve`."""
-    a, v = operands(a, v)
+    a, v = (atleast_1d(one) for one in operands(a, v))
     if a.shape[0] < v.shape[0]:
         a, v = v, a
     return _windows(a, v[::-1], mode)
@@ -158,6 +166,8 @@ def convolve(a: Any, v: Any, mode: str = "full") -> Any:
 def correlate(a: Any, v: Any, mode: str = "valid") -> Any:
     """As `numpy.correlate`: v is conjugated."""
     a, v = operands(a, v)
+    if len(a.shape) != 1 or len(v.shape) != 1:
+        raise error(TraceShapeError, f"correlate takes 1-d arrays, not of shapes {a.shape} and {v.shape}")
     v = conjugate(v)
     if a.shape[0] < v.shape[0]:
         return _windows(v, a, mode)[::-1]
@@ -207,6 +217,8 @@ def _right(x: Any, end: Any, value: Any, right: Any) -> Any:
 def polyval(p: Any, x: Any) -> Any:
     """As `numpy.polyval`: Horner's scheme."""
     p, x = (one if is_face(one) else np.asarray(one) for one in (p, x))
+    if not p.shape:
+        raise error(TraceError, "the coefficients of a polynomial are a 1-d array, not one of shape ()")
     found = apply("multiply", x, 0) if is_face(x) else np.zeros_like(x)
     for k in range(p.shape[0]):
         found = found * x + p[k]
@@ -217,6 +229,8 @@ def polyval(p: Any, x: Any) -> Any:
 def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
     """As `numpy.vander`."""
     x = as_array(x)
+    if len(x.shape) != 1:
+        raise error(TraceShapeError, "x must be a one-dimensional array or sequence.")
     count = x.shape[0] if N is None else operator.index(N)
     powers = np.arange(count) if increasing else np.arange(count)[::-1]
     return apply("power", x[:, None], powers)
@@ -283,7 +297,7 @@ def _variables(m: Any, rowvar: bool) -> Any:
     """One variable a row, as floats: in float64 unless wider, as NumPy has it."""
     m = as_array(m)
     m = convert(m, np.result_type(m.dtype, np.float64))
-    m = m[None] if len(m.shape) < 2 else m
+    m = atleast_2d(m)
     return m if rowvar or m.shape[0] == 1 else m.T
 
 
@@ -307,7 +321,7 @@ def corrcoef(x: Any, y: Any = None, rowvar: bool = True, *, dtype: Any = None) -
 @implements
 def isclose(a: Any, b: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Any:
     """As `numpy.isclose`."""
-    a, b = operands(a, b)
+    a, b = (convert(one, np.dtype(int)) if one.dtype == BOOL else one for one in operands(a, b))
     near = apply("less_equal", apply("absolute", a - b), atol + rtol * apply("absolute", b))
     close = apply("logical_or", apply("logical_and", near, apply("isfinite", b)), apply("equal", a, b))
     both = apply("logical_and", apply("isnan", a), apply("isnan", b))
@@ -376,35 +390,37 @@ def _present(a: Any) -> Any:
 
 
 @implements
-def nansum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+def nansum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False, **options: Any) -> Any:
     """As `numpy.nansum`."""
-    return sum(_replaced(a, 0.0), axis, dtype, out, keepdims)
+    return sum(_replaced(a, 0.0), axis, dtype, out, keepdims, **options)
 
 
 @implements
-def nanprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+def nanprod(
+    a: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False, **options: Any
+) -> Any:
     """As `numpy.nanprod`."""
-    return prod(_replaced(a, 1.0), axis, dtype, out, keepdims)
+    return prod(_replaced(a, 1.0), axis, dtype, out, keepdims, **options)
 
 
 @implements
-def nanmax(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+def nanmax(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False, **options: Any) -> Any:
     """As `numpy.nanmax`; NaN where every element is."""
-    return deliver(_extreme_present(max, -np.inf, a, axis, keepdims), out)
+    return deliver(_extreme_present(max, -np.inf, a, axis, keepdims, options), out)
 
 
 @implements
-def nanmin(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+def nanmin(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False, **options: Any) -> Any:
     """As `numpy.nanmin`; NaN where every element is."""
-    return deliver(_extreme_present(min, np.inf, a, axis, keepdims), out)
+    return deliver(_extreme_present(min, np.inf, a, axis, keepdims, options), out)
 
 
-def _extreme_present(extreme: Any, neutral: float, a: Any, axis: Any, keepdims: bool) -> Any:
+def _extreme_present(extreme: Any, neutral: float, a: Any, axis: Any, keepdims: bool, options: dict[str, Any]) -> Any:
     """The extremum of what is not NaN. Where it is the value that stands for NaN, all that is not NaN ties: then it is
     the mean of that, which has the derivative too; of no element the mean is NaN.
     """
-    found = extreme(_replaced(a, neutral), axis, keepdims=keepdims)
-    if type_of(found).dtype.kind != "f":
+    found = extreme(_replaced(a, neutral), axis, keepdims=keepdims, **options)
+    if type_of(found).dtype.kind != "f" or options.get("initial") is not None:
         return found
     return where(apply("equal", found, neutral), nanmean(a, axis, keepdims=keepdims), found)
 

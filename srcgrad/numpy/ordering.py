@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.core.errors import TraceShapeError, UnsupportedError
+from srcgrad.core.errors import TraceError, TraceShapeError, UnsupportedError
 from srcgrad.core.op import apply
 from srcgrad.numpy.checks import fail_where
 from srcgrad.numpy.creation import asarray, face_for, linspace
@@ -97,7 +97,7 @@ def histogram(a: Any, bins: Any = 10, range: Any = None, density: bool = False, 
     a = a if a.dtype.kind == "f" else convert(a, np.dtype(float))
     edges = bins
     if not np.ndim(bins):
-        low, high = (min(a), max(a)) if range is None else range
+        low, high = _limits_of(a) if range is None else range
         edges = linspace(low, high, operator.index(bins) + 1, dtype=None if range is None else a.dtype)
     edges = convert(asarray(edges), a.dtype) if is_face(edges) else np.asarray(edges, a.dtype)
     count = edges.shape[0] - 1
@@ -110,6 +110,18 @@ def histogram(a: Any, bins: Any = 10, range: Any = None, density: bool = False, 
     if density:
         counts = counts / (edges[1:] - edges[:-1]) / sum(counts)
     return counts, edges
+
+
+def _limits_of(a: Any) -> tuple[Any, Any]:
+    """The range of what is counted: half to each side where all is equal, 0 to 1 where there is nothing."""
+    if not a.size:
+        return 0.0, 1.0
+    low, high = min(a), max(a)
+    is_finite = apply("logical_and", apply("isfinite", low), apply("isfinite", high))
+    failure = ValueError("autodetected range of the histogram is not finite")
+    fail_where(apply("logical_not", is_finite), failure, optional=True)
+    half = where(apply("equal", low, high), np.asarray(0.5, a.dtype), np.asarray(0, a.dtype))
+    return low - half, high + half
 
 
 # running extrema
@@ -219,10 +231,28 @@ def _lines(a: Any, axis: Any) -> tuple[Any, tuple[int, ...]]:
     return sort(moved, -1), axes
 
 
+def _numbers(a: Any) -> Any:
+    a = as_array(a)
+    if a.dtype.kind == "b":
+        raise error(TraceError, "quantiles of booleans are not defined, since NumPy does not subtract them")
+    return a
+
+
+def _nan_for(ordered: Any, shape: tuple[int, ...] = ()) -> Any:
+    """NaN for each line, and as many as the shape has."""
+    return apply("broadcast_to", as_array(np.asarray(np.nan, ordered.dtype)), shape=(*ordered.shape[:-1], *shape))
+
+
 def _known(q: Any) -> tuple[Any, bool]:
     """A quantile as an array, or traced; whether its dtype gives way, as that of a Python number."""
     if is_face(q):
+        inside = apply("logical_and", apply("greater_equal", q, 0), apply("less_equal", q, 1))
+        fail_where(
+            any(apply("logical_not", inside)), ValueError("Quantiles must be in the range [0, 1]"), optional=True
+        )
         return q, False
+    if not np.all((np.asarray(q) >= 0) & (np.asarray(q) <= 1)):
+        raise error(TraceShapeError, "Quantiles must be in the range [0, 1]")
     return np.asarray(q, float), not isinstance(q, np.ndarray | np.generic | list | tuple)
 
 
@@ -247,7 +277,7 @@ def quantile(
     keepdims: bool = False,
 ) -> Any:
     """As `numpy.quantile`, also for a traced q; without the methods that jump by design, and without weights."""
-    ordered, axes = _lines(a, axis)
+    ordered, axes = _lines(_numbers(a), axis)
     is_whole = not is_face(q) and np.asarray(q).dtype.kind in "biu"
     q, is_weak = _known(q)
     last = ordered.shape[-1] - 1
@@ -292,9 +322,11 @@ def nanquantile(
     keepdims: bool = False,
 ) -> Any:
     """As `numpy.nanquantile`; see `quantile`."""
-    ordered, axes = _lines(a, axis)
+    ordered, axes = _lines(_numbers(a), axis)
     is_whole = not is_face(q) and np.asarray(q).dtype.kind in "biu"
     q, is_weak = _known(q)
+    if not ordered.shape[-1]:
+        return deliver(_shaped(_nan_for(ordered, np.shape(q)), q, np.shape(a), axes, keepdims), out)
     flat = reshaped(q, (q.size,))
     present = apply("logical_not", apply("isnan", ordered))
     count = sum(present, -1)[..., None]
@@ -332,7 +364,7 @@ def median(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = Fa
     ordered, axes = _lines(a, axis)
     count = ordered.shape[-1]
     if not count:
-        raise error(TraceShapeError, "median of no elements")
+        return deliver(_shaped(_nan_for(ordered), 0.5, np.shape(a), axes, keepdims), out)
     found = ordered[..., count // 2]
     if count % 2 == 0:
         found = (ordered[..., count // 2 - 1] + found) / 2
@@ -343,6 +375,8 @@ def median(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = Fa
 def nanmedian(a: Any, axis: Any = None, out: Any = None, overwrite_input: bool = False, keepdims: bool = False) -> Any:
     """As `numpy.nanmedian`; see `median`."""
     ordered, axes = _lines(a, axis)
+    if not ordered.shape[-1]:
+        return deliver(_shaped(_nan_for(ordered), 0.5, np.shape(a), axes, keepdims), out)
     count = sum(apply("logical_not", apply("isnan", ordered)), -1)[..., None]
     low, high = apply("maximum", (count - 1) // 2, 0), count // 2
     below, above = take_along_axis(ordered, low, -1), take_along_axis(ordered, high, -1)

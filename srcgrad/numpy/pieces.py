@@ -13,6 +13,7 @@ from srcgrad.core.errors import TraceError, TraceShapeError, UnsupportedError
 from srcgrad.core.op import apply
 from srcgrad.core.types import type_of
 from srcgrad.numpy import systems
+from srcgrad.numpy.checks import fail_where
 from srcgrad.numpy.creation import array, asarray, linspace
 from srcgrad.numpy.elementwise import deliver
 from srcgrad.numpy.geometry import reshaped
@@ -22,6 +23,7 @@ from srcgrad.numpy.messages import error
 from srcgrad.numpy.numerics import convolve, diff, vander
 from srcgrad.numpy.products import operands
 from srcgrad.numpy.protocols import implements, is_face
+from srcgrad.numpy.reductions import any as any_
 from srcgrad.numpy.reductions import cumprod, cumsum
 from srcgrad.numpy.shaping import as_array, atleast_1d, broadcast_arrays, broadcast_to, moveaxis, one_axis, result_type
 from srcgrad.numpy.views import with_axes, with_shape
@@ -64,7 +66,7 @@ def _value(function: Any, x: Any, args: Any, options: Any) -> Any:
     if np.ndim(function):
         what = "piecewise: an array in funclist has as many elements as its condition holds for"
         raise error(UnsupportedError, what, "Give a number or a function")
-    return function
+    return function if is_face(function) else np.asarray(function, x.dtype)
 
 
 @implements
@@ -146,6 +148,8 @@ def logspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: 
 def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> Any:
     """As `numpy.geomspace` between numbers of one sign."""
     start, stop = systems.floats(start, stop)
+    has_zero = any_(apply("logical_or", apply("equal", start, 0), apply("equal", stop, 0)))
+    fail_where(has_zero, ValueError("Geometric sequence cannot include zero"), optional=True)
     sign = apply("sign", start)
     logs = linspace(apply("log", sign * start), apply("log", sign * stop), num, endpoint, dtype=dtype, axis=axis)
     return apply("exp", logs) * sign
@@ -185,6 +189,7 @@ def cumulative_prod(x: Any, /, *, axis: int | None = None, dtype: Any = None, in
 
 def _with_initial(function: Any, x: Any, axis: int | None, dtype: Any, initial: int | None) -> Any:
     x = as_array(x)
+    x = atleast_1d(x)
     if axis is None and len(x.shape) != 1:
         raise error(TraceShapeError, "For arrays which have more than one dimension ``axis`` argument is required.")
     axis = one_axis(0 if axis is None else axis, len(x.shape))

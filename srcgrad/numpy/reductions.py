@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.core.errors import TraceError, TraceShapeError
+from srcgrad.core.errors import TraceError, TraceShapeError, UnsupportedError
 from srcgrad.core.op import apply
 from srcgrad.core.types import type_of
 from srcgrad.graph.node import as_node
@@ -16,7 +16,7 @@ from srcgrad.numpy.checks import fail_where
 from srcgrad.numpy.elementwise import deliver
 from srcgrad.numpy.messages import error
 from srcgrad.numpy.protocols import implements, is_face
-from srcgrad.numpy.shaping import as_array, one_axis
+from srcgrad.numpy.shaping import along, as_array, one_axis
 from srcgrad.numpy.traced import Array
 from srcgrad.numpy.views import with_axes, with_shape
 from srcgrad.ops.families import BOOL, convert, normalize_axes
@@ -27,7 +27,16 @@ Axis = Any
 def _axes(axis: Axis, rank: int) -> tuple[int, ...]:
     if axis is not None:
         axis = tuple(map(operator.index, axis)) if isinstance(axis, tuple) else operator.index(axis)
+        if rank == 0 and axis in (0, -1):  # as NumPy's ufuncs take it
+            return ()
     return normalize_axes(axis, rank)
+
+
+def _present_axes(axis: Axis, rank: int) -> tuple[int, ...]:
+    """As `_axes`, for functions that look for the axis of a 0-d array."""
+    if rank == 0 and axis not in (None, ()):
+        raise np.exceptions.AxisError(operator.index(axis[0] if isinstance(axis, tuple) else axis), 0)
+    return _axes(axis, rank)
 
 
 def _reduce(row: str, a: Any, axis: Axis, keepdims: bool) -> Any:
@@ -48,7 +57,17 @@ def _wide(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 def _masked(a: Any, where: Any, neutral: Any) -> Any:
     """The array with a neutral value where the mask does not hold."""
-    return a if _is_default(where) else apply("where", where, a, np.asarray(neutral, a.dtype))
+    return a if _is_default(where) else apply("where", where, a, _initial(neutral, a.dtype))
+
+
+def _initial(value: Any, dtype: np.dtype[Any]) -> Any:
+    """A value to start from, which NumPy casts to the dtype of the reduction."""
+    return apply("astype", value, dtype=dtype) if is_face(value) else np.asarray(value, dtype)
+
+
+def _started(row: str, found: Any, initial: Any) -> Any:
+    """A reduction from an initial value, which is None where there is none."""
+    return found if initial is None else apply(row, found, _initial(initial, type_of(found).dtype))
 
 
 def _is_default(option: Any) -> bool:
@@ -70,9 +89,10 @@ def sum(
     a = as_array(a)
     a = convert(a, np.dtype(dtype) if dtype is not None else _wide(a.dtype))
     if a.dtype == BOOL:
-        return deliver(_reduce("any", _masked(a, where, False), axis, keepdims), out)
+        holds = _reduce("any", _masked(a, where, False), axis, keepdims)
+        return deliver(_started("logical_or", holds, initial), out)
     total = _reduce("sum", _masked(a, where, 0), axis, keepdims)
-    return deliver(total if _is_default(initial) else total + initial, out)
+    return deliver(_started("add", total, initial), out)
 
 
 @implements
@@ -89,20 +109,20 @@ def prod(
     a = as_array(a)
     a = convert(a, np.dtype(dtype) if dtype is not None else _wide(a.dtype))
     product = _reduce("prod", _masked(a, where, 1), axis, keepdims)
-    return deliver(product if _is_default(initial) else product * initial, out)
+    return deliver(_started("multiply", product, initial), out)
 
 
 def _extremum(row: str, pair: str, a: Any, axis: Axis, out: Any, keepdims: bool, initial: Any, where: Any) -> Any:
     a = as_array(a)
-    if not _is_default(where) and _is_default(initial):
+    if not _is_default(where) and initial is None:
         raise error(TraceShapeError, f"reduction operation '{row}' does not have an identity, so where= needs initial=")
-    if _is_default(initial):
+    if initial is None:
         return deliver(_reduce(row, a, axis, keepdims), out)
     axes = _axes(axis, len(a.shape))
     if builtins.any(a.shape[k] == 0 for k in axes):
-        first = apply("sum", convert(a, a.dtype), axes=axes)
-        return deliver(apply("add", with_axes(first, axes) if keepdims else first, initial), out)
-    return deliver(apply(pair, _reduce(row, _masked(a, where, initial), axis, keepdims), initial), out)
+        neutral, pair = ("any", "logical_or") if a.dtype == BOOL else ("sum", "add")
+        return deliver(_started(pair, _reduce(neutral, a, axis, keepdims), initial), out)
+    return deliver(_started(pair, _reduce(row, _masked(a, where, initial), axis, keepdims), initial), out)
 
 
 @implements
@@ -175,9 +195,9 @@ def _arg(row: str, a: Any, axis: int | None, out: Any, keepdims: bool) -> Any:
         found = apply(row, with_shape(a, (a.size,)), axis=0)
         found = with_axes(found, range(len(a.shape))) if keepdims is True else found
         return deliver(found, out)
-    place = one_axis(axis, len(a.shape))
-    found = apply(row, a, axis=place)
-    return deliver(with_axes(found, (place,)) if keepdims is True else found, out)
+    line, place = along(a, axis)
+    found = apply(row, line, axis=place)
+    return deliver(with_axes(found, (place,)) if keepdims is True and a.shape else found, out)
 
 
 @implements
@@ -201,13 +221,16 @@ def _count(a: Any, axis: Axis, where: Any, keepdims: bool) -> Any:
         mask = apply("broadcast_to", where, shape=a.shape) if is_face(where) else np.broadcast_to(where, a.shape)
         return sum(mask, axis, keepdims=keepdims)
     count = 1
-    for k in _axes(axis, len(a.shape)):
+    for k in _present_axes(axis, len(a.shape)):
         count *= a.shape[k]
     return count
 
 
 def _inexact(a: Any, dtype: Any) -> Any:
     """Integers and booleans as float64: what NumPy averages in."""
+    if dtype is not None and np.dtype(dtype).kind not in "fc":
+        what = f"the mean and the variance in dtype {np.dtype(dtype)} are not supported on traced arrays"
+        raise error(UnsupportedError, what, "Convert the result: np.mean(x).astype(dtype)")
     return convert(a, np.dtype(dtype) if dtype is not None else a.dtype if a.dtype.kind in "fc" else np.dtype(float))
 
 
@@ -287,6 +310,7 @@ def average(a: Any, axis: Axis = None, weights: Any = None, returned: bool = Fal
             fail_where(True, ZeroDivisionError("division by zero"))
         total: Any = _count(a, axis, True, False)
     else:
+        _present_axes(axis, len(a.shape))
         weights = as_array(weights) if is_face(weights) else np.asarray(weights)
         kind = np.result_type(type_of(_inexact(a, None)).dtype, type_of(weights).dtype)
         if weights.shape != a.shape:
@@ -328,6 +352,7 @@ def _running(row: str, a: Any, axis: int | None, dtype: Any, out: Any) -> Any:
     a = as_array(a)
     a = convert(a, np.dtype(dtype) if dtype is not None else _wide(a.dtype))
     if axis is None or not a.shape:
+        one_axis(0 if axis is None else axis, 1)
         a, axis = with_shape(a, (a.size,)), 0
     return deliver(apply(row, a, axis=one_axis(axis, len(a.shape))), out)
 
@@ -356,5 +381,5 @@ def sort(a: Any, axis: int | None = -1, kind: str | None = None, order: Any = No
 def argsort(a: Any, axis: int | None = -1, kind: str | None = None, order: Any = None, *, stable: Any = None) -> Any:
     """As `numpy.argsort`, stable whatever the kind."""
     a = as_array(a)
-    a = with_shape(a, (a.size,)) if axis is None else a
-    return apply("argsort", a, axis=one_axis(-1 if axis is None else axis, len(a.shape)))
+    a, place = along(a, axis)
+    return apply("argsort", a, axis=place)

@@ -64,7 +64,7 @@ def ndim(a: Any) -> int:
 def size(a: Any, axis: int | None = None) -> int:
     """As `numpy.size`."""
     extents = as_array(a).shape
-    return math.prod(extents) if axis is None else extents[axis]
+    return math.prod(extents) if axis is None else extents[one_axis(axis, len(extents))]
 
 
 @implements
@@ -181,6 +181,8 @@ def rollaxis(a: Any, axis: int, start: int = 0) -> Any:
     a = as_array(a)
     rank = len(a.shape)
     axis = one_axis(axis, rank)
+    if not -rank <= start <= rank:
+        raise np.exceptions.AxisError(f"'start' arg requires {-rank} <= start < {rank + 1}, but {start} was passed in")
     start = start + rank if start < 0 else start
     order = [k for k in range(rank) if k != axis]
     order.insert(start - (axis < start), axis)
