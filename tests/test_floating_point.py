@@ -74,6 +74,8 @@ EXPRESSIONS: dict[str, Callable[..., Any]] = {
     "smaller of a constant": lambda x, y: np.minimum(x, 0.6) + np.minimum(-0.3, y),
     "number, or a constant": lambda x, y: np.fmax(x, 0.6) + np.fmax(-0.3, y),
     "constant, or smaller number": lambda x, y: np.fmin(x, 0.6) + np.fmin(-0.3, y),
+    "larger of a zero and less": lambda x, y: np.maximum(x, np.where(x == 0, -1.0, x)),
+    "less of a zero and more": lambda x, y: np.minimum(np.where(x == 0, 1.0, x), x),
     "larger of NaN": lambda x, y: np.where(np.isnan(np.maximum(x, NAN)), np.fmax(x, NAN) + 0.0, 1.0),
     "clipped": lambda x, y: np.clip(x, -0.5, 0.5) + 0.0,
     "number of the two": lambda x, y: np.fmax(x, y) + 0.0,
@@ -209,6 +211,29 @@ def test_gradients_at_odd_values(f: Callable[..., Any], partial: Callable[..., A
     np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_extrema_of_arrays_see_nan_wherever_it_is(dtype: str, modules: list[str]) -> None:
+    largest, smallest = sg.jit(lambda x: np.max(x)), sg.jit(lambda x: np.min(x, axis=0))
+    share = sg.grad(lambda x: np.sum(np.max(x, axis=1)))
+    x = np.random.default_rng(0).normal(size=(3, N)).astype(dtype)
+    for place in (None, 0, 1, 40, N - 1):
+        for odd in (NAN, INF, -INF) if place is not None else (0.0,):
+            y = x.copy()
+            if place is not None:
+                y[1, place] = odd
+            np.testing.assert_array_equal(largest(y), np.max(y))
+            np.testing.assert_array_equal(smallest(y), np.min(y, axis=0))
+            chosen = (y == np.max(y, axis=1, keepdims=True)) | np.isnan(y)
+            np.testing.assert_array_equal(share(y), chosen.astype(dtype))
+    assert any(EXTREMUM.search(module) for module in modules)
+
+
+def test_a_mask_that_is_cheap_is_not_stored() -> None:
+    source = sg.source(sg.grad(lambda x: np.sum(np.max(x, axis=1) ** 2)), np.ones((1000, 25)))
+    assert source.count("isnan(x[") > 1
+    assert "boolean" not in source
+
+
 def test_gradients_of_native_loops_see_nan_and_infinities() -> None:
     def recurrence(x: Any, rate: Any) -> Any:
         state = 0.0
@@ -226,6 +251,7 @@ def test_gradients_of_native_loops_see_nan_and_infinities() -> None:
 # the flags
 
 FLAG = re.compile(r"\b(fast|nnan|ninf|nsz|arcp|contract|afn|reassoc)\b")
+EXTREMUM = re.compile(r"call nsz \S+ @\"?llvm\.(?:maximum|minimum)\.")
 OPERATION = re.compile(r"= (?:tail )?(fadd|fsub|fmul|fdiv|frem|fneg|fcmp|select|call|phi)\b([^%@<({]*)")
 
 
@@ -245,9 +271,10 @@ def modules(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def flags_in(modules: list[str]) -> dict[str, set[str]]:
-    """Of each operation the flags that it carries somewhere."""
+    """Of each operation the flags that it carries somewhere. The sign of the larger of two zeros is free."""
     found: dict[str, set[str]] = {}
-    for name, text in (match for module in modules for match in OPERATION.findall(module)):
+    plain = [EXTREMUM.sub("call ", module) for module in modules]
+    for name, text in (match for module in plain for match in OPERATION.findall(module)):
         found.setdefault(name, set()).update(FLAG.findall(text))
     return found
 

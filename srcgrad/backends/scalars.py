@@ -36,7 +36,7 @@ def where(typingctx: Any, condition: Any, x: Any, y: Any) -> Any:
     return kind(types.boolean, kind, kind), codegen
 
 
-def _extremum(name: str, ordered: str, signed: str, nan_wins: bool) -> Any:
+def _extremum(name: str, sign: str, nan_wins: bool) -> Any:
     def extremum(typingctx: Any, x: Any, y: Any) -> Any:
         kind = _same(x, y)
         if kind is None:
@@ -44,28 +44,31 @@ def _extremum(name: str, ordered: str, signed: str, nan_wins: bool) -> Any:
 
         def codegen(context: Any, builder: Builder, sig: Any, args: Any) -> Any:
             a, b = args
-            if isinstance(kind, types.Float):
-                # one processor instruction is `a > b ? a : b`, which gives b where either is NaN: NumPy's fmax if only
-                # b cannot be NaN, its maximum if only a cannot be. A constant takes that place, else a select follows.
-                if isinstance(b if nan_wins else a, ir.Constant):
-                    a, b = b, a
-                extremum = builder.select(builder.fcmp_ordered(ordered, a, b), a, b)
-                suspect = a if nan_wins else b
-                return builder.select(builder.fcmp_unordered("uno", suspect, suspect), a, extremum)
-            compare = builder.icmp_signed if getattr(kind, "signed", False) else builder.icmp_unsigned
-            return builder.select(compare(signed, a, b), a, b)
+            if not isinstance(kind, types.Float):
+                compare = builder.icmp_signed if getattr(kind, "signed", False) else builder.icmp_unsigned
+                return builder.select(compare(sign, a, b), a, b)
+            if nan_wins:  # LLVM knows this one in loops, which become vector code, and which operand cannot be NaN
+                function = builder.module.declare_intrinsic(
+                    f"llvm.{name}", (a.type,), ir.FunctionType(a.type, [a.type] * 2)
+                )
+                return builder.call(function, args, fastmath=("nsz",))
+            # the processor's instruction is `a > b ? a : b`, which gives b where a is NaN: a constant takes its place
+            if isinstance(a, ir.Constant):
+                a, b = b, a
+            number = builder.select(builder.fcmp_ordered(sign, a, b), a, b)
+            return builder.select(builder.fcmp_unordered("uno", b, b), a, number)
 
         return kind(kind, kind), codegen
 
     extremum.__name__ = extremum.__qualname__ = name
-    extremum.__doc__ = f"NumPy's {name}."
+    extremum.__doc__ = f"NumPy's {name}; of two zeros, either."
     return intrinsic(extremum)
 
 
-maximum = _extremum("maximum", ">", ">", nan_wins=True)
-minimum = _extremum("minimum", "<", "<", nan_wins=True)
-fmax = _extremum("fmax", ">", ">", nan_wins=False)
-fmin = _extremum("fmin", "<", "<", nan_wins=False)
+maximum = _extremum("maximum", ">", nan_wins=True)
+minimum = _extremum("minimum", "<", nan_wins=True)
+fmax = _extremum("fmax", ">", nan_wins=False)
+fmin = _extremum("fmin", "<", nan_wins=False)
 
 
 def _llvm_unary(name: str, llvm_name: str) -> Any:

@@ -6,6 +6,8 @@
 A value may be recomputed from inputs, from constants, and from values that are stored anyway; or from one that
 is not yet stored, where storing that one makes two or more others unnecessary.
 
+A mask is made of comparisons that nobody stores: they are written out in it.
+
 A value that its loop also stores as a part of another (with zeros around it, say) is read there.
 """
 
@@ -71,8 +73,9 @@ class _Pass:
         stored = [value for value in self.writers if self.crosses(value)]
         candidates = [value for value in stored if self.is_cheap(value)]
         kept = set(stored)
-        ready = [value for value in candidates if self.operands(value) <= kept]
-        chosen = [value for value in ready if not self.operands(value) & set(ready)]
+        exprs = {value: self.written_out(value, kept) for value in candidates}
+        ready = [value for value in candidates if _temporaries(exprs[value]) <= kept]
+        chosen = [value for value in ready if not _temporaries(exprs[value]) & set(ready)]
         if not chosen:
             chosen = self.through_one_more(candidates, kept)
         changed = False
@@ -83,8 +86,29 @@ class _Pass:
         for value in chosen:
             (writer,) = self.writers[value]
             assert isinstance(writer, Statement)
-            changed |= self.inline(value, writer.index, writer.expr)
+            changed |= self.inline(value, writer.index, exprs[value])
         return changed
+
+    def written_out(self, value: Value, stored: set[Value]) -> Expr:
+        """What a value is computed from; a mask from what is stored, ``(x == top) | isnan(x)``, where that is cheap.
+
+        To store a mask is expensive: vectors of comparisons are packed to bytes, and unpacked by who reads them.
+        """
+        (writer,) = self.writers[value]
+        assert isinstance(writer, Statement)
+        expr: Expr | None = writer.expr
+        while value.dtype.kind == "b" and expr is not None and cost_of(expr) <= CHEAP:
+            missing = next((load.value for load in loads(expr) if self.is_part(load.value, stored)), None)
+            if missing is None:
+                return expr
+            (source,) = self.writers[missing]
+            assert isinstance(source, Statement)
+            expr = _replace_loads(expr, missing, source.index, source.expr)
+        return writer.expr
+
+    def is_part(self, value: Value, stored: set[Value]) -> bool:
+        known = value in stored or value.role != "temporary"
+        return not known and len(self.writers.get(value, ())) == 1 and self.is_cheap(value)
 
     def copy_of(self, value: Value) -> tuple[tuple[Index, ...], Expr] | None:
         """Where else the loop that writes a value stores all of it: an index into the value, and what is there."""
@@ -153,7 +177,7 @@ class _Pass:
     def operands(self, value: Value) -> set[Value]:
         (writer,) = self.writers[value]
         assert isinstance(writer, Statement)
-        return {load.value for load in loads(writer.expr) if load.value.role == "temporary"}
+        return _temporaries(writer.expr)
 
     def inline(self, value: Value, index: tuple[Index, ...], expr: Expr) -> bool:
         """Put an expression where readers outside the value's loop load it: what the value has at an index."""
@@ -166,6 +190,10 @@ class _Pass:
                     reader.expr = new
                     changed = True
         return changed
+
+
+def _temporaries(expr: Expr) -> set[Value]:
+    return {load.value for load in loads(expr) if load.value.role == "temporary"}
 
 
 def _is_same(a: tuple[Index, ...], b: tuple[Index, ...]) -> bool:
