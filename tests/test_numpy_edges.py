@@ -181,6 +181,7 @@ CUBE, NONE = np.arange(12.0).reshape(2, 3, 2), np.empty((0, 3))
         (lambda x: np.histogram(x, 2), CUBE[0, 0, :1]),
         (lambda x: np.histogram(x, 2), NONE),
         (lambda x: np.histogram(x, 2), np.array([np.nan, 1])),
+        *((f, np.complex128(1j)) for f in (np.deg2rad, np.degrees, np.fabs)),
         # recipes
         *((f, FLAGS) for f in (np.gradient, np.ediff1d)),
         (lambda x: np.allclose(x, x), FLAGS),
@@ -212,6 +213,22 @@ def test_edges(function: Callable[..., Any], argument: Any) -> None:
     for one, other in zip(*((x if isinstance(x, tuple) else (x,)) for x in (found, wanted)), strict=True):
         assert (np.shape(one), np.asarray(one).dtype) == (np.shape(other), np.asarray(other).dtype)
         np.testing.assert_allclose(one, other)
+
+
+@pytest.mark.parametrize("value", [2.0, 2.5])
+def test_elements_of_arrays_and_identity(value: float) -> None:
+    def program(x: Any, value: Any) -> Any:
+        found = 10.0 if value in x else 20.0
+        return found + 1.0 if value not in x + 0.5 else found
+
+    x = np.array([1.0, 2.0, 3.0])
+    assert run(program, x, value) == program(x, value)
+    assert run(lambda x: 1.0 if x is x else 2.0, x) == 1.0
+    assert run(lambda x: 1.0 if x is x.copy() else 2.0, x) == 2.0
+    with pytest.raises(TypeError, match="whether two arguments are one array"):
+        run(lambda x, y: 1.0 if x is y else 2.0, x, x)
+    with pytest.raises(TypeError, match="truth value"):
+        run(lambda v: [1.0, 2.0].index(v), value)
 
 
 def test_initial_values_of_slices_of_unknown_length() -> None:

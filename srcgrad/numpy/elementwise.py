@@ -203,11 +203,17 @@ def _modf(x: Any) -> tuple[Any, Any]:
 
 
 def _scaled(factor: float) -> Callable[[Any], Any]:
-    return lambda x: apply("multiply", x, factor)
+    return lambda x: apply("multiply", _real(x), factor)
+
+
+def _real(x: Any) -> Any:
+    if type_of(x).dtype.kind == "c":
+        raise error(TraceError, "the ufunc is not defined for complex numbers", "Take x.real, x.imag or abs(x)")
+    return x
 
 
 def _fabs(x: Any) -> Any:
-    return apply("absolute", _as_float(x))
+    return apply("absolute", _as_float(_real(x)))
 
 
 def _as_float(x: Any) -> Any:

@@ -430,6 +430,13 @@ class _Function(ast.NodeTransformer):
         return ast.copy_location(helper("not_", node.operand), node)
 
     def visit_Compare(self, node: ast.Compare) -> ast.expr:
+        if len(node.ops) == 1 and isinstance(node.ops[0], ast.Is | ast.IsNot | ast.In | ast.NotIn):
+            left, right = (self.visit(one) for one in (node.left, node.comparators[0]))
+            if isinstance(right, ast.Constant):  # ``x is None``
+                return ast.copy_location(ast.Compare(left, node.ops, [right]), node)
+            return ast.copy_location(
+                helper("compared", ast.Constant(_COMPARISONS[type(node.ops[0])]), left, right), node
+            )
         if len(node.ops) == 1 or names_something(node) or yields([node]):
             return self.with_own_names(node) if len(node.ops) > 1 else self.generic_visit(node)  # type: ignore[return-value]
         self.generic_visit(node)

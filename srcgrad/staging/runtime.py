@@ -9,7 +9,7 @@ from srcgrad.staging.branches import if_, if_else
 from srcgrad.staging.builtins import item
 from srcgrad.staging.captured import attribute, storing
 from srcgrad.staging.convert import callee, constant_of, looped
-from srcgrad.staging.logic import and_, assert_, augmented, chain, not_, or_
+from srcgrad.staging.logic import and_, assert_, augmented, chain, compared, not_, or_
 from srcgrad.staging.loops import for_, listed, while_
 from srcgrad.staging.unbound import bound
 
@@ -25,6 +25,7 @@ __all__ = [
     "callee",
     "catching",
     "chain",
+    "compared",
     "constant_of",
     "entered",
     "for_",
