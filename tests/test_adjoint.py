@@ -274,9 +274,8 @@ def test_a_matrix_that_a_loop_reads_by_rows_gets_its_gradient_by_rows() -> None:
 
     *_, backward = loops_in(gradient_of(read_rows, X, V))
     body = backward.params["body"]
-    assert {node.op.name for node in body.nodes() if node not in body.inputs and node.shape == X.shape} == {
-        "scatter_add"
-    }
+    assert not [node for node in body.nodes() if node not in body.inputs and node.shape == X.shape]
+    assert X.shape[1:] in [output.shape for output in body.outputs], "the rows are put out, one in each iteration"
 
 
 def test_independent_carries_have_no_cotangent() -> None:
