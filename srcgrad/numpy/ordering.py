@@ -278,7 +278,7 @@ def quantile(
 ) -> Any:
     """As `numpy.quantile`, also for a traced q; without the methods that jump by design, and without weights."""
     ordered, axes = _lines(_numbers(a), axis)
-    is_whole = not is_face(q) and np.asarray(q).dtype.kind in "biu"
+    is_whole = _is_whole(q)
     q, is_weak = _known(q)
     last = ordered.shape[-1] - 1
     if last < 0:
@@ -295,6 +295,11 @@ def quantile(
     below, above = take(ordered, low, axis=-1), take(ordered, high, axis=-1)
     found = _between(below, above, weight)
     return deliver(_shaped(_nan_where_any(ordered, found, np.ndim(q)), q, np.shape(a), axes, keepdims), out)
+
+
+def _is_whole(q: Any) -> bool:
+    """Whether the fractions are integers: of 0 and 1 NumPy takes the element itself, also beside an infinite one."""
+    return (q.dtype if is_face(q) else np.asarray(q).dtype).kind in "biu"
 
 
 def _between(below: Any, above: Any, weight: Any) -> Any:
@@ -323,7 +328,7 @@ def nanquantile(
 ) -> Any:
     """As `numpy.nanquantile`; see `quantile`."""
     ordered, axes = _lines(_numbers(a), axis)
-    is_whole = not is_face(q) and np.asarray(q).dtype.kind in "biu"
+    is_whole = _is_whole(q)
     q, is_weak = _known(q)
     if not ordered.shape[-1]:
         return deliver(_shaped(_nan_for(ordered, np.shape(q)), q, np.shape(a), axes, keepdims), out)
