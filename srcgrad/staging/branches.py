@@ -124,7 +124,7 @@ def branch(
         pending.append((place, joined.value(place.name, a, b)))
     grown = _grown(taken, other)
     if grown:
-        raise _grows(grown[0].name)
+        raise _grows(grown[0].name.rpartition("[")[0])  # of the container
     for key in {**taken.entries, **other.entries}:
         changed, _ = taken.entries.get(key) or other.entries[key]
         a, b = (found.entries[key][1] if key in found.entries else changed.get() for found in (taken, other))
