@@ -21,15 +21,15 @@ This is for the graph that is scheduled, after all derivatives are taken; only l
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from srcgrad.core.lowering import Cast, Contract, Pointwise, Region
+from srcgrad.core.lowering import Cast, Contract, Pointwise
 from srcgrad.core.op import apply
 from srcgrad.graph.node import Graph, Node, bind, substitute
-from srcgrad.graph.structure import LOOP, items, loop, new_input
+from srcgrad.graph.structure import loop, new_input
 from srcgrad.transform.loops import LoopParts
 from srcgrad.transform.part_rules import slice_block
-from srcgrad.transform.rewrite import Relocator, dependents, redirect, uniform_value, with_graphs
+from srcgrad.transform.rewrite import dependents, redirect, uniform_value, with_loops
 from srcgrad.transform.shape_rules import broadcast
 
 #: loops of fewer steps are left as they are, and products with smaller matrices
@@ -42,19 +42,7 @@ _DEAR, _FEW = 4.0, 8
 
 def hoist(graph: Graph) -> Graph:
     """The same graph, and the graphs inside its regions, with such products moved out of loops."""
-    replacements: dict[Node, Node] = {}
-    relocate = Relocator()
-    for node in graph.nodes():
-        if not isinstance(node.op.lowering, Region):
-            continue
-        inside = with_graphs(node, hoist)
-        found = _hoisted(inside) if inside.op is LOOP else None
-        if found is not None:
-            relocate(found, node.location)
-            replacements.update(zip(items(node), found, strict=True))
-        elif inside is not node:
-            replacements[node] = inside
-    return replace(graph, outputs=tuple(redirect(graph.outputs, replacements))) if replacements else graph
+    return with_loops(graph, _hoisted)
 
 
 class _Hoist:

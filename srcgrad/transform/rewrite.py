@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from srcgrad.core.location import Location
+from srcgrad.core.lowering import Region
 from srcgrad.core.op import apply
 from srcgrad.core.types import ArrayType
 from srcgrad.graph.node import Graph, Node, make_node
-from srcgrad.graph.structure import CONSTANT, constant, new_input
+from srcgrad.graph.structure import CONSTANT, LOOP, constant, items, new_input
 
 _SCALAR = ArrayType((), np.dtype(np.float64))
 
@@ -123,3 +125,22 @@ class Relocator:
             self._seen.add(node)
             node.location = location
             stack.extend(node.inputs)
+
+
+def with_loops(graph: Graph, change: Callable[[Node], Sequence[Node] | None]) -> Graph:
+    """The graph, and the graphs inside its regions, with what replaces the results of its loops, where that is not
+    None; inner loops first.
+    """
+    replacements: dict[Node, Node] = {}
+    relocate = Relocator()
+    for node in graph.nodes():
+        if not isinstance(node.op.lowering, Region):
+            continue
+        inside = with_graphs(node, lambda inner: with_loops(inner, change))
+        found = change(inside) if inside.op is LOOP else None
+        if found is not None:
+            relocate(found, node.location)
+            replacements.update(zip(items(node), found, strict=True))
+        elif inside is not node:
+            replacements[node] = inside
+    return replace(graph, outputs=tuple(redirect(graph.outputs, replacements))) if replacements else graph

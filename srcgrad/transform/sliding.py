@@ -19,31 +19,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from srcgrad.core.lowering import Region
 from srcgrad.core.op import apply
 from srcgrad.graph.node import Graph, Node, substitute
-from srcgrad.graph.structure import LOOP, constant, items, loop, new_input
+from srcgrad.graph.structure import constant, loop, new_input
 from srcgrad.transform.loops import LoopParts
-from srcgrad.transform.rewrite import Relocator, dependents, redirect, uniform_value, with_graphs
+from srcgrad.transform.rewrite import dependents, redirect, uniform_value, with_loops
 
 _SUMS = ("add", "accumulate", "subtract")
 
 
 def hand_on_elements(graph: Graph) -> Graph:
     """The same graph, and the graphs inside its regions, with elements handed on from turn to turn."""
-    replacements: dict[Node, Node] = {}
-    relocate = Relocator()
-    for node in graph.nodes():
-        if not isinstance(node.op.lowering, Region):
-            continue
-        inside = with_graphs(node, hand_on_elements)
-        found = _Sliding(inside).run() if inside.op is LOOP and (inside.params["length"] or 0) > 1 else None
-        if found is not None:
-            relocate(found, node.location)
-            replacements.update(zip(items(node), found, strict=True))
-        elif inside is not node:
-            replacements[node] = inside
-    return replace(graph, outputs=tuple(redirect(graph.outputs, replacements))) if replacements else graph
+    return with_loops(graph, lambda loop: _Sliding(loop).run() if (loop.params["length"] or 0) > 1 else None)
 
 
 @dataclass(frozen=True)

@@ -9,16 +9,14 @@ What comes out of an iteration needs no zeros before, no carried state, and othe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
-from srcgrad.core.lowering import Region
 from srcgrad.core.op import apply
 from srcgrad.graph.node import Graph, Node
-from srcgrad.graph.structure import LOOP, items, loop
+from srcgrad.graph.structure import loop
 from srcgrad.transform.loops import LoopParts
-from srcgrad.transform.rewrite import Relocator, redirect, uniform_value, with_graphs, zeros
+from srcgrad.transform.rewrite import uniform_value, with_loops, zeros
 
 _WRITES = ("scatter_set", "scatter_add")
 _VIEWS = ("reshape", "transpose")
@@ -26,19 +24,7 @@ _VIEWS = ("reshape", "transpose")
 
 def stack_slices(graph: Graph) -> Graph:
     """The same graph, and the graphs inside its regions, with such arrays as outputs of their loops."""
-    replacements: dict[Node, Node] = {}
-    relocate = Relocator()
-    for node in graph.nodes():
-        if not isinstance(node.op.lowering, Region):
-            continue
-        inside = with_graphs(node, stack_slices)
-        found = _stacked(inside) if inside.op is LOOP else None
-        if found is not None:
-            relocate(found, node.location)
-            replacements.update(zip(items(node), found, strict=True))
-        elif inside is not node:
-            replacements[node] = inside
-    return replace(graph, outputs=tuple(redirect(graph.outputs, replacements))) if replacements else graph
+    return with_loops(graph, _stacked)
 
 
 def _stacked(node: Node) -> list[Node] | None:
