@@ -60,7 +60,8 @@ class Checkout:
 
     def round(self, seconds: float) -> float:
         """Seconds for one step or call."""
-        assert self._process.stdin is not None and self._process.stderr is not None
+        assert self._process.stdin is not None
+        assert self._process.stderr is not None
         print(seconds, file=self._process.stdin, flush=True)
         return float(json.loads(self._process.stderr.readline()))
 

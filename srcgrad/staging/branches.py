@@ -32,9 +32,9 @@ from srcgrad.staging.places import (
     Entry,
     Place,
     around,
-    hidden_variables,
     is_private,
     places,
+    same,
 )
 from srcgrad.staging.unbound import assuming
 
@@ -100,13 +100,14 @@ def branch(
     Where one raises an exception the program notes that, and goes on with the other.
     """
     predicate = truth(test)
-    results = [*results, *hidden_variables(cells)]
+    containers = Containers(cells)
+    results = [*results, *containers.variables_beside(results)]
     private = [place.get() for place in results if is_private(place)]
     mark = now()
     with assuming(predicate, True):
-        taken = _attempt(then, results, cells)
+        taken = _attempt(then, results, cells, containers)
     with assuming(predicate, False):
-        other = _attempt(orelse, results, cells)
+        other = _attempt(orelse, results, cells, containers)
     if isinstance(taken, Exception):
         if isinstance(other, Exception):
             raise taken
@@ -159,11 +160,12 @@ def read_chosen(predicate: Node, yes: Callable[[], Node], no: Callable[[], Node]
     return _select(predicate, [(converted(a, type_), converted(b, type_))], mark)[0]
 
 
-def _attempt(function: Callable[[], Any], results: Sequence[Place], cells: dict[str, CellType]) -> Side | Exception:
+def _attempt(
+    function: Callable[[], Any], results: Sequence[Place], cells: dict[str, CellType], containers: Containers
+) -> Side | Exception:
     """Run a branch, see what it changed, and undo that; or the exception that the user's program raises there."""
     variables = places(cells, cells)
     before = [(place, place.get()) for place in (*variables, *results)]
-    containers = Containers(cells)
     with Watch() as watch, attempt():
         try:
             with containers.kept(), in_region():
@@ -182,6 +184,20 @@ def _attempt(function: Callable[[], Any], results: Sequence[Place], cells: dict[
             for place, value in before:
                 place.set(value)
     return Side(values, written, entries, watch, containers)
+
+
+def value_without_effects(function: Callable[[], Any], cells: dict[str, CellType]) -> Any:
+    """What the function returns; None where it raises, or does more than to return something, which is undone."""
+    box, containers = Box(""), Containers(cells)
+    results: list[Place] = [box, *containers.variables_beside(())]
+    before = [place.get() for place in results[1:]]
+    try:
+        side = _attempt(lambda: box.set(function()), results, cells, containers)
+    except Exception:
+        return None
+    if isinstance(side, Exception) or side.written or side.entries or not all(map(same, before, side.values[1:])):
+        return None
+    return side.values[0]
 
 
 def _entries(containers: Containers) -> dict[tuple[int, Any], tuple[Entry, Any]]:

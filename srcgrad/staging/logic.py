@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
+from types import CellType
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,16 @@ from srcgrad.graph.structure import INPUT
 from srcgrad.graph.trace import Tracer
 from srcgrad.numpy import Array
 from srcgrad.numpy.messages import error
-from srcgrad.staging.attempts import attempt, now
-from srcgrad.staging.branches import branch, if_else, is_harmless, known_truth, made_since, truth
+from srcgrad.staging.attempts import now
+from srcgrad.staging.branches import (
+    branch,
+    if_else,
+    is_harmless,
+    known_truth,
+    made_since,
+    truth,
+    value_without_effects,
+)
 from srcgrad.staging.places import Box, around, places
 
 _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
@@ -65,24 +74,19 @@ def _connect(name: str, a: Any, b: Callable[[], Any], names: Sequence[str]) -> A
     if known is not None:
         return b() if known == (name == "logical_and") else a
     mark = now()
-    box = Box("the second operand")
-    with attempt():
-        before = None if names else _harmless_value(b, mark)
+    box, cells = Box("the second operand"), around(b)
+    before = None if names else _harmless_value(b, cells, mark)
     if before is not None and _is_bool(a) and _is_bool(before):
         return Array(apply(name, truth(a), truth(before) if isinstance(before, Tracer) else before))
     first, second = (lambda: box.set(a)), (lambda: box.set(b()))
     then, orelse = (second, first) if name == "logical_and" else (first, second)
-    cells = around(b)
     branch(a, then, orelse, [box, *places(cells, names)], cells)
     return box.get()
 
 
-def _harmless_value(b: Callable[[], Any], mark: int) -> Any:
+def _harmless_value(b: Callable[[], Any], cells: dict[str, CellType], mark: int) -> Any:
     """The operand, which binds no names, where it may be computed in any case; None where it may not."""
-    try:
-        value = b()
-    except Exception:
-        return None
+    value = value_without_effects(b, cells)
     if not isinstance(value, Tracer):
         return value
     return value if all(is_harmless(node) for node in made_since(mark, value)) else None

@@ -134,22 +134,6 @@ def around(*functions: Callable[..., Any] | None) -> dict[str, CellType]:
     return {**cells_of(*functions), **made}
 
 
-def hidden_variables(cells: dict[str, CellType]) -> list[Variable]:
-    """The variables around the functions that these variables hold: what calling such a function may change."""
-    seen = {id(cell) for cell in cells.values()}
-    found: list[Variable] = []
-    stack = [*cells.values()]
-    while stack:
-        value = Variable("", stack.pop()).get()
-        if isinstance(value, FunctionType):
-            for name, cell in cells_of(value).items():
-                if id(cell) not in seen:
-                    seen.add(id(cell))
-                    stack.append(cell)
-                    found.append(Variable(name, cell))
-    return found
-
-
 # leaves
 
 

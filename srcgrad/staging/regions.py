@@ -35,7 +35,6 @@ from srcgrad.staging.places import (
     Variable,
     handle_like,
     held,
-    hidden_variables,
     is_array,
     is_number,
     is_private,
@@ -85,7 +84,7 @@ class Recorder:
             leaves = [] if value is UNBOUND else tree.leaves(value)
             if leaves and all(is_number(leaf) for leaf in leaves):
                 self._carry(place, value, value)
-        self._hidden = hidden_variables(cells)
+        self._hidden = Containers(cells).variables_beside([*self._watched, *(slot.place for slot in self.slots)])
         self._watched += self._hidden
         while not self._settled():
             pass

@@ -165,6 +165,13 @@ class _Function(ast.NodeTransformer):
         return node
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.ClassDef:
+        """The methods are rewritten; the rest of a class has a scope that functions inside do not see."""
+        for position, part in enumerate(node.body):
+            if isinstance(part, ast.ClassDef):
+                node.body[position] = self.visit_ClassDef(part)
+            elif isinstance(part, ast.FunctionDef) and not _is_untouched(part):
+                WithoutMatches().visit(part)
+                node.body[position] = _Function(Private(node.name).visit(part), self.loose).rewritten()
         return node
 
     def visit_For(self, node: ast.For) -> list[ast.stmt]:

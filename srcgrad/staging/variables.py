@@ -9,6 +9,7 @@ from typing import Any
 Names = frozenset[str]
 _NONE: Names = frozenset()
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_CONSUMERS = ("all", "any", "dict", "frozenset", "list", "max", "min", "set", "sorted", "sum", "tuple")
 
 
 def written(nodes: Iterable[ast.AST]) -> Names:
@@ -103,13 +104,21 @@ def read(*nodes: ast.AST | None) -> Names:
 
 
 def captured(nodes: Iterable[ast.AST]) -> Names:
-    """The variables that functions made in this code read, whenever they are called."""
+    """The variables that functions and generators made in this code read, whenever they are called."""
     found: Names = _NONE
     for node in nodes:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.GeneratorExp):
             found |= read(node)
-        found |= captured(ast.iter_child_nodes(node))
+        found |= captured(ast.iter_child_nodes(_consumed(node) or node))
     return found
+
+
+def _consumed(node: ast.AST) -> ast.GeneratorExp | None:
+    """``... for x in xs`` of ``sum(... for x in xs)`` and the like: it has come to its end when the call returns."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _CONSUMERS:
+        only = node.args[0] if len(node.args) == 1 else None
+        return only if isinstance(only, ast.GeneratorExp) else None
+    return None
 
 
 class Liveness:

@@ -192,4 +192,17 @@ def f(x, s):
 
     return inner(s)
 """,
+    "a variable of a closure that the loop reads": """
+def f(x, s):
+    def a():
+        nonlocal s
+        if s:
+            s = 0
+        else:
+            x[:] = 2
+    for h in x:
+        a()
+        b = s
+    return s
+""",
 }
