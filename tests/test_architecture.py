@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import importlib
 import re
 import subprocess
@@ -30,6 +31,8 @@ FLOORS = (
     "nn",
     "optim",
 )
+#: Where no two files import each other, by whatever way.
+PACKAGES_WITHOUT_CIRCLES = ("srcgrad/eager", "srcgrad/nn", "srcgrad/optim", "srcgrad/core", "srcgrad/ops")
 FLOORS_WITHOUT_OP_NAMES = ("schedule", "backends")
 MACHINE_PATH = re.compile(r"(?<![\w.~-])/(?:work|root|home|Users)/\w")
 
@@ -63,6 +66,31 @@ def test_import_contracts_hold(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     monkeypatch.chdir(ROOT)
     status = import_linter.lint_imports(no_cache=True, no_logo=True)
     assert status == import_linter.EXIT_STATUS_SUCCESS, capsys.readouterr().out
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imports_among(files: dict[str, Path]) -> dict[str, set[str]]:
+    """Which of the modules each of them imports, at its top or within functions."""
+    found = {}
+    for module, path in files.items():
+        names = set()
+        for node in ast.walk(parse(path)):
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                of_package = {f"{node.module}.{alias.name}" for alias in node.names}
+                names |= {name if name in files else node.module for name in of_package}
+        found[module] = (names & files.keys()) - {module}
+    return found
+
+
+@pytest.mark.parametrize("package", PACKAGES_WITHOUT_CIRCLES)
+def test_files_do_not_import_one_another_in_circles(package: str) -> None:
+    files = {module_of(path): path for path in python_files(package)}
+    graphlib.TopologicalSorter(imports_among(files)).prepare()  # raises with the circle
 
 
 def test_numba_is_imported_by_the_backends_only() -> None:

@@ -19,9 +19,9 @@ from srcgrad.dispatch.function import Options
 from srcgrad.dispatch.pullback import vjp
 from srcgrad.dispatch.transforms import Jit
 from srcgrad.eager import autograd
-from srcgrad.eager.modes import is_grad_enabled, tracing
-from srcgrad.eager.tensors import Tensor, version_of, wrap
-from srcgrad.eager.traced import TracedTensor
+from srcgrad.eager.tensors.modes import is_grad_enabled, tracing
+from srcgrad.eager.tensors.tensor import Tensor, version_of, wrap
+from srcgrad.eager.traced import TracedTensor, traced_tensor
 from srcgrad.graph.trace import Tracer
 from srcgrad.staging import staged
 
@@ -123,7 +123,7 @@ def seeing_tensors(function: Callable[..., Any], flags: Flags) -> Callable[..., 
             if flag and type(handle) is not TracedTensor:
                 handle.__class__ = TracedTensor
                 handle._is_zero_d = True  # type: ignore[attr-defined]
-        with tracing():
+        with tracing(traced_tensor):
             return staged(function)(*args, **kwargs)
 
     return entered

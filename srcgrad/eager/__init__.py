@@ -11,7 +11,7 @@ tensor([[0.2500, 0.2500],
 
 from typing import Any
 
-from srcgrad.eager.namespace import NAMES, missing
+from srcgrad.eager.names import NAMES, missing
 
 globals().update(NAMES)
 __all__ = sorted(NAMES)  # noqa: PLE0605

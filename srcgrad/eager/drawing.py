@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import Any
 
-from srcgrad.eager.function import AccumulateGrad, Node
-from srcgrad.eager.tensors import Tensor
+from srcgrad.eager.tensors.node import Node
+from srcgrad.eager.tensors.tensor import AccumulateGrad, Tensor
 from srcgrad.graph.picture import Box, Picture
 
 

@@ -5,15 +5,17 @@ tensors.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from srcgrad.eager import (
+from srcgrad.eager.autograd.backward import backward
+from srcgrad.eager.functions import (
     activations,
     complex,
     conversion,
+    creation,
     derived,
     indexing,
     joining,
@@ -22,14 +24,16 @@ from srcgrad.eager import (
     reductions,
     shaping,
     surroundings,
-    views,
 )
-from srcgrad.eager import elementwise as ew
-from srcgrad.eager.modes import OFF, state
-from srcgrad.eager.operands import constant
-from srcgrad.eager.selection import where
-from srcgrad.eager.storage import Version
-from srcgrad.eager.tensors import Tensor
+from srcgrad.eager.functions import elementwise as ew
+from srcgrad.eager.functions.selection import where
+from srcgrad.eager.recording import views
+from srcgrad.eager.recording.operands import constant
+from srcgrad.eager.recording.rows import RECORDED, bind
+from srcgrad.eager.tensors.dtypes import get_default_dtype
+from srcgrad.eager.tensors.modes import OFF, state
+from srcgrad.eager.tensors.storage import Version
+from srcgrad.eager.tensors.tensor import Tensor, lift
 
 Function = Callable[..., Any]
 
@@ -269,10 +273,31 @@ def _new(function: Function, takes_value: bool = False) -> Function:
     return method
 
 
+def _made(cls: Any, *size: Any) -> Any:
+    """``Tensor([1, 2])`` holds numbers as floats, ``Tensor(2, 3)`` a shape of numbers that are not set."""
+    if len(size) == 1 and not isinstance(size[0], int):
+        return creation.tensor(size[0], dtype=get_default_dtype())
+    return creation.empty(*(size or (0,)))
+
+
+def _backward(
+    self: Tensor,
+    gradient: Tensor | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Sequence[Tensor] | Tensor | None = None,
+) -> None:
+    """Add the gradient of this tensor to ``grad`` of the leaves that it was computed from."""
+    backward(self, gradient, retain_graph, create_graph, inputs=inputs)
+
+
+def _bind(self: Tensor, op: Any, args: Sequence[Any], params: dict[str, Any]) -> Any:
+    recorded = RECORDED.get(op.name)
+    return bind(op, args, params) if recorded is None else recorded(*map(lift, args), **params)
+
+
 def attach() -> None:
     """Give `Tensor` its methods and operators."""
-    from srcgrad.eager import creation
-
     methods: dict[str, Any] = {**SHARED, **OPERATORS, **_random(), "where": _where}
     for name in IN_PLACE:
         methods[name + "_"] = _in_place(SHARED[name])
@@ -299,6 +324,7 @@ def attach() -> None:
         "_fill_with": conversion.fill_with,
         "index_put_": indexing.index_put_,
     }
+    methods |= {"backward": _backward, "__sg_bind__": _bind}
     methods |= {"__getitem__": indexing.getitem, "__setitem__": indexing.setitem}
     methods |= {
         "new_zeros": _new(creation.zeros),
@@ -316,6 +342,7 @@ def attach() -> None:
         setattr(Tensor, name, method)
     for name, getter in PROPERTIES.items():
         setattr(Tensor, name, property(getter))
+    Tensor.__new__ = _made  # type: ignore[method-assign]
 
 
 attach()

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from srcgrad import optim as rules
-from srcgrad.eager.modes import enable_grad, no_grad
-from srcgrad.eager.tensors import Tensor, version_of, wrap
+from srcgrad.eager.tensors.modes import enable_grad, no_grad
+from srcgrad.eager.tensors.tensor import Tensor, version_of, wrap
 from srcgrad.optim.adaptive import AdamState
 
 Array = np.ndarray[Any, Any]

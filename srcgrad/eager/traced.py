@@ -14,13 +14,13 @@ import numpy as np
 
 from srcgrad.core.errors import TraceError
 from srcgrad.core.op import Op, apply
-from srcgrad.eager import dtypes
+from srcgrad.eager.functions.selection import where
 from srcgrad.eager.methods import IN_PLACE, OPERATORS, PROPERTIES, SHARED
-from srcgrad.eager.modes import OFF, state
-from srcgrad.eager.operands import plain
-from srcgrad.eager.selection import where
-from srcgrad.eager.storage import Size
-from srcgrad.eager.views import check_cast
+from srcgrad.eager.recording.operands import plain
+from srcgrad.eager.recording.views import check_cast
+from srcgrad.eager.tensors import dtypes
+from srcgrad.eager.tensors.modes import OFF, state
+from srcgrad.eager.tensors.storage import Size
 from srcgrad.graph.node import Node, as_node
 from srcgrad.numpy import Array
 from srcgrad.numpy.keys import parse_key
@@ -177,6 +177,11 @@ class TracedTensor(Array):
     __str__ = __repr__
 
 
+def traced_tensor(array: Any) -> TracedTensor:
+    """An array as a constant of the program that is being recorded."""
+    return TracedTensor(as_node(array))
+
+
 class _Count(int):
     """The number of elements, as traced arrays have it; called, the shape, as tensors do."""
 
@@ -222,4 +227,4 @@ def _attach() -> None:
 
 _attach()
 
-__all__ = ["TracedTensor"]
+__all__ = ["TracedTensor", "traced_tensor"]

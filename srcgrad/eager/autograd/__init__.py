@@ -5,7 +5,7 @@ from srcgrad.eager.autograd import functional
 from srcgrad.eager.autograd.backward import backward, grad
 from srcgrad.eager.autograd.check import GradcheckError, gradcheck, gradgradcheck
 from srcgrad.eager.autograd.function import Function, once_differentiable
-from srcgrad.eager.modes import (
+from srcgrad.eager.tensors.modes import (
     detect_anomaly,
     enable_grad,
     inference_mode,
@@ -14,7 +14,7 @@ from srcgrad.eager.modes import (
     set_detect_anomaly,
     set_grad_enabled,
 )
-from srcgrad.eager.tensors import Tensor as Variable
+from srcgrad.eager.tensors.tensor import Tensor as Variable
 
 __all__ = [
     "Function",

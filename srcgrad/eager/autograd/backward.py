@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.eager import dtypes, engine
-from srcgrad.eager.convention import as_seen
-from srcgrad.eager.function import AccumulateGrad, Node
-from srcgrad.eager.modes import OFF, state
-from srcgrad.eager.tensors import Tensor, wrap
+from srcgrad.eager.recording import engine
+from srcgrad.eager.recording.convention import as_seen
+from srcgrad.eager.tensors import dtypes
+from srcgrad.eager.tensors.modes import OFF, state
+from srcgrad.eager.tensors.node import Node
+from srcgrad.eager.tensors.tensor import AccumulateGrad, Tensor, wrap
 
 Tensors = Tensor | Sequence[Tensor]
 
@@ -103,7 +104,7 @@ def _grad_of_batch(
     roots: Any, wrt: Any, grad_outputs: Any, retain_graph: Any, create_graph: bool, allow_unused: Any
 ) -> tuple[Any, ...]:
     """One pass per slice of the first dimension of ``grad_outputs``."""
-    from srcgrad.eager.joining import stack
+    from srcgrad.eager.functions.joining import stack
 
     batches = _as_tuple(grad_outputs)
     count = batches[0]._array.shape[0]

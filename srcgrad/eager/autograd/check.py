@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from srcgrad.eager.autograd.backward import grad
-from srcgrad.eager.modes import enable_grad, no_grad
-from srcgrad.eager.tensors import Tensor, wrap
+from srcgrad.eager.tensors.modes import enable_grad, no_grad
+from srcgrad.eager.tensors.tensor import Tensor, wrap
 
 
 class GradcheckError(RuntimeError):
@@ -128,6 +128,6 @@ def gradgradcheck(func: Callable[..., Any], inputs: Any, grad_outputs: Any = Non
 
 
 def _is_recording() -> bool:
-    from srcgrad.eager.modes import is_grad_enabled
+    from srcgrad.eager.tensors.modes import is_grad_enabled
 
     return is_grad_enabled()

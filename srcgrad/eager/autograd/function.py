@@ -8,14 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.eager.anomaly import annotate
-from srcgrad.eager.convention import as_seen
-from srcgrad.eager.errors import broadcast_mismatch
-from srcgrad.eager.function import FREED_MESSAGE, Edges, Node, Parts, Port, modified, sequence
-from srcgrad.eager.modes import ANOMALY, OFF, no_grad, state
-from srcgrad.eager.operands import sum_to, to_dtype
-from srcgrad.eager.tensors import Tensor, version_of, wrap
-from srcgrad.eager.views import attach, make_view
+from srcgrad.eager.recording.anomaly import annotate
+from srcgrad.eager.recording.convention import as_seen
+from srcgrad.eager.recording.cotangents import sum_to
+from srcgrad.eager.recording.operands import to_dtype
+from srcgrad.eager.recording.views import attach, make_view
+from srcgrad.eager.tensors.errors import broadcast_mismatch
+from srcgrad.eager.tensors.modes import ANOMALY, OFF, no_grad, state
+from srcgrad.eager.tensors.node import FREED_MESSAGE, Edges, Node, Parts, Port, modified, sequence
+from srcgrad.eager.tensors.tensor import Tensor, version_of, wrap
 
 
 class FunctionCtx:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from srcgrad.eager.autograd.backward import grad
-from srcgrad.eager.joining import stack
-from srcgrad.eager.modes import enable_grad
-from srcgrad.eager.tensors import Tensor, wrap
+from srcgrad.eager.functions.joining import stack
+from srcgrad.eager.tensors.modes import enable_grad
+from srcgrad.eager.tensors.tensor import Tensor, wrap
 
 Function = Callable[..., Any]
 

@@ -7,6 +7,7 @@ from srcgrad.eager.nn.containers import ModuleDict, ModuleList, ParameterDict, P
 from srcgrad.eager.nn.layers import *  # noqa: F403
 from srcgrad.eager.nn.module import Module
 from srcgrad.eager.nn.parameter import Buffer, Parameter
+from srcgrad.eager.tensors.errors import nearest
 
 __all__ = [  # noqa: PLE0604
     "Buffer",
@@ -25,6 +26,4 @@ __all__ = [  # noqa: PLE0604
 
 
 def __getattr__(name: str) -> Any:
-    from srcgrad.eager.namespace import nearest
-
     raise AttributeError(nearest("srcgrad.eager.nn", name, __all__))

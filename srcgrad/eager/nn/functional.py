@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 
 from srcgrad import nn
-from srcgrad.eager import elementwise as ew
-from srcgrad.eager import random as draws
-from srcgrad.eager import reductions
-from srcgrad.eager.activations import log_softmax, softmax
-from srcgrad.eager.composite import composite
-from srcgrad.eager.indexing import masked_fill
-from srcgrad.eager.linear import linear
-from srcgrad.eager.operands import is_traced
-from srcgrad.eager.selection import where
-from srcgrad.eager.shaping import movedim
-from srcgrad.eager.tensors import Tensor, wrap
+from srcgrad.eager.functions import elementwise as ew
+from srcgrad.eager.functions import random as draws
+from srcgrad.eager.functions import reductions
+from srcgrad.eager.functions.activations import log_softmax, softmax
+from srcgrad.eager.functions.indexing import masked_fill
+from srcgrad.eager.functions.linear import linear
+from srcgrad.eager.functions.selection import where
+from srcgrad.eager.functions.shaping import movedim
+from srcgrad.eager.recording.composite import composite
+from srcgrad.eager.recording.operands import is_traced
+from srcgrad.eager.tensors.tensor import Tensor, wrap
 from srcgrad.nn.losses import reduced
 
 # Activations
@@ -206,7 +206,7 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
 
 def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
     """``x1 @ weight[k] @ x2`` for each output k."""
-    from srcgrad.eager.einsums import einsum
+    from srcgrad.eager.functions.einsums import einsum
 
     made = einsum("...i,kij,...j->...k", input1, weight, input2)
     return made if bias is None else ew.add(made, bias)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from srcgrad.eager import creation
-from srcgrad.eager.modes import no_grad
-from srcgrad.eager.tensors import Tensor
+from srcgrad.eager.functions import creation
+from srcgrad.eager.tensors.modes import no_grad
+from srcgrad.eager.tensors.tensor import Tensor
 from srcgrad.nn.initial import fans
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from srcgrad.eager import creation, linear, shaping
+from srcgrad.eager.functions import creation, linear, shaping
 from srcgrad.eager.nn import functional, init
 from srcgrad.eager.nn.module import Module
 from srcgrad.eager.nn.parameter import Parameter

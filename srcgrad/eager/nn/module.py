@@ -7,11 +7,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from srcgrad.eager import dtypes
-from srcgrad.eager.hooks import RemovableHandle
-from srcgrad.eager.modes import no_grad
 from srcgrad.eager.nn.parameter import Buffer, Parameter
-from srcgrad.eager.tensors import Tensor
+from srcgrad.eager.tensors import dtypes
+from srcgrad.eager.tensors.modes import no_grad
+from srcgrad.eager.tensors.node import RemovableHandle
+from srcgrad.eager.tensors.tensor import Tensor
 
 
 class LoadResult(NamedTuple):

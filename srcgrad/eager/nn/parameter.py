@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.eager.tensors import Tensor, new
+from srcgrad.eager.tensors.tensor import Tensor, new
 
 
 class Parameter(Tensor):

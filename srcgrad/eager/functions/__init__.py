@@ -1,0 +1,1 @@
+"""What can be done to tensors, under PyTorch's names."""
