@@ -145,7 +145,8 @@ class Bindings:
 
     def trace(self, watch: Watch) -> None:
         """See where the objects come from that the names are bound to at the end of the iteration."""
-        starts = {id(name.fresh): name for name in reversed(self.active)}
+        starts = {id(name.own): name for name in reversed(self.active)}
+        starts |= {id(name.fresh): name for name in reversed(self.active)}
         self.origin = lambda handle: _origin(handle, starts, watch)
         for name in self.active:
             name.origin = self.origin(name.leaving)
@@ -404,7 +405,11 @@ def _origin(handle: Any, starts: dict[int, Name], watch: Watch) -> Origin:
         return Origin("choice", base.predicate, sides)
     if base is None or isinstance(base, Choice | Shared):
         owner = handle if base is None else base
-        return Origin("older", handle) if watch.is_older(owner) else Origin("new", identity(owner))
+        if watch.is_older(owner):
+            return Origin("older", handle)
+        made = Origin("new", identity(owner))
+        others = [other for other, _ in owner.watched] if isinstance(owner, Shared) else []
+        return Origin("part", None, (made, *(_origin(other, starts, watch) for other in others))) if others else made
     window = getattr(handle, "_window", None)
     if window is not None and window == Window.whole(base.shape):  # `x[:]` is x by another handle
         return _origin(base, starts, watch)

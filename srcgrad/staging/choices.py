@@ -76,22 +76,27 @@ class Choice(Tracer):
 class Shared(Tracer):
     """The owner of an array that may be the same as others of its group, or as some that were there before."""
 
-    __slots__ = ("group", "name", "watched")
+    __slots__ = ("group", "name", "watched", "where")
 
     def __init__(self, node: Node, name: str, group: list[Shared], others: Sequence[Tracer] = ()) -> None:
         super().__init__(node)
-        self.name, self.group = name, group
+        self.name, self.group, self.where = name, group, user_location()
         #: the others, and what they held when this was known
         self.watched = [(other, other._node) for other in others]
         group.append(self)
 
     @property
     def __sg_node__(self) -> Node:
-        for other, node in self.watched:
-            if other._node is not node and not other.is_stale:
-                what = "may be the same array as one that was written in place under another name"
-                raise error(TraceError, f"{self.name} {what}; {_UNKNOWN}: bind it to a copy where the loop binds it")
+        if self.is_outdated:
+            what = "may be the same array as one that was written in place under another name"
+            place = "" if self.where is None else f"{self.where}: "
+            raise TraceError(f"{place}{self.name} {what}; {_UNKNOWN}: bind it to a copy where the loop binds it")
         return super().__sg_node__
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether one of the others was written since."""
+        return any(other._node is not node and not other.is_stale for other, node in self.watched)
 
     def assign(self, node: Node) -> None:
         """Write into the array; what the others hold is not known then."""

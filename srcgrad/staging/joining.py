@@ -175,7 +175,7 @@ class Join:
         if not isinstance(handle, Tracer) or is_number(handle):
             return True
         owner, *others = roots(handle)
-        if others or uses[identity(owner)] > 1:
+        if others or uses[identity(owner)] > 1 or (isinstance(owner, Shared) and owner.watched):
             return False
         return id(handle) in self.private or not self.sides[side].watch.is_older(owner)
 
@@ -202,7 +202,8 @@ class Join:
             position = self._where(side, node, zeros(node.array_type))
         if isinstance(handle, Shared):
             group = self._groups.setdefault((side, id(handle.group)), [])
-            return _once(lambda: Shared(self.nodes[position], handle.name, group))
+            others = [self._outside(side, other, None) for other, _ in handle.watched]
+            return _once(lambda: Shared(self.nodes[position], handle.name, group, [other() for other in others]))
         return _once(lambda: Array.new(self.nodes[position]))
 
     def _where(self, side: int, node: Node, otherwise: Node) -> int:

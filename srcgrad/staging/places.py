@@ -95,6 +95,8 @@ class Box:
 
 #: references to handles that loops hold while their bodies are recorded
 held: Counter[int] = Counter()
+#: handles that stand for arrays, in an iteration, that others may refer to
+known_elsewhere: Counter[int] = Counter()
 
 
 def is_private(place: Place) -> bool:
@@ -105,7 +107,7 @@ def is_private(place: Place) -> bool:
     if not isinstance(place, Variable):
         return False
     value = place.get()
-    if not isinstance(value, Array) or value._base is not None:
+    if not isinstance(value, Array) or value._base is not None or known_elsewhere[id(value)]:
         return False
     extra = watched_references(value) + held[id(value)]
     del value

@@ -38,6 +38,7 @@ from srcgrad.staging.places import (
     is_array,
     is_number,
     is_private,
+    known_elsewhere,
     places,
     same,
 )
@@ -142,11 +143,14 @@ class Recorder:
         for slot in self.slots:
             slot.put()
         references = Counter({id(name.own): 3 for name in self.bindings.active})
+        others = Counter(id(name.own) for name in self.bindings.active if not name.is_private)
         held.update(references)
+        known_elsewhere.update(others)
         try:
             yield
         finally:
             held.subtract(references)
+            known_elsewhere.subtract(others)
 
     def _name(self, slot: Slot, n: int) -> Name:
         entry = slot.leaves[n] if isinstance(slot.leaves[n], Tracer) and not slot.is_absent else None

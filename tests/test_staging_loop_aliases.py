@@ -1,0 +1,49 @@
+"""A loop leaves a name on an array that may be an older one: a later write reaches that one, or is an error."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+
+from tests.python_programs.oracle import check
+from tests.python_programs.program import Program
+
+LOOPS = {
+    "reversed": "for c in x:\n    y = y[::-1]",
+    "counted": "for c in range(n):\n    y = y[::-1]",
+    "while": "while y[0] < s:\n    y = y[::-1]\n    s = s - 2.5",
+    "maybe": "for c in x:\n    if c > 0.2:\n        y = x",
+    "other": "for c in range(n):\n    if c:\n        y = x\n    else:\n        y = z",
+    "two": "for c in x:\n    y, z = z, y[::-1]",
+    "best": "for c in x:\n    w = w + c\n    if c > 0.3:\n        y = w",
+    "views": "for c in range(n):\n    y = x[:]\n    z = y[::-1]",
+}
+#: how deep the loop is inside, and what is around it
+AROUND = {
+    "nothing": (0, "LOOP"),
+    "for": (1, "for b in x:\nLOOP"),
+    "while": (1, "i = 0\nwhile i < n:\nLOOP\n    i += 1"),
+    "if": (1, "if s > 0.1:\nLOOP"),
+    "else": (1, "if s > 0.1:\n    y = y * 2\nelse:\nLOOP"),
+    "if in for": (2, "for b in x:\n    if b > 0.1:\nLOOP"),
+    "for in if": (2, "if s > 0.1:\n    for b in x:\nLOOP"),
+}
+WRITES = {
+    "y": "y[0] = 0.5",
+    "y by another name": "v = y\nv += 1",
+    "y in a loop": "for q in range(3):\n    if q < n:\n        y[q] = 1.5",
+    "x": "x[0] = 3.0",
+}
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("around", AROUND)
+def test_writes_are_not_lost(loop: str, around: str) -> None:
+    depth, text = AROUND[around]
+    body = text.replace("LOOP", textwrap.indent(LOOPS[loop], "    " * depth))
+    for write in WRITES.values():
+        lines = f"y = x\nz = x * 2\nw = z + 1\n{body}\n{write}\nreturn x, y, z, w\n"
+        program = Program("def f(x, s, n):\n" + textwrap.indent(lines, "    "), ("x", "s", "n"))
+        outcome = check(program, points=range(2), unroll=0)
+        assert not outcome.is_wrong, (program.text, outcome)
