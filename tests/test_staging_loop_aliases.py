@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import cProfile
+import pstats
 import textwrap
 
 import pytest
@@ -47,3 +49,24 @@ def test_writes_are_not_lost(loop: str, around: str) -> None:
         program = Program("def f(x, s, n):\n" + textwrap.indent(lines, "    "), ("x", "s", "n"))
         outcome = check(program, points=range(2), unroll=0)
         assert not outcome.is_wrong, (program.text, outcome)
+
+
+def _turned(count: int, write: str, around: str = "") -> Program:
+    """An array that is turned around, or not, time and again: a choice of choices."""
+    lines = "".join(f"if s > {k}.5 - 10:\n    y = y[::-1]\n" for k in range(count))
+    body = f"{around}\n{textwrap.indent(lines, '    ')}" if around else lines
+    return Program(
+        f"def f(x, s):\n    y = x\n{textwrap.indent(body + write, '    ')}\n    return y.sum() * s\n", ("x", "s")
+    )
+
+
+@pytest.mark.parametrize("write", ["", "y[0] = 1.0", "y[x > 0.2] += 1.0"])
+@pytest.mark.parametrize("around", ["", "for h in x:"])
+def test_twice_the_choices_are_twice_the_work(write: str, around: str) -> None:
+    calls = []
+    for count in (8, 16):
+        profile = cProfile.Profile()
+        outcome = profile.runcall(check, _turned(count, write, around), points=(0,), unroll=0)
+        assert not outcome.is_wrong, outcome
+        calls.append(pstats.Stats(profile).total_calls)  # type: ignore[attr-defined]
+    assert calls[1] < 3 * calls[0]

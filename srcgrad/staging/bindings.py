@@ -8,6 +8,7 @@ or neither is written, or it is an error).
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -82,19 +83,20 @@ class Origin:
     what: Any = None
     parts: tuple[Origin, ...] = ()
 
-    def leaves(self) -> Iterable[Origin]:
-        if self.parts:
-            for part in self.parts:
-                yield from part.leaves()
-        else:
-            yield self
+    def leaves(self) -> Sequence[Origin]:
+        return self._leaves
 
-    @property
+    @functools.cached_property
+    def _leaves(self) -> Sequence[Origin]:
+        """Each once: choices of choices share their parts."""
+        return [*dict.fromkeys(leaf for part in self.parts for leaf in part.leaves())] if self.parts else [self]
+
+    @functools.cached_property
     def is_new(self) -> bool:
         """Whether the iteration made it."""
         return all(leaf.kind == "new" for leaf in self.leaves())
 
-    @property
+    @functools.cached_property
     def is_simple(self) -> bool:
         """Whether an index can say which object it is."""
         return self.is_new or (self.kind != "part" and all(part.is_simple for part in self.parts))
@@ -147,7 +149,8 @@ class Bindings:
         """See where the objects come from that the names are bound to at the end of the iteration."""
         starts = {id(name.own): name for name in reversed(self.active)}
         starts |= {id(name.fresh): name for name in reversed(self.active)}
-        self.origin = lambda handle: _origin(handle, starts, watch)
+        known: dict[int, tuple[Any, Origin]] = {}
+        self.origin = lambda handle: _origin(handle, starts, watch, known)
         for name in self.active:
             name.origin = self.origin(name.leaving)
         self._cyclic = {name for cycle in self.cycles() for name in cycle}
@@ -303,11 +306,17 @@ class Bindings:
 
     def indices(self) -> list[Node]:
         """The indices at the end of the iteration."""
-        return [self._index(name.origin) for name in self.active if name.is_tracked]
+        known: dict[Origin, Node] = {}
+        return [self._index(name.origin, known) for name in self.active if name.is_tracked]
 
-    def _index(self, origin: Any) -> Node:
+    def _index(self, origin: Any, known: dict[Origin, Node]) -> Node:
+        if origin not in known:
+            known[origin] = self._new_index(origin, known)
+        return known[origin]
+
+    def _new_index(self, origin: Any, known: dict[Origin, Node]) -> Node:
         if origin.kind == "choice":
-            yes, no = map(self._index, origin.parts)
+            yes, no = (self._index(part, known) for part in origin.parts)
             return yes if yes is no else apply("where", origin.what, yes, no)
         if origin.kind == "start":
             assert origin.what.index is not None
@@ -367,7 +376,7 @@ class Bindings:
             for count in range(1, size):
                 other = originals[(place + count) % size]
                 handle = chosen(Choice(passed[count], other, handle, None, self._how))
-            handle._base._seen = (handle._base.yes.__sg_node__, handle._base.no.__sg_node__, nodes[place])
+            handle._base.remember(nodes[place])
             made[name] = handle
         return made
 
@@ -394,28 +403,35 @@ class Bindings:
         return found
 
 
-def _origin(handle: Any, starts: dict[int, Name], watch: Watch) -> Origin:
+def _origin(handle: Any, starts: dict[int, Name], watch: Watch, known: dict[int, tuple[Any, Origin]]) -> Origin:
+    if id(handle) not in known:
+        known[id(handle)] = handle, _new_origin(handle, starts, watch, known)
+    return known[id(handle)][1]
+
+
+def _new_origin(handle: Any, starts: dict[int, Name], watch: Watch, known: dict[int, tuple[Any, Origin]]) -> Origin:
     if not isinstance(handle, Tracer):
         return Origin("new")
     if id(handle) in starts:
         return Origin("start", starts[id(handle)])
     base = handle._base
     if isinstance(base, Choice) and not watch.is_older(base):
-        sides = tuple(_origin(side, starts, watch) for side in (base.yes, base.no))
+        sides = tuple(_origin(side, starts, watch, known) for side in (base.yes, base.no))
         return Origin("choice", base.predicate, sides)
     if base is None or isinstance(base, Choice | Shared):
         owner = handle if base is None else base
         if watch.is_older(owner):
             return Origin("older", handle)
         made = Origin("new", identity(owner))
-        others = [other for other, _ in owner.watched] if isinstance(owner, Shared) else []
-        return Origin("part", None, (made, *(_origin(other, starts, watch) for other in others))) if others else made
+        if not isinstance(owner, Shared) or not owner.watched:
+            return made
+        return Origin("part", None, (made, *(_origin(other, starts, watch, known) for other, _ in owner.watched)))
     window = getattr(handle, "_window", None)
     if window is not None and window == Window.whole(base.shape):  # `x[:]` is x by another handle
-        return _origin(base, starts, watch)
+        return _origin(base, starts, watch, known)
     if window is not None and watch.is_older(base):
         return Origin("older", handle)
-    return Origin("part", None, (_origin(base, starts, watch),))
+    return Origin("part", None, (_origin(base, starts, watch, known),))
 
 
 def _moved(name: Name) -> Name | None:

@@ -9,6 +9,8 @@ Each is on a `Shared`: a write into one makes it an error to read the other.
 
 from __future__ import annotations
 
+import operator
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,7 +21,7 @@ from srcgrad.graph.node import Node, as_node
 from srcgrad.graph.trace import Tracer
 from srcgrad.numpy import Array
 from srcgrad.numpy.geometry import Ints
-from srcgrad.staging.unbound import truth_on_path
+from srcgrad.staging.unbound import assumptions, truth_on_path
 
 #: records ``then()`` if the predicate holds, else ``orelse()``
 Branch = Callable[[Node, Callable[[], Any], Callable[[], Any]], None]
@@ -30,7 +32,7 @@ Select = Callable[[Node, Callable[[], Node], Callable[[], Node]], Node]
 class Choice(Tracer):
     """What the handle on a chosen array is a view of."""
 
-    __slots__ = ("_branch", "_seen", "_select", "no", "predicate", "yes")
+    __slots__ = ("_branch", "_seen", "_select", "_state", "no", "owners", "predicate", "roots", "yes")
 
     def __init__(self, predicate: Node, yes: Array, no: Array, joined: Node | None, how: tuple[Branch, Select]) -> None:
         super().__init__(predicate)
@@ -38,19 +40,32 @@ class Choice(Tracer):
         self._branch, self._select = how
         #: the nodes of both, and what was chosen of them
         self._seen: tuple[Node, Node, Node] | None = None
+        #: what a read depends on, and its result: choices of choices share their parts
+        self._state: tuple[list[Any], Node] | None = None
+        self.roots = _twice_at_most([*roots(yes), *roots(no)])
+        self.owners = [*{id(owner): owner for root in self.roots for owner in _read_with(root)}.values()]
         if joined is not None:
-            self._remember(joined)
+            self.remember(joined)
 
-    def _remember(self, node: Node) -> None:
+    def remember(self, node: Node) -> None:
+        """Note what is chosen of what both hold now."""
         self._seen = (self.yes.__sg_node__, self.no.__sg_node__, node)
+        self._state = None
 
     @property
     def __sg_node__(self) -> Node:
+        state = [assumptions(), *(owner._node for owner in self.owners)]
+        if self._state is None or not all(map(operator.is_, self._state[0], state)):
+            self._state = None
+            self._state = state, self._read_now()
+        return self._state[1]
+
+    def _read_now(self) -> Node:
         known = truth_on_path(self.predicate)
         if known is not None:
             return (self.yes if known else self.no).__sg_node__
         if self._seen is None or self._seen[:2] != (self.yes.__sg_node__, self.no.__sg_node__):
-            self._remember(self._select(self.predicate, lambda: as_node(self.yes), lambda: as_node(self.no)))
+            self.remember(self._select(self.predicate, lambda: as_node(self.yes), lambda: as_node(self.no)))
         assert self._seen is not None
         return self._seen[2]
 
@@ -64,8 +79,13 @@ class Choice(Tracer):
             types = f"{self.yes.__sg_type__} or {self.no.__sg_type__}"
             what = f"what is written into is {types}, as a condition says that is known only when the program runs"
             raise error(TraceError, f"{what}; give both one dtype")
-        self._branch(self.predicate, lambda: self.yes.assign(node), lambda: self.no.assign(node))
-        self._remember(node)
+        if self.yes.owner is self.no.owner and _is_writable(self.yes) and _is_writable(self.no):  # it is written once
+            self.yes.owner.assign(
+                self._select(self.predicate, lambda: _written(self.yes, node), lambda: _written(self.no, node))
+            )
+        else:
+            self._branch(self.predicate, lambda: self.yes.assign(node), lambda: self.no.assign(node))
+        self.remember(node)
 
     @property
     def strides(self) -> Ints:
@@ -152,4 +172,36 @@ def roots(handle: Any) -> list[Tracer]:
     owner = handle
     while owner._base is not None:
         owner = owner._base
-    return [*roots(owner.yes), *roots(owner.no)] if isinstance(owner, Choice) else [owner]
+    return [*owner.roots] if isinstance(owner, Choice) else [owner]
+
+
+def _written(view: Tracer, node: Node) -> Node:
+    """What the owner of a view that can be written holds when the node is written through the view."""
+    while view._base is not None and view._write is not None:
+        node = view._write(view._base.__sg_node__, node)
+        view = view._base
+    return node
+
+
+def _is_writable(view: Tracer) -> bool:
+    while view._base is not None:
+        if view._write is None:
+            return False
+        view = view._base
+    return True
+
+
+def _twice_at_most(owners: Sequence[Tracer]) -> list[Tracer]:
+    """The owners, each as often as it matters: once or more than once."""
+    counts = Counter[int]()
+    kept = []
+    for owner in owners:
+        counts[id(owner)] += 1
+        if counts[id(owner)] <= 2:
+            kept.append(owner)
+    return kept
+
+
+def _read_with(owner: Tracer) -> list[Tracer]:
+    """An owner, and what else is looked at when it is read."""
+    return [owner, *(other for other, _ in owner.watched)] if isinstance(owner, Shared) else [owner]

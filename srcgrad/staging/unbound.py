@@ -72,6 +72,11 @@ def assuming(predicate: Node, truth: bool) -> Iterator[None]:
         _assumed.reset(token)
 
 
+def assumptions() -> dict[Node, bool] | None:
+    """What is assumed on the path that is being recorded: another object whenever that changes."""
+    return _assumed.get()
+
+
 def holds(flag: Node) -> bool:
     """Whether a flag is set for certain on the path that is being recorded."""
     return truth_on_path(flag) is True
