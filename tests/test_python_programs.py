@@ -9,7 +9,7 @@ import pytest
 
 from tests.python_programs.campaign import campaign
 from tests.python_programs.kept import KEPT
-from tests.python_programs.oracle import check, copied, differing, loaded
+from tests.python_programs.oracle import check, copied, differing, is_rounding, loaded
 from tests.python_programs.program import Program, random_program
 from tests.python_programs.shrink import shrunk
 
@@ -41,6 +41,17 @@ def test_results_are_compared_to_the_last_item() -> None:
     assert differing({"a": (1.0, [2.0])}, {"a": (1.0, [2.0])}, "result") is None
     assert differing({"a": (1.0, [2.0])}, {"a": (1.0, [2.5])}, "result") == "result['a'][1][0]: 2.5 in place of 2.0"
     assert differing([1.0], (1.0,), "result") == "result: a tuple in place of a list"
+
+
+def test_rounding_that_grows_is_no_mismatch() -> None:
+    lines = ["s = 0.4 + 0.3 * s * s", "for h in range(60):", "    s = 3.9 * s * (1 - s)", "return s"]
+    text = "def f(x, s):\n" + "".join(f"    {line}\n" for line in lines)
+    program = Program(text, ("x", "s"))
+    function, (x, s) = loaded(program), program.arguments(0)
+    expected, near = (function(x, s * (1 + by)) for by in (0.0, 1e-15))
+    assert differing(expected, near, "result") is not None
+    assert is_rounding(function, (x, s), (expected, (x, s)), (near, (x, s)))
+    assert not is_rounding(function, (x, s), (expected, (x, s)), (expected + 50.0, (x, s)))
 
 
 def test_what_raises_in_python_raises() -> None:
