@@ -163,6 +163,15 @@ def derivatives(instance: Instance, root: Node) -> list[Any]:
     return [zero if one is None else evaluate(instance, one, instance.values) for one in found]
 
 
+def test_a_sum_of_negatives_keeps_the_sign_of_zero() -> None:
+    """It is what is left of 0: the negative of a sum that is 0 would be -0, and NumPy's sum of -0.0 starts from 0."""
+    values = np.array([[0.0, -0.0, 1.0, np.inf, np.nan], [0.0, -0.0, -1.0, 1.0, 2.0]])
+    for function in (lambda x: (-x).sum(axis=0), lambda x: (0.0 - x).sum(axis=0), lambda x: (-x).sum(axis=1).sum()):
+        check_equal(np.atleast_1d(run(function, values)), np.atleast_1d(function(values)))
+    graph = sg.ir(lambda x: (-x).sum(axis=0) * x.sum(axis=0), values)
+    assert str(graph).count("sum(") == 1, "both from one sum"
+
+
 # powers through the public functions
 
 

@@ -63,6 +63,8 @@ class Elements:
         self.lane: int | None = None
         self.lanes = 1
         self.lane_values: set[Value] = set()
+        #: of arrays among them, the names after the first lane's
+        self.lane_arrays: dict[Value, list[str]] = {}
         #: how many parts a split loop has at most, and the functions of such loops
         self.threads = storage.threads
         self.partials = storage.partials
@@ -156,10 +158,20 @@ class Elements:
         name = self.name(value)
         if value in self.own:
             return f"{name}_own", [], []
+        if self.lane and value in self.lane_values:
+            return self.lane_array(value, self.lane), [], []
         place = self.place(value)
         if place.within is not None and place.kind == "workspace":
             return name, ["part"], [self.threads]
         return name, [], []
+
+    def lane_array(self, value: Value, lane: int) -> str:
+        """The name of an array that a lane after the first has for itself."""
+        names = self.lane_arrays.setdefault(value, [])
+        while len(names) < lane:
+            names.append(self.names.fresh(f"{self.name(value)}_{len(names) + 1}"))
+            self.named[names[-1]] = value
+        return names[lane - 1]
 
     def load(self, load: Load) -> str:
         value = load.value

@@ -211,7 +211,7 @@ def _locals(out: Writer, emitter: Emitter, storage: Storage, body: list[str]) ->
     used = set(free_names(emitter, body)) if storage.left else None
     lines = [kept_line(dtype, room) for dtype, room in storage.kept.items()]
     own = (value for value in storage.places if value in emitter.value_names and storage.places[value].kind != "slices")
-    lines += [array_line(emitter, value) for value in own]
+    lines += [line for value in own for line in array_lines(emitter, value)]
     lines += [parts_line(emitter, value) for value in storage.partials]
     for (value, shape), name in emitter.aliases.items():
         if storage.places[value].within is None or storage.places[value].kind != "stack":
@@ -223,18 +223,19 @@ def _locals(out: Writer, emitter: Emitter, storage: Storage, body: list[str]) ->
             out.line(line)
 
 
-def array_line(emitter: Emitter, value: Value) -> str:
-    """The line that makes an array; empty where a kernel is given it, or the function of a split loop makes it."""
+def array_lines(emitter: Emitter, value: Value) -> list[str]:
+    """The lines that make an array; none where a kernel is given it, or the function of a split loop makes it."""
     place = emitter.storage.places[value]
     name, dtype = emitter.name(value), numba_name(value.dtype.name)
     if place.kind == "stack" and place.within is None:
-        return f"{name} = local({dtype}, {tuple_text(place.shape)})"
+        names = [name, *emitter.lane_arrays.get(value, ())]
+        return [f"{name} = local({dtype}, {tuple_text(place.shape)})" for name in names]
     if place.kind == "workspace":
         shape = place.shape if place.within is None else (emitter.storage.threads, *place.shape)
-        return f"{name} = part_of(workspace, {place.offset}, {dtype}, {tuple_text(shape)})"
+        return [f"{name} = part_of(workspace, {place.offset}, {dtype}, {tuple_text(shape)})"]
     if place.kind == "slices" and emitter.storage.left:  # made by another section: with room for 0 more it stays
-        return f"{name} = stack_of(workspace, {place.offset}, 0, {dtype}, {tuple_text(place.shape)})"
-    return ""
+        return [f"{name} = stack_of(workspace, {place.offset}, 0, {dtype}, {tuple_text(place.shape)})"]
+    return []
 
 
 def parts_line(emitter: Emitter, value: Value) -> str:

@@ -85,7 +85,7 @@ class Reductions(Elements):
         if not self.can_jam(loop) or holds_rows(loop):
             self.loop(loop.axis, body, bounds)
             return
-        lanes = self.lanes = SUM_LANES if is_one_sum(loop) else LANES
+        lanes = self.lanes = self.lanes_of(loop)
         first, last = bounds or ("0", str(loop.axis.extent))
         self.jammed = loop
         self.lane_values = set(self.inside.get(loop, ()))
@@ -103,11 +103,19 @@ class Reductions(Elements):
         entries = [entry for entry, _ in walk(loop.body)]
         statements = [entry for entry in entries if isinstance(entry, Statement)]
         plain = all(not (s.onto or s.key or s.product) for s in statements) and can_split(loop)
-        if not plain or len(statements) > 8 or sum(cost_of(s.expr) for s in statements) > 30:
+        if not plain or len(statements) > 16 or sum(cost_of(s.expr) for s in statements) > 60:
             return False
         if any(isinstance(item, Loop) and not item.axis.unrolled for one in inner for item in one.body.items):
             return False
-        return all(self.places[value].kind == "variable" for value in self.inside.get(loop, ()))
+        own = [self.places[value] for value in self.inside.get(loop, ())]
+        return all(place.kind == "variable" or (place.kind == "stack" and len(place.shape) == 1) for place in own)
+
+    def lanes_of(self, loop: Loop) -> int:
+        """How many turns of a loop are written side by side."""
+        if is_one_sum(loop):
+            return SUM_LANES
+        arrays = any(self.places[value].kind != "variable" for value in self.inside.get(loop, ()))
+        return 2 if arrays else LANES
 
     def reduction(self, starts: list[Start], inner: Loop, bounds: Bounds | None = None) -> None:
         """Accumulators and the loop that fills them. One element of an array is accumulated in a variable and stored

@@ -66,7 +66,7 @@ def _leave(emitter: Emitter, section: Section, made: set[str]) -> list[tuple[str
 
 def _declarations(emitter: Emitter, section: Section, body: list[str], made: set[str]) -> list[str]:
     """The arrays that only this section touches, those that it finds in the workspace, and their other shapes."""
-    from srcgrad.backends.module import array_line, kept_line, parts_line, tuple_text
+    from srcgrad.backends.module import array_lines, kept_line, parts_line, tuple_text
 
     storage, used = emitter.storage, dict.fromkeys(free_names(emitter, body))
     lines = [kept_line(dtype, room) for dtype, room in storage.kept.items() if f"kept_{dtype.name}" in used]
@@ -78,7 +78,6 @@ def _declarations(emitter: Emitter, section: Section, body: list[str], made: set
             continue
         if storage.places[value].kind == "stack" and storage.home.get(value) is not section:
             continue  # its caller's
-        line = array_line(emitter, value)
-        lines += [line] if line else []
+        lines += [line for line in array_lines(emitter, value) if line.partition(" ")[0] == name]
     lines += [f"{name} = reshaped({emitter.name(value)}, {tuple_text(shape)})" for name, value, shape in aliases]
     return [f"    {line}" for line in lines]

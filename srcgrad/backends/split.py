@@ -126,7 +126,8 @@ def _declarations(emitter: Emitter, loop: Loop, accumulators: list[Value]) -> li
         place = emitter.places[value]
         if place.within is loop and place.kind == "stack" and value in emitter.value_names:
             dtype = numba_name(value.dtype.name)
-            lines.append(f"    {emitter.name(value)} = local({dtype}, {tuple_text(place.shape)})")
+            names = [emitter.name(value), *emitter.lane_arrays.get(value, ())]
+            lines += [f"    {name} = local({dtype}, {tuple_text(place.shape)})" for name in names]
             lines += [
                 f"    {alias} = reshaped({emitter.name(value)}, {tuple_text(shape)})"
                 for (other, shape), alias in emitter.aliases.items()

@@ -44,6 +44,9 @@ LARGE = 1_000_000
 BLOCK_OVERHEAD = 20_000
 #: turns of the longest strip of a chain of transcendental functions
 STRIP = 512
+#: elements of the longest vector loop; what is left over at the end of a strip is done one by one, each for so many
+VECTOR = 16
+ONE = 4
 #: rows of the smallest block
 SMALLEST = 16
 
@@ -58,12 +61,12 @@ def tile(program: Program, threads: int, outside: frozenset[Value] = frozenset()
         around = outside | {value for other in program.statements for value, _ in _accesses(other)}
         for inner in inside:
             tile(inner, threads, around)
-    cut = choose_cut(program, threads, outside) or choose_strip(program, outside)
+    cut = choose_cut(program, threads, outside) or choose_strip(program, threads, outside)
     if cut is not None:
         _Cut(program, *cut, outside).apply()
 
 
-def choose_strip(program: Program, outside: frozenset[Value]) -> tuple[Axis, int] | None:
+def choose_strip(program: Program, threads: int, outside: frozenset[Value]) -> tuple[Axis, int] | None:
     """The axis of a long chain of functions, and the length of a strip of it that stays in L1 (see `stages`)."""
     with_axis: dict[Axis, list[Statement]] = {}
     for statement in program.statements:
@@ -73,11 +76,15 @@ def choose_strip(program: Program, outside: frozenset[Value]) -> tuple[Axis, int
     for axis, statements in with_axis.items():
         if not has_chain(statements, axis) or not _is_cuttable(program, axis, outside):
             continue
-        for lanes in (16, 8, 1):  # whole vectors, if there are such strips: what is left over is done one by one
-            for strip in range(STRIP, STRIP // 4, -lanes):
-                if axis.extent % strip == 0:
-                    return axis, strip
+        strips = [strip for strip in range(STRIP, STRIP // 4, -1) if axis.extent % strip == 0]
+        if strips:
+            return axis, min(strips, key=lambda strip: _longest_share(axis.extent // strip, strip, threads))
     return None
+
+
+def _longest_share(count: int, strip: int, threads: int) -> int:
+    """What the thread with the most strips has to do, in elements of whole vectors."""
+    return math.ceil(count / threads) * (strip + (ONE - 1) * (strip % VECTOR) + VECTOR)
 
 
 def choose_cut(program: Program, threads: int, outside: frozenset[Value]) -> tuple[Axis, int] | None:

@@ -12,7 +12,7 @@ from srcgrad.core.op import apply
 from srcgrad.core.types import Shape
 from srcgrad.graph.node import Node
 from srcgrad.transform.region_rules import chosen_branch
-from srcgrad.transform.rewrite import filled
+from srcgrad.transform.rewrite import filled, uniform_value
 
 Rewrite = Callable[[Node], Node | None]
 
@@ -147,6 +147,9 @@ def sum_of(node: Node) -> Node | None:
     if x.op is node.op:
         kept = [axis for axis in range(x.inputs[0].ndim) if axis not in x.params["axes"]]
         return _sum(x.inputs[0], tuple(sorted((*x.params["axes"], *(kept[axis] for axis in axes)))))
+    from_zero = x.op.name == "subtract" and uniform_value(x.inputs[0]) == 0 and x.inputs[1].shape == x.shape
+    if x.op.name == "negative" or from_zero:  # from 0, where a sum starts: the negative of a sum of 0 would be -0
+        return apply("subtract", 0, _sum(x.inputs[-1], axes))  # type: ignore[no-any-return]
     if x.op.name == "broadcast_to":
         return _sum_of_broadcast(x, axes)
     if x.op.name == "transpose":

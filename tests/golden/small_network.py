@@ -24,6 +24,7 @@ def train(parameters_0, parameters_1, parameters_2, parameters_3, x, y, rate, ca
     predicted1 = local(float64, (32,))
     predicted2 = local(float64, (32,))
     predicted6 = local(float64, (32,))
+    predicted6_1 = local(float64, (32,))
     carry_3 = parameters_3[0, 0]
     for i in range(32):
         carry_0[0, i] = parameters_0[0, i]
@@ -39,26 +40,43 @@ def train(parameters_0, parameters_1, parameters_2, parameters_3, x, y, rate, ca
             predicted1[i] = 0.0
             predicted2[i] = 0.0
         predicted3 = 0.0
-        for j in range(100):
-            predicted4 = 0.0
+        for j in range(0, 100 - 1, 2):
+            predicted4_0 = 0.0
+            predicted4_1 = 0.0
             for i in range(32):
-                predicted5 = 0.0
-                predicted5 += x[j, 0] * carry_0[0, i]
-                predicted5 += x[j, 1] * carry_0[1, i]
-                predicted5 += x[j, 2] * carry_0[2, i]
-                predicted6_ = predicted5 + carry_1[i]
+                predicted5_0 = 0.0
+                predicted5_1 = 0.0
+                predicted5_0 += x[j, 0] * carry_0[0, i]
+                predicted5_1 += x[j + 1, 0] * carry_0[0, i]
+                predicted5_0 += x[j, 1] * carry_0[1, i]
+                predicted5_1 += x[j + 1, 1] * carry_0[1, i]
+                predicted5_0 += x[j, 2] * carry_0[2, i]
+                predicted5_1 += x[j + 1, 2] * carry_0[2, i]
+                predicted6_ = predicted5_0 + carry_1[i]
                 predicted6[i] = predicted6_
-                predicted4 += maximum(predicted6_, 0.0) * carry_2[i]
-            t3 = (predicted4 + carry_3) - y[j, 0]
-            predicted7 = t3 + t3
+                predicted6_2 = predicted5_1 + carry_1[i]
+                predicted6_1[i] = predicted6_2
+                predicted4_0 += maximum(predicted6[i], 0.0) * carry_2[i]
+                predicted4_1 += maximum(predicted6_2, 0.0) * carry_2[i]
+            t3_0 = (predicted4_0 + carry_3) - y[j, 0]
+            t3_1 = (predicted4_1 + carry_3) - y[j + 1, 0]
+            predicted7_0 = t3_0 + t3_0
+            predicted7_1 = t3_1 + t3_1
             for i in range(32):
-                predicted8 = where(predicted6[i] < 0.0, 0.0, predicted7 * carry_2[i])
-                predicted[0, i] += predicted8 * x[j, 0]
-                predicted[1, i] += predicted8 * x[j, 1]
-                predicted[2, i] += predicted8 * x[j, 2]
-                predicted1[i] += predicted8
-                predicted2[i] += predicted7 * maximum(predicted6[i], 0.0)
-            predicted3 += predicted7
+                predicted8_0 = where(predicted6[i] < 0.0, 0.0, predicted7_0 * carry_2[i])
+                predicted8_1 = where(predicted6_1[i] < 0.0, 0.0, predicted7_1 * carry_2[i])
+                predicted[0, i] += predicted8_0 * x[j, 0]
+                predicted[0, i] += predicted8_1 * x[j + 1, 0]
+                predicted[1, i] += predicted8_0 * x[j, 1]
+                predicted[1, i] += predicted8_1 * x[j + 1, 1]
+                predicted[2, i] += predicted8_0 * x[j, 2]
+                predicted[2, i] += predicted8_1 * x[j + 1, 2]
+                predicted1[i] += predicted8_0
+                predicted1[i] += predicted8_1
+                predicted2[i] += predicted7_0 * maximum(predicted6[i], 0.0)
+                predicted2[i] += predicted7_1 * maximum(predicted6_1[i], 0.0)
+            predicted3 += predicted7_0
+            predicted3 += predicted7_1
         for i in range(32):
             carry_0[0, i] = carry_0[0, i] - (rate * predicted[0, i])
             carry_0[1, i] = carry_0[1, i] - (rate * predicted[1, i])
