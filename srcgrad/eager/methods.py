@@ -26,7 +26,7 @@ from srcgrad.eager.functions import (
     surroundings,
 )
 from srcgrad.eager.functions import elementwise as ew
-from srcgrad.eager.functions.selection import where
+from srcgrad.eager.functions.elementwise import where
 from srcgrad.eager.recording import views
 from srcgrad.eager.recording.operands import constant
 from srcgrad.eager.recording.rows import RECORDED, bind
@@ -56,7 +56,7 @@ SHARED: dict[str, Function] = {
         sub mul div floor_divide remainder fmod pow maximum minimum fmax fmin clamp clamp_min clamp_max relu atan2
         hypot copysign logaddexp logaddexp2 xlogy heaviside lerp addcmul addcdiv eq ne lt le gt ge logical_and
         logical_or logical_xor logical_not isnan isinf isfinite signbit bitwise_and bitwise_or bitwise_xor
-        bitwise_not bitwise_left_shift bitwise_right_shift isclose allclose equal
+        bitwise_not bitwise_left_shift bitwise_right_shift isclose allclose equal deg2rad rad2deg nan_to_num
         """,
     ),
     **_take(
@@ -83,12 +83,12 @@ SHARED: dict[str, Function] = {
         """,
     ),
     **_take(activations, "softmax log_softmax"),
-    **_take(derived, "deg2rad rad2deg nan_to_num nansum nanmean aminmax dist diff cross inner kron fliplr flipud"),
+    **_take(derived, "nansum nanmean aminmax dist diff cross inner kron fliplr flipud"),
     **_take(derived, "take_along_dim"),
     "trace": surroundings.trace,
     **_take(complex, "conj angle resolve_conj"),
     **_take(conversion, "clone contiguous to double half long short byte char type_as"),
-    "abs": ew.absolute,
+    "abs": ew.abs,
     "float": conversion.float_,
     "int": conversion.int_,
     "bool": conversion.bool_,
@@ -176,7 +176,7 @@ OPERATORS: dict[str, Function] = {
     "__rmatmul__": _reflected(linear.matmul),
     "__neg__": ew.neg,
     "__pos__": lambda self: self,
-    "__abs__": ew.absolute,
+    "__abs__": ew.abs,
     "__invert__": ew.bitwise_not,
     "__and__": ew.bitwise_and,
     "__rand__": ew.bitwise_and,

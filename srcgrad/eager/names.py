@@ -19,7 +19,6 @@ from srcgrad.eager.functions import (
     linear,
     random,
     reductions,
-    selection,
     shaping,
     surroundings,
 )
@@ -86,7 +85,7 @@ NAMES: dict[str, Any] = {
     **_take(joining, "cat stack hstack vstack"),
     **_take(shaping, "meshgrid"),
     **_take(elementwise, "rsub"),
-    **_take(selection, "where"),
+    "where": elementwise.where,
     **_take(indexing, "argwhere"),
     **_take(linear, "tensordot"),
     **_take(einsums, "einsum"),

@@ -14,7 +14,7 @@ import numpy as np
 
 from srcgrad.core.errors import TraceError
 from srcgrad.core.op import Op, apply
-from srcgrad.eager.functions.selection import where
+from srcgrad.eager.functions.elementwise import where
 from srcgrad.eager.methods import IN_PLACE, OPERATORS, PROPERTIES, SHARED
 from srcgrad.eager.recording.operands import plain
 from srcgrad.eager.recording.views import check_cast

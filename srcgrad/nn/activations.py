@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from srcgrad.core.op import apply
-from srcgrad.nn.faces import axis_of, constant, largest, shape_of, total
+from srcgrad.nn.faces import Fused, axis_of, constant, largest, shape_of, total
 
 
 def relu(x: Any) -> Any:
@@ -59,17 +61,65 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
     return apply("where", positive, x, apply("expm1", apply("where", positive, 0, x)) * alpha)
 
 
+# softmax and its logarithm. On faces that record each operation they are one row, whose rule reads the result alone.
+
+
+_sum: Any = np.add.reduce  # its stubs do not know positional arguments, which cost less
+_largest: Any = np.maximum.reduce
+
+
+def _composed_softmax(x: Any, *, axis: int) -> Any:
+    parts = apply("exp", _shifted(x, axis))
+    return parts / total(parts, axis)
+
+
+def _composed_log_softmax(x: Any, *, axis: int) -> Any:
+    shifted = _shifted(x, axis)
+    return shifted - apply("log", total(apply("exp", shifted), axis))
+
+
+def _shifted(x: Any, axis: int) -> Any:
+    return x - constant(largest(x, axis))
+
+
+def _top(x: Any, axis: int) -> Any:
+    return _largest(x, axis, None, None, True) if x.shape[axis] else 0
+
+
+def _reference_softmax(x: Any, *, axis: int) -> Any:
+    made = np.exp(x - _top(x, axis))
+    made /= _sum(made, axis, None, None, True)
+    return made
+
+
+def _reference_log_softmax(x: Any, *, axis: int) -> Any:
+    shifted = x - _top(x, axis)
+    shifted -= np.log(_sum(np.exp(shifted), axis, None, None, True))
+    return shifted
+
+
+def _total(x: Any, axis: int) -> Any:
+    return _sum(x, axis, None, None, True) if type(x) is np.ndarray else total(x, axis)
+
+
+def _adjoint_softmax(cotangent: Any, out: Any, x: Any, *, axis: int) -> tuple[Any]:
+    return ((cotangent - _total(cotangent * out, axis)) * out,)
+
+
+def _adjoint_log_softmax(cotangent: Any, out: Any, x: Any, *, axis: int) -> tuple[Any]:
+    exponential = np.exp(out) if type(out) is np.ndarray else apply("exp", out)
+    return (cotangent - exponential * _total(cotangent, axis),)
+
+
+SOFTMAX = Fused("softmax", _composed_softmax, _reference_softmax, _adjoint_softmax)
+LOG_SOFTMAX = Fused("log_softmax", _composed_log_softmax, _reference_log_softmax, _adjoint_log_softmax)
+
+
 def softmax(x: Any, axis: int = -1) -> Any:
     """Exponentials over their sum along an axis."""
-    parts = apply("exp", _shifted(x, axis))
-    return parts / total(parts, axis_of(axis, len(shape_of(x))))
+    return SOFTMAX(x, axis=axis_of(axis, len(shape_of(x))))
 
 
 def log_softmax(x: Any, axis: int = -1) -> Any:
     """The logarithm of `softmax`, without overflow."""
-    shifted = _shifted(x, axis)
-    return shifted - apply("log", total(apply("exp", shifted), axis_of(axis, len(shape_of(x)))))
-
-
-def _shifted(x: Any, axis: int) -> Any:
-    return x - constant(largest(x, axis_of(axis, len(shape_of(x)))))
+    return LOG_SOFTMAX(x, axis=axis_of(axis, len(shape_of(x))))

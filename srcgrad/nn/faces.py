@@ -2,10 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from srcgrad.core.op import apply
+from srcgrad.core.lowering import Structure
+from srcgrad.core.op import Op, apply
+from srcgrad.core.sample import Arg, Sample
 from srcgrad.transform.stop import stop_gradient
+
+Function = Callable[..., Any]
+
+
+class Fused:
+    """A function of one array that is composed of rows, and a row of its own on faces that record each operation.
+
+    ``adjoint`` may read the result, not the operand.
+    """
+
+    def __init__(self, name: str, composed: Function, reference: Function, adjoint: Function) -> None:
+        self.composed = composed
+        samples = (Sample((Arg((2, 3)),), {"axis": 1}), Sample((Arg((3,)),), {"axis": 0}))
+        self.row = Op(name, lambda type_, *, axis: type_, reference, Structure(), adjoint=adjoint, samples=samples)
+
+    def __call__(self, x: Any, **params: Any) -> Any:
+        if getattr(x, "__sg_fuses__", False):
+            return x.__sg_bind__(self.row, (x,), params)
+        return self.composed(x, **params)
 
 
 def shape_of(x: Any) -> tuple[int, ...]:

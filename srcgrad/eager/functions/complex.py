@@ -46,7 +46,7 @@ def angle(input: Any) -> Any:
     """The argument in -pi .. pi; of real numbers 0 or pi."""
     if is_complex(input):
         return _of("angle", "AngleBackward0", input)
-    from srcgrad.eager.functions.selection import where
+    from srcgrad.eager.functions.elementwise import where
 
     return where(ew.lt(input, 0), ew.add(ew.mul(input, 0), math.pi), ew.mul(input, 0))
 

@@ -10,49 +10,24 @@ from srcgrad.core.op import TABLE
 from srcgrad.eager.functions.shaping import expand
 from srcgrad.eager.recording import views
 from srcgrad.eager.recording.operands import is_traced
-from srcgrad.eager.recording.rows import bind
+from srcgrad.eager.recording.rows import bind, kind_of, record, record_one, rule_alone, zeros_of
 from srcgrad.eager.tensors import dtypes
 from srcgrad.eager.tensors.dtypes import numpy_dtype
 from srcgrad.eager.tensors.errors import broadcast_mismatch
-from srcgrad.eager.tensors.modes import OFF, state
-from srcgrad.eager.tensors.node import Edges, Node, sequence
 from srcgrad.eager.tensors.storage import device as Device
 from srcgrad.eager.tensors.tensor import Tensor, wrap
 
-
-class CloneBackward0(Node):
-    """A copy."""
-
-    __slots__ = ()
-
-    def pull(self, cotangent: Any, edges: Edges) -> Any:
-        return (cotangent,)
-
-    pull_recorded = pull
-
-
-class CopyBackwards(Node):
-    """Elements that were replaced by those of the second operand."""
-
-    __slots__ = ()
-
-    def pull(self, cotangent: Any, edges: Edges) -> Any:
-        return np.zeros_like(cotangent), cotangent
-
-    def pull_recorded(self, cotangent: Any, edges: Edges) -> Any:
-        return wrap(np.zeros_like(cotangent._array)), cotangent
+_CLONE = kind_of(rule_alone("clone", lambda cotangent, out, x: (cotangent,)), "CloneBackward0")
+_COPY = kind_of(
+    rule_alone("copy", lambda cotangent, out, old, new: (zeros_of(cotangent), cotangent)), "CopyBackwards", 2
+)
 
 
 def clone(input: Any, *, memory_format: Any = None) -> Any:
     """A copy, through which gradients pass."""
     if is_traced(input):
         return type(input)(input.__sg_node__)
-    made = wrap(np.array(input._array, order="C"))
-    if input._node is not None and state.mode != OFF:
-        node = CloneBackward0()
-        node.edges, node.seq, node.extra = (input._node,), next(sequence), None
-        made._node = node
-    return made
+    return record_one(_CLONE, wrap(np.array(input._array, order="C")), input, {})
 
 
 def contiguous(input: Any, *, memory_format: Any = None) -> Any:
@@ -137,20 +112,14 @@ def copy_(input: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
         if shape != wide:
             raise RuntimeError(f"output with shape {list(shape)} doesn't match the broadcast shape {list(wide)}")
         made = _cast(expand(src, tuple(old.shape)), old._array.dtype)
-        if (made._node is None and old._node is None) or state.mode == OFF:
-            return made  # type: ignore[no-any-return]
-        node = CopyBackwards()
-        node.edges, node.seq, node.extra = (old._node, made._node), next(sequence), None
-        made = wrap(made._array)
-        made._node = node
-        return made
+        return record(_COPY, wrap(made._array), (old, made), {})  # type: ignore[no-any-return]
 
     return views.in_place(input, compute)
 
 
 def zero_(input: Tensor) -> Tensor:
     """Let all elements be zero."""
-    return views.overwrite(input, 0, views.ZeroBackward0)
+    return views.overwrite(input, 0, views.ZERO)
 
 
 def fill_(input: Tensor, value: Any) -> Tensor:
@@ -162,12 +131,12 @@ def fill_(input: Tensor, value: Any) -> Tensor:
             )
         return copy_(input, value)
     views.check_cast(np.asarray(value).dtype, input._array.dtype) if isinstance(value, complex) else None
-    return views.overwrite(input, value, views.FillBackward0)
+    return views.overwrite(input, value, views.FILL)
 
 
 def fill_with(input: Tensor, values: Any) -> Tensor:
     """Let the elements be these values, which are constants."""
-    return views.overwrite(input, values.astype(input._array.dtype), views.FillBackward0)
+    return views.overwrite(input, values.astype(input._array.dtype), views.FILL)
 
 
 def set_(input: Tensor, source: Tensor) -> Tensor:

@@ -2,43 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
 from srcgrad.eager.functions import elementwise as ew
 from srcgrad.eager.functions import reductions
+from srcgrad.eager.functions.elementwise import where
 from srcgrad.eager.functions.indexing import gather
 from srcgrad.eager.functions.joining import cat
 from srcgrad.eager.functions.linear import matmul, tensordot
-from srcgrad.eager.functions.selection import where
 from srcgrad.eager.functions.shaping import dim_of, expand, flip, narrow, reshape, unsqueeze
 from srcgrad.eager.tensors import promotion
 from srcgrad.eager.tensors.dtypes import dtype, numpy_dtype, of
 from srcgrad.eager.tensors.tensor import wrap
-
-
-def deg2rad(input: Any) -> Any:
-    """Degrees in radians."""
-    return ew.mul(input, math.pi / 180)
-
-
-def rad2deg(input: Any) -> Any:
-    """Radians in degrees."""
-    return ew.mul(input, 180 / math.pi)
-
-
-def nan_to_num(input: Any, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Any:
-    """NaN and infinities replaced by numbers, by default 0 and the extremes of the dtype."""
-    kind = numpy_dtype(input.dtype)
-    limits = np.finfo(kind)
-    high, low = (
-        wrap(np.asarray(limit if given is None else given, kind))
-        for limit, given in ((limits.max, posinf), (limits.min, neginf))
-    )
-    found = where(ew.isnan(input), nan, input)
-    return where(ew.isinf(input), where(ew.gt(input, 0), high, low), found)
 
 
 def nansum(input: Any, dim: Any = None, keepdim: bool = False) -> Any:

@@ -8,41 +8,22 @@ from typing import Any
 import numpy as np
 
 from srcgrad.core.op import TABLE
-from srcgrad.eager.recording.anomaly import annotate
-from srcgrad.eager.recording.cotangents import Spec
-from srcgrad.eager.tensors.modes import ANOMALY, OFF, state
-from srcgrad.eager.tensors.node import Edges, Node, sequence
+from srcgrad.eager.recording.rows import kind_of, record_one, rule_alone
 from srcgrad.eager.tensors.tensor import Tensor, wrap
 
 Array = np.ndarray[Any, Any]
 Key = tuple[Any, ...]
 
 
-class Picked(Node):
-    """The row ``gather``. ``key`` is the index as NumPy takes it, with slices for dimensions that are not indexed."""
-
-    __slots__ = ("key", "params", "spec", "unique")
-    key: Key
-    params: dict[str, Any]
-    spec: Spec
-    unique: bool
-
-    def pull(self, cotangent: Any, edges: Edges) -> Sequence[Any]:
-        made = np.zeros(self.spec.shape, self.spec.dtype)
-        if self.unique:
-            made[self.key] = cotangent
-        else:
-            np.add.at(made, self.key, cotangent)
-        return (made,)
-
-    def pull_recorded(self, cotangent: Any, edges: Edges) -> Sequence[Any]:
-        rule = TABLE["gather"].adjoint
-        assert rule is not None
-        indices = np.broadcast_arrays(*[part for part in self.key if not isinstance(part, slice)])
-        return rule(cotangent, None, self.spec, *indices, **self.params)[:1]
+def _adjoint_pick(cotangent: Any, out: Any, x: Any, *, key: Key, unique: bool, **params: Any) -> Sequence[Any]:
+    rule = TABLE["gather"].adjoint
+    assert rule is not None
+    indices = np.broadcast_arrays(*[part for part in key if not isinstance(part, slice)])
+    return rule(cotangent, None, x, *indices, **params)[:1]
 
 
-_kinds: dict[str, type[Picked]] = {}
+#: The row ``gather``, with its indices as NumPy takes them: slices for dimensions that are not indexed.
+_PICK = rule_alone("pick", _adjoint_pick)
 
 
 def pick(input: Tensor, values: Any, key: Key, params: dict[str, Any], name: str, *, unique: bool = False) -> Tensor:
@@ -50,19 +31,9 @@ def pick(input: Tensor, values: Any, key: Key, params: dict[str, Any], name: str
     twice.
     """
     made = wrap(values if type(values) is np.ndarray else np.asarray(values))
-    if input._node is None or state.mode == OFF:
+    if input._node is None:
         return made
-    kind = _kinds.get(name)
-    if kind is None:
-        kind = _kinds[name] = type(name + "Backward0", (Picked,), {"__slots__": (), "__module__": __name__})
-    node = kind()
-    node.edges, node.seq, node.extra = (input._node,), next(sequence), None
-    node.key, node.params, node.unique = key, params, unique
-    node.spec = Spec(input._array.shape, input._array.dtype)
-    made._node = node
-    if state.mode == ANOMALY:
-        annotate(node)
-    return made
+    return record_one(kind_of(_PICK, name + "Backward0"), made, input, {"key": key, "unique": unique, **params})
 
 
 def open_grid(index: Array, axis: int) -> list[Array]:

@@ -14,17 +14,13 @@ import numpy as np
 
 from srcgrad.core.op import TABLE, apply
 from srcgrad.eager.functions import elementwise as ew
+from srcgrad.eager.functions.elementwise import where
 from srcgrad.eager.functions.gathering import open_grid, pick
-from srcgrad.eager.functions.selection import where
-from srcgrad.eager.functions.shaping import dim_of, movedim, reshape
-from srcgrad.eager.recording.anomaly import annotate
+from srcgrad.eager.functions.shaping import dim_of, movedim, record_view, reshape
 from srcgrad.eager.recording.composite import composite
-from srcgrad.eager.recording.cotangents import Spec
 from srcgrad.eager.recording.operands import is_traced, plain, to_dtype
-from srcgrad.eager.recording.rows import bind
-from srcgrad.eager.recording.views import in_place, make_view
-from srcgrad.eager.tensors.modes import ANOMALY, OFF, state
-from srcgrad.eager.tensors.node import Edges, Node, sequence
+from srcgrad.eager.recording.rows import bind, kind_of, rule_alone
+from srcgrad.eager.recording.views import in_place
 from srcgrad.eager.tensors.promotion import numpy_dtype
 from srcgrad.eager.tensors.tensor import Tensor, lift, wrap
 
@@ -34,28 +30,15 @@ _BASIC = (int, slice, type(None), type(Ellipsis))
 _FIRST = {"axes": (0,), "position": 0}
 
 
-class BasicIndex(Node):
+def _adjoint_index(cotangent: Any, out: Any, x: Any, *, key: Any) -> Sequence[Any]:
     """A view by an index: its cotangent is placed among zeros."""
-
-    __slots__ = ("key", "spec")
-    key: Any
-    spec: Spec
-
-    def pull(self, cotangent: Any, edges: Edges) -> Sequence[Any]:
-        made = np.zeros(self.spec.shape, self.spec.dtype)
-        made[self.key] = cotangent
-        return (made,)
-
-    def pull_recorded(self, cotangent: Any, edges: Edges) -> Sequence[Any]:
-        starts, shape, steps = as_row_slice(self.key, self.spec.shape)
-        part = apply("reshape", cotangent, shape=shape)
-        return (apply("place", part, shape=self.spec.shape, starts=starts, steps=steps),)
+    starts, shape, steps = as_row_slice(key, x.shape)
+    part = apply("reshape", cotangent, shape=shape)
+    return (apply("place", part, shape=x.shape, starts=starts, steps=steps),)
 
 
-SelectBackward0, SliceBackward0, UnsqueezeBackward0, AliasBackward0 = (
-    type(name, (BasicIndex,), {"__slots__": (), "__module__": __name__})
-    for name in ("SelectBackward0", "SliceBackward0", "UnsqueezeBackward0", "AliasBackward0")
-)
+_INDEX = rule_alone("index", _adjoint_index)
+_SELECT, _SLICE, _UNSQUEEZE = (kind_of(_INDEX, f"{name}Backward0") for name in ("Select", "Slice", "Unsqueeze"))
 
 
 def as_row_slice(key: Any, shape: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
@@ -134,14 +117,8 @@ def _view(input: Tensor, key: Any) -> Tensor:
     is_slice = type(last) is slice
     if is_slice or type(key) is tuple:
         _check_steps(key)
-    node: Any = None
-    if input._node is not None and state.mode != OFF:
-        node = (SliceBackward0 if is_slice else UnsqueezeBackward0 if last is None else SelectBackward0)()
-        node.edges, node.seq, node.extra = (input._node,), next(sequence), None
-        node.key, node.spec = key, Spec(array.shape, array.dtype)
-        if state.mode == ANOMALY:
-            annotate(node)
-    return make_view(input, part, lambda base: _view(base, key), node)
+    kind = _SLICE if is_slice else _UNSQUEEZE if last is None else _SELECT
+    return record_view(kind, input, part, lambda base: _view(base, key), key=key)
 
 
 def _check_steps(key: Any) -> None:

@@ -9,12 +9,10 @@ import numpy as np
 
 from srcgrad.core.op import TABLE
 from srcgrad.eager.functions.shaping import dim_of, narrow, reshape, select, unsqueeze
-from srcgrad.eager.recording.anomaly import annotate
 from srcgrad.eager.recording.composite import composite, show_as
-from srcgrad.eager.recording.cotangents import Spec
 from srcgrad.eager.recording.operands import is_traced, to_dtype
-from srcgrad.eager.tensors.modes import ANOMALY, OFF, state
-from srcgrad.eager.tensors.node import Edges, Node, Port, rename, sequence
+from srcgrad.eager.recording.rows import kind_of, record
+from srcgrad.eager.tensors.node import Port, rename, sequence
 from srcgrad.eager.tensors.promotion import result_dtype
 from srcgrad.eager.tensors.tensor import Tensor, wrap
 
@@ -74,39 +72,7 @@ def _joined(parts: Sequence[Any], place: int, name: str) -> Any:
         if any(is_traced(part) for part in operands):
             return TABLE["concatenate"](*operands, axis=place)
     made = wrap(np.concatenate([part._array for part in operands], place))
-    edges = tuple([part._node for part in operands])
-    if state.mode == OFF or not any(edges):
-        return made
-    node = Joined()
-    node.edges, node.seq, node.extra = edges, next(sequence), None
-    node.axis, node.shapes = place, [part._array.shape for part in operands]
-    rename(node, name)
-    made._node = node
-    if state.mode == ANOMALY:
-        annotate(node)
-    return made
-
-
-class Joined(Node):
-    """Tensors one after the other: each gets its part of the cotangent."""
-
-    __slots__ = ("axis", "shapes")
-    axis: int
-    shapes: list[tuple[int, ...]]
-
-    def pull(self, cotangent: Any, edges: Edges) -> Sequence[Any]:
-        found, start = [], 0
-        lead = (slice(None),) * self.axis
-        for shape in self.shapes:
-            stop = start + shape[self.axis]
-            found.append(cotangent[(*lead, slice(start, stop))])
-            start = stop
-        return found
-
-    def pull_recorded(self, cotangent: Any, edges: Edges) -> Sequence[Any]:
-        rule = TABLE["concatenate"].adjoint
-        assert rule is not None
-        return rule(cotangent, None, *[Spec(shape, None) for shape in self.shapes], axis=self.axis)
+    return record(kind_of(TABLE["concatenate"], name, len(operands)), made, operands, {"axis": place})
 
 
 def hstack(tensors: Sequence[Any]) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,56 +9,14 @@ import numpy as np
 from srcgrad.core.op import TABLE
 from srcgrad.eager.functions import elementwise as ew
 from srcgrad.eager.functions.shaping import dim_of, reshape, squeeze, unsqueeze
-from srcgrad.eager.recording.anomaly import annotate
 from srcgrad.eager.recording.composite import composite
 from srcgrad.eager.recording.operands import is_traced
-from srcgrad.eager.recording.rows import RECORDED
+from srcgrad.eager.recording.rows import RECORDED, kind_of, record
 from srcgrad.eager.tensors.errors import not_a_tensor
-from srcgrad.eager.tensors.modes import ANOMALY, OFF, state
-from srcgrad.eager.tensors.node import FREED, Edges, Node, modified, sequence
+from srcgrad.eager.tensors.modes import state
 from srcgrad.eager.tensors.tensor import wrap
-from srcgrad.ops.contract import cotangent_of_left, cotangent_of_right
 
 _contract = TABLE["contract"]
-
-
-class Product(Node):
-    """A contraction of two operands."""
-
-    __slots__ = ("shapes", "spec", "x", "x_version", "y", "y_version")
-    spec: str
-    shapes: tuple[tuple[int, ...], tuple[int, ...]]
-    x: Any
-    y: Any
-    x_version: int
-    y_version: int
-
-    def check(self) -> None:
-        """Raise where an operand was freed or overwritten."""
-        for tensor, version in ((self.x, self.x_version), (self.y, self.y_version)):
-            if tensor is not None and (0 if tensor._counter is None else tensor._counter.count) != version:
-                raise modified(tensor, version)
-
-    def pull(self, cotangent: Any, edges: Edges) -> Sequence[Any]:
-        self.check()
-        return (
-            None if edges[0] is None else cotangent_of_left(cotangent, self.y._array, self.spec, self.shapes[0]),
-            None if edges[1] is None else cotangent_of_right(cotangent, self.x._array, self.spec, self.shapes[1]),
-        )
-
-    def pull_recorded(self, cotangent: Any, edges: Edges) -> Sequence[Any]:
-        self.check()
-        return (
-            None if edges[0] is None else cotangent_of_left(cotangent, self.y, self.spec, self.shapes[0]),
-            None if edges[1] is None else cotangent_of_right(cotangent, self.x, self.spec, self.shapes[1]),
-        )
-
-    def release(self) -> None:
-        self.x = None if self.x is None else FREED
-        self.y = None if self.y is None else FREED
-
-
-_kinds: dict[str, Any] = {}
 
 
 def contract(x: Any, y: Any, spec: str, name: str = "ContractBackward0", evaluate: Any = None) -> Any:
@@ -73,21 +30,7 @@ def contract(x: Any, y: Any, spec: str, name: str = "ContractBackward0", evaluat
         )
     result = state.run(evaluate, a, b) if evaluate is not None else state.run(_evaluate, spec, a, b)
     made = wrap(result if type(result) is np.ndarray else np.asarray(result))
-    x_edge, y_edge = x._node, y._node
-    if (x_edge is None and y_edge is None) or state.mode == OFF:
-        return made
-    kind = _kinds.get(name)
-    if kind is None:
-        kind = _kinds[name] = type(name, (Product,), {"__slots__": (), "__module__": __name__})
-    node = kind()
-    node.edges, node.seq, node.extra = (x_edge, y_edge), next(sequence), None
-    node.spec, node.shapes = spec, (a.shape, b.shape)
-    node.x, node.x_version = (None, 0) if y_edge is None else (x, x._version)
-    node.y, node.y_version = (None, 0) if x_edge is None else (y, y._version)
-    made._node = node
-    if state.mode == ANOMALY:
-        annotate(node)
-    return made
+    return record(kind_of(_contract, name, 2), made, (x, y), {"spec": spec})
 
 
 RECORDED["contract"] = contract

@@ -12,17 +12,14 @@ import numpy as np
 
 from srcgrad.core.op import TABLE, apply
 from srcgrad.eager.functions import elementwise as ew
+from srcgrad.eager.functions.elementwise import where
 from srcgrad.eager.functions.gathering import open_grid, pick
-from srcgrad.eager.functions.selection import where
-from srcgrad.eager.functions.shaping import dim_of, dims_of, repeated, reshape, squeeze
-from srcgrad.eager.recording.anomaly import annotate
+from srcgrad.eager.functions.shaping import dim_of, dims_of, reshape, squeeze
 from srcgrad.eager.recording.composite import composite
-from srcgrad.eager.recording.cotangents import Spec
 from srcgrad.eager.recording.operands import is_traced, to_dtype
-from srcgrad.eager.recording.rows import RECORDED, bind
+from srcgrad.eager.recording.rows import RECORDED, bind, kind_of, record_one, rule_alone
 from srcgrad.eager.tensors.errors import alias_of
-from srcgrad.eager.tensors.modes import ANOMALY, OFF, state
-from srcgrad.eager.tensors.node import Edges, Node, sequence
+from srcgrad.eager.tensors.modes import state
 from srcgrad.eager.tensors.promotion import inexact_dtype, numpy_dtype, sum_dtype
 from srcgrad.eager.tensors.tensor import Tensor, wrap
 
@@ -32,37 +29,14 @@ _add_reduce: Any = np.add.reduce  # its stubs do not know positional arguments
 _REDUCE: dict[str, Any] = {"max": np.maximum.reduce, "min": np.minimum.reduce}
 
 
-class Total(Node):
-    """A sum, or mean: the cotangent (over the count) goes to every element."""
-
-    __slots__ = ("axes", "count", "spec")
-    axes: tuple[int, ...]
-    count: int
-    spec: Spec
-
-    def pull(self, cotangent: Any, edges: Edges) -> Sequence[Any]:
-        if self.count != 1:
-            cotangent = cotangent / self.count
-        if len(self.axes) == len(self.spec.shape):  # as the row's rule does, without the table between it and NumPy
-            made = np.empty(self.spec.shape, self.spec.dtype)
-            made.fill(cotangent.reshape(()) if cotangent.ndim else cotangent)
-            return (made,)
-        shape = self.spec.shape
-        return (repeated(cotangent.reshape(_kept(shape, self.axes)), shape),)
-
-    def pull_recorded(self, cotangent: Any, edges: Edges) -> Sequence[Any]:
-        return self.pull_row(cotangent / self.count if self.count != 1 else cotangent)
-
-    def pull_row(self, cotangent: Any) -> Sequence[Any]:
-        """By the rule of the row."""
-        assert _sum.adjoint is not None
-        return _sum.adjoint(cotangent, None, self.spec, axes=self.axes)
+def _adjoint_mean(cotangent: Any, out: Any, x: Any, *, axes: tuple[int, ...], count: int) -> Sequence[Any]:
+    assert _sum.adjoint is not None
+    return _sum.adjoint(cotangent / count if count != 1 else cotangent, None, x, axes=axes)
 
 
-SumBackward0, SumBackward1, MeanBackward0, MeanBackward1 = (
-    type(name, (Total,), {"__slots__": (), "__module__": __name__})
-    for name in ("SumBackward0", "SumBackward1", "MeanBackward0", "MeanBackward1")
-)
+_MEAN = rule_alone("mean", _adjoint_mean)
+_SUM_KINDS = kind_of(_sum, "SumBackward0"), kind_of(_sum, "SumBackward1")
+_MEAN_KINDS = kind_of(_MEAN, "MeanBackward0"), kind_of(_MEAN, "MeanBackward1")
 
 
 def sum(input: Any, dim: Dims = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
@@ -96,10 +70,10 @@ def _total(input: Any, dim: Dims, keepdim: bool, dtype: Any, *, is_mean: bool) -
         shape = tuple(input.shape)
     if dim is None or (not isinstance(dim, int) and len(dim) == 0):
         axes: tuple[int, ...] = tuple(range(len(shape)))
-        kind = MeanBackward0 if is_mean else SumBackward0
+        over_some = False
     else:
         axes = dims_of(dim, len(shape)) if type(dim) is int else tuple(sorted(dims_of(dim, len(shape))))
-        kind = MeanBackward1 if is_mean else SumBackward1
+        over_some = True
     count = 1
     if is_mean:
         for axis in axes:
@@ -114,15 +88,9 @@ def _total(input: Any, dim: Dims, keepdim: bool, dtype: Any, *, is_mean: bool) -
     if count != 1:
         result = state.run(np.true_divide, result, array.dtype.type(count))
     made = wrap(result if type(result) is np.ndarray else np.asarray(result, array.dtype))
-    edge = input._node
-    if edge is not None and state.mode != OFF:
-        node: Any = kind()
-        node.edges, node.seq, node.extra = (edge,), next(sequence), None
-        node.axes, node.count, node.spec = axes, count, Spec(shape, array.dtype)
-        made._node = node
-        if state.mode == ANOMALY:
-            annotate(node)
-    return made
+    if is_mean:
+        return record_one(_MEAN_KINDS[over_some], made, input, {"axes": axes, "count": count})
+    return record_one(_SUM_KINDS[over_some], made, input, {"axes": axes})
 
 
 RECORDED["sum"] = lambda x, axes: sum(x, axes) if axes else x
@@ -389,7 +357,7 @@ def norm(input: Any, p: Any = 2, dim: Dims = None, keepdim: bool = False, dtype:
     x = to_dtype(input, numpy_dtype(dtype)) if dtype is not None else input
     if p is None or p in ("fro", 2):
         return _root(sum(ew.square(x), dim, keepdim))
-    size = ew.absolute(x)
+    size = ew.abs(x)
     if p == math.inf:
         return amax(size, dim, keepdim)
     if p == -math.inf:

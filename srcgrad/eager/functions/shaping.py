@@ -8,94 +8,36 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.core.op import TABLE, Op
-from srcgrad.eager.recording.anomaly import annotate
+from srcgrad.core.op import TABLE
 from srcgrad.eager.recording.composite import composite
-from srcgrad.eager.recording.cotangents import Spec, sum_to
+from srcgrad.eager.recording.cotangents import repeated
 from srcgrad.eager.recording.operands import is_traced
-from srcgrad.eager.recording.rows import RECORDED, bind
+from srcgrad.eager.recording.rows import RECORDED, RowNode, bind, kind_of, one_node
 from srcgrad.eager.recording.views import make_view
-from srcgrad.eager.tensors.modes import ANOMALY, OFF, state
-from srcgrad.eager.tensors.node import Edges, Node, sequence
+from srcgrad.eager.tensors.modes import OFF, state
 from srcgrad.eager.tensors.tensor import Tensor
-from srcgrad.ops.shape import inverse_permutation
 
 RESHAPE, TRANSPOSE, BROADCAST = TABLE["reshape"], TABLE["transpose"], TABLE["broadcast_to"]
 
 
-class ViewNode(Node):
-    """A row that moves elements: its rule reads nothing but the operand's shape."""
-
-    __slots__ = ("params", "spec")
-    op: Op
-    params: dict[str, Any]
-    spec: Spec
-
-    def pull_recorded(self, cotangent: Any, edges: Edges) -> Sequence[Any]:
-        assert self.op.adjoint is not None
-        return self.op.adjoint(cotangent, None, self.spec, **self.params)
-
-
-# On arrays the same, without the table between rule and NumPy.
-
-
-class Reshaped(ViewNode):
-    """The same elements in another shape."""
-
-    __slots__ = ()
-
-    def pull(self, cotangent: Any, edges: Edges) -> Sequence[Any]:
-        return (cotangent.reshape(self.spec.shape),)
-
-
-class Permuted(ViewNode):
-    """The dimensions in another order."""
-
-    __slots__ = ()
-
-    def pull(self, cotangent: Any, edges: Edges) -> Sequence[Any]:
-        axes = self.params["axes"]
-        return (cotangent.T if len(axes) == 2 and axes[0] else cotangent.transpose(inverse_permutation(axes)),)
-
-
-class Expanded(ViewNode):
-    """Elements repeated."""
-
-    __slots__ = ()
-
-    def pull(self, cotangent: Any, edges: Edges) -> Sequence[Any]:
-        return (sum_to(cotangent, self.spec.shape),)
-
-
-def _kind(op: Op, name: str) -> type[ViewNode]:
-    base = {"reshape": Reshaped, "transpose": Permuted, "broadcast_to": Expanded}[op.name]
-    return type(name, (base,), {"__slots__": (), "op": op, "__module__": __name__})
-
-
 _VIEW, _UNSQUEEZE, _SQUEEZE = (
-    _kind(RESHAPE, "ViewBackward0"),
-    _kind(RESHAPE, "UnsqueezeBackward0"),
-    _kind(RESHAPE, "SqueezeBackward1"),
+    kind_of(RESHAPE, "ViewBackward0"),
+    kind_of(RESHAPE, "UnsqueezeBackward0"),
+    kind_of(RESHAPE, "SqueezeBackward1"),
 )
 _T, _TRANSPOSE, _PERMUTE = (
-    _kind(TRANSPOSE, "TBackward0"),
-    _kind(TRANSPOSE, "TransposeBackward0"),
-    _kind(TRANSPOSE, "PermuteBackward0"),
+    kind_of(TRANSPOSE, "TBackward0"),
+    kind_of(TRANSPOSE, "TransposeBackward0"),
+    kind_of(TRANSPOSE, "PermuteBackward0"),
 )
-_EXPAND, _SQUEEZE_ALL = _kind(BROADCAST, "ExpandBackward0"), _kind(RESHAPE, "SqueezeBackward0")
+_EXPAND, _SQUEEZE_ALL = kind_of(BROADCAST, "ExpandBackward0"), kind_of(RESHAPE, "SqueezeBackward0")
 
 
-def record_view(
-    kind: type[ViewNode], tensor: Tensor, array: Any, replay: Callable[[Any], Any], **params: Any
-) -> Tensor:
+def record_view(kind: type[RowNode], tensor: Tensor, array: Any, replay: Callable[[Any], Any], **params: Any) -> Tensor:
     """The view of a tensor that the array is."""
     node = None
     if tensor._node is not None and state.mode != OFF:
-        node = kind()
-        node.edges, node.seq, node.extra = (tensor._node,), next(sequence), None
-        node.params, node.spec = params, Spec(tensor._array.shape, tensor._array.dtype)
-        if state.mode == ANOMALY:
-            annotate(node)
+        node = one_node(kind, tensor._node, tensor._array, params)
     return make_view(tensor, array, replay, node)
 
 
@@ -250,7 +192,7 @@ def movedim(input: Any, source: Any, destination: Any) -> Any:
     return _transposed(_PERMUTE, input, tuple(placed[k] if k in placed else next(rest) for k in range(ndim)))
 
 
-def _transposed(kind: type[ViewNode], input: Any, order: tuple[int, ...]) -> Any:
+def _transposed(kind: type[RowNode], input: Any, order: tuple[int, ...]) -> Any:
     if is_traced(input):
         return input.as_order(order)
     array = input._array.transpose(order)
@@ -287,18 +229,6 @@ def expand(input: Any, *sizes: Any) -> Any:
         return input.as_wide(target)
     array = repeated(input._array, target)
     return record_view(_EXPAND, input, array, lambda base: expand(base, target), shape=target)
-
-
-def repeated(array: Any, shape: tuple[int, ...]) -> Any:
-    """``np.broadcast_to``, at a third of its cost where the memory is plain."""
-    if not array.flags.c_contiguous or 0 in shape:
-        return np.broadcast_to(array, shape)
-    lead = len(shape) - array.ndim
-    own = zip(array.shape, array.strides, shape[lead:], strict=True)
-    strides = (0,) * lead + tuple([0 if n == 1 and n != wide else step for n, step, wide in own])
-    made = np.ndarray(shape, array.dtype, array, 0, strides)
-    made.flags.writeable = False
-    return made
 
 
 RECORDED["broadcast_to"] = lambda x, shape: expand(x, shape)

@@ -13,9 +13,9 @@ from srcgrad.eager.functions import elementwise as ew
 from srcgrad.eager.functions import random as draws
 from srcgrad.eager.functions import reductions
 from srcgrad.eager.functions.activations import log_softmax, softmax
+from srcgrad.eager.functions.elementwise import where
 from srcgrad.eager.functions.indexing import masked_fill
 from srcgrad.eager.functions.linear import linear
-from srcgrad.eager.functions.selection import where
 from srcgrad.eager.functions.shaping import movedim
 from srcgrad.eager.recording.composite import composite
 from srcgrad.eager.recording.operands import is_traced
@@ -24,7 +24,7 @@ from srcgrad.nn.losses import reduced
 
 # Activations
 
-sigmoid, tanh, logsigmoid = ew.sigmoid, ew.tanh, ew.log_sigmoid
+sigmoid, tanh, logsigmoid = ew.sigmoid, ew.tanh, ew.logsigmoid
 
 
 def relu(input: Any, inplace: bool = False) -> Any:
@@ -92,7 +92,7 @@ def relu6(input: Any, inplace: bool = False) -> Any:
 
 def softsign(input: Any) -> Any:
     """``x / (1 + |x|)``"""
-    return ew.div(input, ew.add(ew.absolute(input), 1))
+    return ew.div(input, ew.add(ew.abs(input), 1))
 
 
 def tanhshrink(input: Any) -> Any:
@@ -368,7 +368,7 @@ def binary_cross_entropy_with_logits(
     if pos_weight is None:
         return _weighted(nn.binary_cross_entropy_with_logits(input, target, "none"), weight, reduction)
     scale = ew.add(ew.mul(ew.sub(pos_weight, 1), target), 1)
-    losses = ew.sub(ew.mul(ew.sub(1, target), input), ew.mul(scale, ew.log_sigmoid(input)))
+    losses = ew.sub(ew.mul(ew.sub(1, target), input), ew.mul(scale, ew.logsigmoid(input)))
     return _weighted(losses, weight, reduction)
 
 

@@ -45,65 +45,68 @@ def run(
     arrived: Cotangents = {}
     for root, cotangent in zip(roots, cotangents, strict=True):
         arrived[root] = arrived[root] + cotangent if root in arrived else cotangent
-    ready = [(-root.seq, root) for root in dict.fromkeys(roots) if root not in waiting]
+    ready = [(-root.seq, root) for root in dict.fromkeys(roots) if not waiting[root]]
     heapq.heapify(ready)
-    push, pop = heapq.heappush, heapq.heappop
+    push, pop, push_and_pop = heapq.heappush, heapq.heappop, heapq.heappushpop
     watched = state.anomaly
-    while ready:
-        node = pop(ready)[1]
+    node = pop(ready)[1] if ready else None
+    while node is not None:
         cotangent = arrived.pop(node, None)
-        extra = node.extra
+        extra, edges = node.extra, node.edges
         if extra is not None and cotangent is not None:
             cotangent = hooks.before(extra, cotangent)
-        edges = node.edges
+        following: Node | None = None  # one that is ready, and need not go through the heap where that is empty
         if needed is not None:
             if node in captures:
                 captured[node] = as_seen(cotangent)
             edges = tuple([edge if edge in needed else None for edge in edges])
-            if not any(edges) and type(node) is not AccumulateGrad:
-                continue
         if type(node) is AccumulateGrad:
             if cotangent is not None and accumulate:
                 add_to_leaf(node, cotangent, recorded)
-            continue
-        if cotangent is None:
-            contributions: Sequence[Any] = (None,) * len(edges)
-        else:
-            pull = node.pull_recorded if recorded else node.pull
-            contributions = _watch(node, pull, cotangent, edges) if watched else pull(cotangent, edges)
-            if extra is not None and extra.post_hooks:
-                contributions = hooks.after(node, extra, contributions, cotangent)
-            if not keep_graph:
-                node.release()
-        for edge, contribution in zip(edges, contributions, strict=True):
-            if edge is None:
-                continue
-            if contribution is not None:
-                found = arrived.get(edge)
-                arrived[edge] = contribution if found is None else found + contribution
-            left = waiting[edge] - 1
-            if left:
-                waiting[edge] = left
+        elif needed is None or any(edges):
+            if cotangent is None:
+                contributions: Sequence[Any] = (None,) * len(edges)
             else:
-                push(ready, (-edge.seq, edge))
+                pull = node.pull_recorded if recorded else node.pull
+                contributions = _watch(node, pull, cotangent, edges) if watched else pull(cotangent, edges)
+                if extra is not None and extra.post_hooks:
+                    contributions = hooks.after(node, extra, contributions, cotangent)
+                if not keep_graph:
+                    node.release()
+            for edge, contribution in zip(edges, contributions, strict=True):
+                if edge is None:
+                    continue
+                if contribution is not None:
+                    found = arrived.get(edge)
+                    arrived[edge] = contribution if found is None else found + contribution
+                left = waiting[edge] - 1
+                if left:
+                    waiting[edge] = left
+                elif following is None:
+                    following = edge
+                else:
+                    push(ready, (-edge.seq, edge))
+        if ready:
+            node = (pop(ready) if following is None else push_and_pop(ready, (-following.seq, following)))[1]
+        else:
+            node = following
     return captured
 
 
 def count_readers(roots: Sequence[Node], needed: Cotangents | None) -> dict[Node, int]:
     """How many contributions each node will get from the nodes behind the roots."""
-    waiting: dict[Node, int] = {}
-    stack = list(dict.fromkeys(roots))
-    seen = set(stack)
+    waiting = dict.fromkeys(roots, 0)
+    stack = list(waiting)
     while stack:
         for edge in stack.pop().edges:
             if edge is None or (needed is not None and edge not in needed):
                 continue
-            if edge in waiting:
-                waiting[edge] += 1
-            else:
+            count = waiting.get(edge)
+            if count is None:
                 waiting[edge] = 1
-                if edge not in seen:
-                    stack.append(edge)
+                stack.append(edge)
+            else:
+                waiting[edge] = count + 1
     return waiting
 
 

@@ -24,47 +24,45 @@ Reads = frozenset[int]
 
 
 @functools.cache
-def partial_reads(op: Op) -> tuple[Reads | None, ...]:
-    """For each partial derivative of a pointwise row which values it reads; None where it is constant.
+def reads_of(op: Op, arity: int) -> tuple[Reads | None, ...]:
+    """For each operand of a row which values the contribution to it reads; None where there is no contribution.
 
     >>> from srcgrad.core.op import TABLE
-    >>> partial_reads(TABLE["tanh"]), partial_reads(TABLE["multiply"])
-    ((frozenset({0}),), (frozenset({2}), frozenset({1})))
+    >>> reads_of(TABLE["tanh"], 1), reads_of(TABLE["multiply"], 2), reads_of(TABLE["add"], 2)
+    ((frozenset({0}),), (frozenset({2}), frozenset({1})), (frozenset(), frozenset()))
     """
+    return _reads_of_partials(op) if op.partials is not None else _reads_of_adjoint(op, arity)
+
+
+def _reads_of_partials(op: Op) -> tuple[Reads | None, ...]:
     assert op.partials is not None
     if all(formula is None for formula in op.partials):
         return (None,) * len(op.partials)
     types = [ArrayType((2,), arg.dtype(np.float64)) for arg in op.samples[0].args]
     values = _inputs([op.infer(*types), *types])
-    found = []
-    for formula in op.partials:
-        partial = None if formula is None else formula(*values)
-        found.append(None if partial is None or isinstance(partial, int | float) else _dependence([partial], values))
-    return tuple(found)
+    return tuple(None if formula is None else _dependence([formula(*values)], values) for formula in op.partials)
 
 
-@functools.cache
-def adjoint_reads(op: Op, arity: int) -> tuple[Reads, ...]:
-    """For each operand of a row which values its cotangent reads, over all samples of the row."""
-    found: list[set[int]] = [set() for _ in range(arity)]
+def _reads_of_adjoint(op: Op, arity: int) -> tuple[Reads | None, ...]:
+    """Over all samples of the row, whose operands may be fewer or more."""
+    if not op.samples:
+        return (frozenset(),) * arity
+    found: list[set[int] | None] = [None] * arity
     for sample in op.samples:
         types = [ArrayType(arg.shape, arg.dtype(np.float64)) for arg in sample.args]
         out = op.infer(*types, **sample.params)
         if isinstance(out, TupleType) or op.adjoint is None:
             return (frozenset(range(arity + 1)),) * arity
         values = _inputs([out, *types])
-        cotangent = new_input(out, "cotangent")
-        for position, contribution in enumerate(op.adjoint(cotangent, *values, **sample.params)):
+        contributions = op.adjoint(new_input(out, "cotangent"), *values, **sample.params)
+        for position, contribution in enumerate(contributions):
             if contribution is not None:
-                found[min(position, arity - 1)] |= {min(k, arity) for k in _dependence([contribution], values)}
-    return tuple(map(frozenset, found))
-
-
-@functools.cache
-def all_adjoint_reads(op: Op, arity: int) -> Reads:
-    """Which values the cotangents of a row's operands read together."""
-    found: Reads = frozenset()
-    return found.union(*adjoint_reads(op, arity))
+                place = min(position, arity - 1)
+                reads = {min(k, arity) for k in _dependence([contribution], values)}
+                found[place] = reads | (found[place] or set())
+    known = min(arity, max(len(sample.args) for sample in op.samples))
+    found[known:] = [found[known - 1]] * (arity - known)
+    return tuple(None if reads is None else frozenset(reads) for reads in found)
 
 
 def _inputs(types: Iterable[Any]) -> list[Node]:

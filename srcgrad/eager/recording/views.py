@@ -15,6 +15,7 @@ from weakref import ref
 import numpy as np
 
 from srcgrad.eager.recording.anomaly import annotate
+from srcgrad.eager.recording.rows import kind_of, one_node, rule_alone, zeros_of
 from srcgrad.eager.tensors import dtypes
 from srcgrad.eager.tensors.modes import ANOMALY, OFF, state
 from srcgrad.eager.tensors.node import Edges, Node, Port, operation, sequence
@@ -68,20 +69,8 @@ class CopySlices(Node):
         return base, of_part
 
 
-class Overwritten(Node):
-    """Every element was replaced by a constant: nothing depends on the operand any more."""
-
-    __slots__ = ()
-
-    def pull(self, cotangent: Any, edges: Edges) -> Sequence[Any]:
-        return (np.zeros_like(cotangent),)
-
-    def pull_recorded(self, cotangent: Any, edges: Edges) -> Sequence[Any]:
-        return (wrap(np.zeros_like(cotangent._array)),)
-
-
-ZeroBackward0 = type("ZeroBackward0", (Overwritten,), {"__slots__": ()})
-FillBackward0 = type("FillBackward0", (Overwritten,), {"__slots__": ()})
+_FILL = rule_alone("fill", lambda cotangent, out, x: (zeros_of(cotangent),))
+ZERO, FILL = kind_of(_FILL, "ZeroBackward0"), kind_of(_FILL, "FillBackward0")
 
 
 def _replayed(base: Any, replay: Sequence[Replay]) -> Any:
@@ -116,8 +105,7 @@ def overwrite(tensor: Tensor, value: Any, kind: Any) -> Tensor:
         write(tensor, np.asarray(value, tensor._array.dtype))
         return tensor
     check_change(tensor)
-    node = kind()
-    node.edges, node.seq, node.extra = (tensor._node,), next(sequence), None
+    node = one_node(kind, tensor._node, tensor._array, {})
     write(tensor, np.asarray(value, tensor._array.dtype))
     attach(tensor, node)
     return tensor
@@ -139,7 +127,7 @@ def attach(tensor: Tensor, node: Node | None) -> None:
     base._node = node
     counter = base._counter
     if counter is not None:
-        for known in counter.views:
+        for known in counter.views or ():
             view = known()
             if view is not None and view is not base and view._meta is not None and view._meta.base is base:
                 fresh = _replayed(base, view._meta.replay)._node

@@ -183,7 +183,7 @@ class Parts:
 
 
 class Freed:
-    """Stands where a saved value was until a backward pass freed it: as a tensor, and as a version counter."""
+    """Stands where a saved value was until a backward pass freed it: as a tensor, as its version, as all of them."""
 
     __slots__ = ()
 
@@ -192,6 +192,9 @@ class Freed:
         raise RuntimeError(FREED_MESSAGE)
 
     count = _counter
+
+    def __iter__(self) -> Any:
+        raise RuntimeError(FREED_MESSAGE)
 
 
 FREED: Any = Freed()

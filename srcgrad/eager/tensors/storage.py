@@ -40,11 +40,12 @@ class Version:
 
     def __init__(self) -> None:
         self.count = 0
-        self.views: list[ref[Any]] = []
-        self.most = 8
+        self.views: list[ref[Any]] | None = None
 
     def add_view(self, view: Any) -> None:
         """Know a view for as long as it lives."""
+        if self.views is None:
+            self.views, self.most = [], 8
         self.views.append(ref(view))
         if len(self.views) > self.most:
             self.views = [known for known in self.views if known() is not None]

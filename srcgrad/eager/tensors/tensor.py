@@ -50,6 +50,7 @@ class Tensor(Attached):
 
     __slots__ = ("__dict__", "__weakref__", "_array", "_counter", "_meta", "_node")
     __sg_level__ = -1  # beside a traced value it is a constant
+    __sg_fuses__ = True  # functions that have a rule of their own are one node
     __array_priority__ = 1000
     __hash__ = object.__hash__
 
