@@ -205,4 +205,15 @@ def f(x, s):
         b = s
     return s
 """,
+    "overflow that no result depends on": """
+def f(x, s):
+    for e in x:
+        for g in x:
+            x = x - x
+            if x[2]:
+                break
+            v4 = [s for v3 in x]
+            s *= sum(v4)
+    return x.sum()
+""",
 }
