@@ -100,11 +100,7 @@ def branches(n: int, xp: Any) -> Program:
         lines += [f"    if {u} > {limit}:", f"        {v} = {w} * {factor} + {u}"]
         lines += ["    else:", f"        {w} = {v} * {factor} - {limit}"]
     lines.append("    return a + b + c + d + e + f")
-    path = Path(tempfile.mkdtemp()) / f"branches_{n}.py"
-    path.write_text("\n".join(lines) + "\n")
-    namespace: dict[str, Any] = {"__name__": path.stem, "np": xp}
-    exec(compile(path.read_text(), str(path), "exec"), namespace)
-    return namespace["f"], (0.3, 0.7)
+    return _of_text(f"branches_{n}", lines, xp), (0.3, 0.7)
 
 
 def mixed(n: int, xp: Any) -> Program:
@@ -147,6 +143,34 @@ def mixed(n: int, xp: Any) -> Program:
     return f, (rng.normal(size=5), rng.normal(size=(5, 5)) / 3)
 
 
+def irregular(n: int, xp: Any) -> Program:
+    """A function of n lines over vectors and numbers, no two of them alike: nothing in it repeats."""
+    rng = random.Random(2)
+    functions = ["np.tanh({})", "np.sin({})", "np.cos({})", "np.arctan({})", "np.exp(-abs({}))", "abs({})"]
+    vectors = ["{f} * {a} + {u}", "{v} * {u} * {a} - {b}", "np.where({v} > {b}, {v} * {a}, {u} * {q})", "{f} * {p}"]
+    scalars = ["{g} * {q} + {a}", "np.where({p} > {b}, {p} * {a}, {q} - {b} * {p})", "{g} - {q}", "({v} * {u}).mean()"]
+    lines, known = ["def f(x, s):"], {"v": ["x"], "s": ["s"]}
+    for k in range(n):
+        (v, u), (p, q) = (rng.choices(earlier[-8:], k=2) for earlier in known.values())
+        a, b = (round(rng.uniform(0.1, 0.9), 3) for _ in range(2))
+        f, g = (rng.choice(functions).format(f"{one} * {b} + {other}") for one, other in ((v, u), (p, q)))
+        kind = rng.choice("vs")
+        made = rng.choice(vectors if kind == "v" else scalars).format(v=v, u=u, p=p, q=q, a=a, b=b, f=f, g=g)
+        known[kind].append(f"{kind}{k}")
+        lines.append(f"    {kind}{k} = {made}")
+    lines.append(f"    return ({' + '.join(known['v'][-8:])}).sum() + {' + '.join(known['s'][-8:])}")
+    return _of_text(f"irregular_{n}", lines, xp), (np.linspace(-1.0, 1.0, 100), 0.7)
+
+
+def _of_text(name: str, lines: list[str], xp: Any) -> Callable[..., Any]:
+    """The function f of a file with these lines."""
+    path = Path(tempfile.mkdtemp()) / f"{name}.py"
+    path.write_text("\n".join(lines) + "\n")
+    namespace: dict[str, Any] = {"__name__": name, "np": xp}
+    exec(compile(path.read_text(), str(path), "exec"), namespace)
+    return namespace["f"]  # type: ignore[no-any-return]
+
+
 CASES = (
     Case("terms", "sum of sin(p * x) over a list of arguments", (250, 500, 1000, 2000), terms),
     Case("fixed-terms", "the same with the list outside", (250, 500, 1000, 2000), fixed_terms),
@@ -155,6 +179,7 @@ CASES = (
     Case("scalar-chain", "x = sin(x) * a + b on a number", (100, 200, 400, 800, 10_000), scalar_chain),
     Case("branches", "lines of scalar branches in a row", (17, 33, 65, 130), branches, jax=False),
     Case("mixed", "a random program of different operations", (125, 250, 500, 1000), mixed),
+    Case("irregular", "a random program of numbers and vectors of 100 elements", (250, 500, 1000, 2000), irregular),
 )
 
 

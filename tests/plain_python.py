@@ -22,13 +22,15 @@ THREADS = 3
 def run_plain(executable: Executable, arrays: Values) -> list[Any]:
     """As calling the executable: one array or NumPy scalar for each output."""
     namespace: dict[str, Any] = {"np": np}
-    exec(_with_stand_ins(executable.source, namespace), namespace)
+    source = _with_stand_ins(executable.source, namespace)
+    namespace["stack_of"] = _stacks()
+    exec(source, namespace)
     native = [
         np.ascontiguousarray(array, dtype) if shape else dtype.type(array)
         for array, (shape, dtype) in zip(arrays, executable.input_types, strict=True)
     ]
     module = executable.module
-    workspace = [np.zeros(module.workspace_bytes, np.uint8)] if module.workspace_bytes else []
+    workspace = [np.full(module.workspace_bytes, 255, np.uint8)] if module.workspace_bytes else []  # NaN, -1 and True
     outputs = [poison(dtype, shape) if shape else None for shape, dtype in module.outputs]
     arrays = [output for output in outputs if output is not None]
     with np.errstate(all="ignore"):
@@ -93,9 +95,19 @@ def _part_of(workspace: Any, offset: int, dtype: Any, shape: tuple[int, ...]) ->
     bytes_ = workspace.array if isinstance(workspace, Buffer) else workspace
     size = int(np.prod(shape)) * np.dtype(dtype.dtype).itemsize
     assert offset + size <= bytes_.size, "beyond the workspace"
-    made = bytes_[offset : offset + size].view(dtype.dtype).reshape(shape)
-    made[...] = poison(dtype.dtype, shape)
-    return Buffer(made)
+    return Buffer(bytes_[offset : offset + size].view(dtype.dtype).reshape(shape))
+
+
+def _stacks() -> Callable[..., Buffer]:
+    """The stacks of a call: asked for by several sections, each is the same memory, with room for what was asked."""
+    kept: dict[int, Any] = {}
+
+    def stack_of(workspace: Any, offset: int, count: int, dtype: Any, shape: tuple[int, ...]) -> Buffer:
+        if offset not in kept or len(kept[offset]) < count:
+            kept[offset] = poison(dtype.dtype, (count, *shape[1:]))
+        return Buffer(kept[offset])
+
+    return stack_of
 
 
 def _product(dtype: str) -> Callable[..., None]:
@@ -172,7 +184,7 @@ _FRAME: dict[str, Any] = {
     "view": _view,
     "local": lambda dtype, shape: Buffer(poison(dtype.dtype, shape)),
     "part_of": _part_of,
-    "stack_of": lambda workspace, offset, count, dtype, shape: Buffer(poison(dtype.dtype, (count, *shape[1:]))),
+    "stack_of": None,  # of each call
     "own_part": lambda target, others, part: target if part == 0 else _view(others.array[part - 1], target.array.shape),
     "thread_count": lambda most: min(most, THREADS),
     "fork": lambda function, parts, arguments: [function(part, parts, *arguments) for part in range(parts)],

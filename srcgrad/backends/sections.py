@@ -16,6 +16,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
+from srcgrad.backends.needed import needed
 from srcgrad.backends.split import free_names
 from srcgrad.backends.writer import Writer, assigned
 from srcgrad.schedule.ir import Section
@@ -41,7 +42,8 @@ def write_section(emitter: Emitter, section: Section) -> None:
     found = assigned(declared)
     captured = [n for n in free_names(emitter, [*declared, *body]) if n not in found]
     around = [writer.assigned() for writer in (*emitter.around, outer)]
-    arguments = ", ".join(n for n in captured if n not in made or any(n in names for names in around))
+    before = needed(body) & {name for names in around for name in names} if made else set()
+    arguments = ", ".join(n for n in captured if n not in made or n in before)
     emitter.parts.append("\n".join([f"def {name}({arguments}):", *declared, *body]))
     emitter.part_names.add(name)
     emitter.out.line(f"{name}({arguments})")
