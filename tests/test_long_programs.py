@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import srcgrad as sg
+from benchmarks import compile_time
 from srcgrad.backends.module import emit_module
 from srcgrad.core.settings import override, settings
 from srcgrad.dispatch import Function
@@ -87,6 +88,11 @@ def outputs(n: int) -> Program:
     return lambda xs: [np.sin(x) * k for x, k in zip(xs, numbers(n), strict=True)], (numbers(n),)
 
 
+def irregular(n: int) -> Program:
+    """No two lines alike."""
+    return compile_time.irregular(n // 4, np)
+
+
 @pytest.fixture(autouse=True)
 def _nothing_is_rolled() -> Iterator[None]:
     """As in programs that repeat nothing."""
@@ -94,7 +100,8 @@ def _nothing_is_rolled() -> Iterator[None]:
         yield
 
 
-PROGRAMS = [(make, sg.grad) for make in (terms, chain, lengths, layers, writes, stacked)] + [(outputs, sg.jit)]
+DIFFERENTIATED = (terms, chain, lengths, layers, writes, stacked, irregular)
+PROGRAMS = [*((make, sg.grad) for make in DIFFERENTIATED), (outputs, sg.jit)]
 
 
 def recorded(program: Program, transform: Callable[..., Any]) -> tuple[Callable[[], Any], list[Any]]:
