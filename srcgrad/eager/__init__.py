@@ -11,11 +11,11 @@ tensor([[0.2500, 0.2500],
 
 from typing import Any
 
-from srcgrad.eager.names import NAMES, missing
+from srcgrad.eager.names import NAMES, named
 
 globals().update(NAMES)
 __all__ = sorted(NAMES)  # noqa: PLE0605
 
 
 def __getattr__(name: str) -> Any:
-    raise AttributeError(missing(name))
+    return named(name)

@@ -11,22 +11,9 @@ from typing import Any
 import numpy as np
 
 from srcgrad.eager.autograd.backward import backward
-from srcgrad.eager.functions import (
-    activations,
-    complex,
-    conversion,
-    creation,
-    derived,
-    indexing,
-    joining,
-    linear,
-    random,
-    reductions,
-    shaping,
-    surroundings,
-)
+from srcgrad.eager.functions import complex, conversion, creation, indexing, linear, random, shaping
 from srcgrad.eager.functions import elementwise as ew
-from srcgrad.eager.functions.elementwise import where
+from srcgrad.eager.functions.catalogue import METHODS, late
 from srcgrad.eager.recording import views
 from srcgrad.eager.recording.operands import constant
 from srcgrad.eager.recording.rows import RECORDED, bind
@@ -38,103 +25,8 @@ from srcgrad.eager.tensors.tensor import Tensor, lift
 Function = Callable[..., Any]
 
 
-def _words(text: str) -> list[str]:
-    return text.split()
-
-
-def _take(module: Any, names: str) -> dict[str, Function]:
-    return {name: getattr(module, name) for name in names.split()}
-
-
-#: Functions that are methods too, of eager and of traced tensors: ``f(x, ...)`` is ``x.f(...)``.
-SHARED: dict[str, Function] = {
-    **_take(
-        ew,
-        """
-        sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh exp exp2 expm1 log log2 log10 log1p sqrt rsqrt
-        sigmoid erf erfc erfinv lgamma digamma sinc square neg sign floor ceil trunc round reciprocal frac logit add
-        sub mul div floor_divide remainder fmod pow maximum minimum fmax fmin clamp clamp_min clamp_max relu atan2
-        hypot copysign logaddexp logaddexp2 xlogy heaviside lerp addcmul addcdiv eq ne lt le gt ge logical_and
-        logical_or logical_xor logical_not isnan isinf isfinite signbit bitwise_and bitwise_or bitwise_xor
-        bitwise_not bitwise_left_shift bitwise_right_shift isclose allclose equal deg2rad rad2deg nan_to_num
-        """,
-    ),
-    **_take(
-        reductions,
-        """
-        sum mean prod max min amax amin argmax argmin any all sort argsort topk kthvalue median cumsum cumprod var
-        std norm logsumexp count_nonzero
-        """,
-    ),
-    **_take(
-        shaping,
-        """
-        view reshape view_as reshape_as flatten unflatten ravel unsqueeze squeeze permute transpose t movedim expand
-        expand_as broadcast_to repeat tile narrow select flip repeat_interleave
-        """,
-    ),
-    **_take(joining, "unbind split chunk roll"),
-    **_take(linear, "mm bmm mv dot outer matmul addmm addmv baddbmm"),
-    **_take(
-        indexing,
-        """
-        gather scatter scatter_add index_select index_add take masked_select masked_fill nonzero argwhere tril triu
-        diagonal diag
-        """,
-    ),
-    **_take(activations, "softmax log_softmax"),
-    **_take(derived, "nansum nanmean aminmax dist diff cross inner kron fliplr flipud"),
-    **_take(derived, "take_along_dim"),
-    "trace": surroundings.trace,
-    **_take(complex, "conj angle resolve_conj"),
-    **_take(conversion, "clone contiguous to double half long short byte char type_as"),
-    "abs": ew.abs,
-    "float": conversion.float_,
-    "int": conversion.int_,
-    "bool": conversion.bool_,
-    "type": conversion.type_,
-}
-_ALIASES = {
-    "absolute": "abs",
-    "subtract": "sub",
-    "multiply": "mul",
-    "divide": "div",
-    "true_divide": "div",
-    "negative": "neg",
-    "power": "pow",
-    "clip": "clamp",
-    "arcsin": "asin",
-    "arccos": "acos",
-    "arctan": "atan",
-    "arctan2": "atan2",
-    "arcsinh": "asinh",
-    "arccosh": "acosh",
-    "arctanh": "atanh",
-    "greater": "gt",
-    "greater_equal": "ge",
-    "less": "lt",
-    "less_equal": "le",
-    "not_equal": "ne",
-    "swapaxes": "transpose",
-    "swapdims": "transpose",
-    "moveaxis": "movedim",
-    "fix": "trunc",
-    "special_expit": "sigmoid",
-    "ger": "outer",
-    "concat": "cat",
-}
-SHARED.update({alias: SHARED[name] for alias, name in _ALIASES.items() if name in SHARED})
-
-
-def _cast_method(function: Function) -> Function:
-    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return function(self, *args, **kwargs)
-
-    return functools.wraps(function)(method)
-
-
 def _where(self: Any, condition: Any, other: Any) -> Any:
-    return where(condition, self, other)
+    return ew.where(condition, self, other)
 
 
 def _comparison_operator(function: Function) -> Function:
@@ -195,14 +87,97 @@ OPERATORS: dict[str, Function] = {
 }
 
 #: Functions whose in-place variant has a trailing underscore.
-IN_PLACE = _words("""
-    add sub mul div floor_divide remainder fmod pow sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh exp
-    exp2 expm1 log log2 log10 log1p sqrt rsqrt sigmoid erf erfc erfinv lgamma digamma square neg abs sign floor ceil
-    trunc round reciprocal frac clamp clamp_min clamp_max relu lerp addcmul addcdiv addmm addmv baddbmm copysign
-    atan2 hypot xlogy masked_fill scatter scatter_add index_add logical_and logical_or logical_xor logical_not
-    bitwise_and bitwise_or bitwise_xor bitwise_not tril triu cumsum cumprod eq ne lt le gt ge logit subtract
-    multiply divide true_divide clip absolute negative
-""")
+IN_PLACE = [
+    "add",
+    "sub",
+    "mul",
+    "div",
+    "floor_divide",
+    "remainder",
+    "fmod",
+    "pow",
+    "sin",
+    "cos",
+    "tan",
+    "asin",
+    "acos",
+    "atan",
+    "sinh",
+    "cosh",
+    "tanh",
+    "asinh",
+    "acosh",
+    "atanh",
+    "exp",
+    "exp2",
+    "expm1",
+    "log",
+    "log2",
+    "log10",
+    "log1p",
+    "sqrt",
+    "rsqrt",
+    "sigmoid",
+    "erf",
+    "erfc",
+    "erfinv",
+    "lgamma",
+    "digamma",
+    "square",
+    "neg",
+    "abs",
+    "sign",
+    "floor",
+    "ceil",
+    "trunc",
+    "round",
+    "reciprocal",
+    "frac",
+    "clamp",
+    "clamp_min",
+    "clamp_max",
+    "relu",
+    "lerp",
+    "addcmul",
+    "addcdiv",
+    "addmm",
+    "addmv",
+    "baddbmm",
+    "copysign",
+    "atan2",
+    "hypot",
+    "xlogy",
+    "masked_fill",
+    "scatter",
+    "scatter_add",
+    "index_add",
+    "logical_and",
+    "logical_or",
+    "logical_xor",
+    "logical_not",
+    "bitwise_and",
+    "bitwise_or",
+    "bitwise_xor",
+    "bitwise_not",
+    "tril",
+    "triu",
+    "cumsum",
+    "cumprod",
+    "eq",
+    "ne",
+    "lt",
+    "le",
+    "gt",
+    "ge",
+    "logit",
+    "subtract",
+    "multiply",
+    "divide",
+    "true_divide",
+    "clip",
+    "absolute",
+    "negative",
+]
 
 
 def _in_place(function: Function) -> Function:
@@ -259,12 +234,7 @@ PROPERTIES: dict[str, Function] = {
 }
 
 
-def _random() -> dict[str, Function]:
-    names = "uniform_ normal_ bernoulli_ random_ exponential_"
-    return {**_take(random, names), "bernoulli": random.bernoulli, "multinomial": random.multinomial}
-
-
-def _new(function: Function, takes_value: bool = False) -> Function:
+def _new(function: Function) -> Function:
     """``x.new_zeros(shape)``: in the dtype of x."""
 
     def method(self: Any, *size: Any, dtype: Any = None, **options: Any) -> Any:
@@ -296,53 +266,38 @@ def _bind(self: Tensor, op: Any, args: Sequence[Any], params: dict[str, Any]) ->
     return bind(op, args, params) if recorded is None else recorded(*map(lift, args), **params)
 
 
+def _operators_in_place(methods: dict[str, Any]) -> dict[str, Any]:
+    """``x += y`` is ``x.add_(y)``."""
+    pairs = "add=add sub=sub mul=mul truediv=div floordiv=floor_divide mod=remainder pow=pow"
+    pairs += " and=bitwise_and or=bitwise_or xor=bitwise_xor"
+    entries = [pair.split("=") for pair in pairs.split()]
+    return {f"__i{operator}__": methods[name + "_"] for operator, name in entries}
+
+
+_OF_MODULES = {
+    random: "uniform_ normal_ bernoulli_ random_ exponential_ bernoulli multinomial",
+    conversion: "copy_ zero_ fill_ set_",
+    indexing: "index_put_",
+}
+
+
 def attach() -> None:
     """Give `Tensor` its methods and operators."""
-    methods: dict[str, Any] = {**SHARED, **OPERATORS, **_random(), "where": _where}
-    for name in IN_PLACE:
-        methods[name + "_"] = _in_place(SHARED[name])
+    methods: dict[str, Any] = {name: method for name, method in METHODS.items() if name not in vars(Tensor)}
+    methods |= {name + "_": _in_place(METHODS[name]) for name in IN_PLACE}
     ufuncs = {"add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.true_divide}
-    for name, ufunc in ufuncs.items():
-        methods[name + "_"] = _arithmetic_in_place(SHARED[name], ufunc)
-    for operator, name in (
-        ("iadd", "add_"),
-        ("isub", "sub_"),
-        ("imul", "mul_"),
-        ("itruediv", "div_"),
-        ("ifloordiv", "floor_divide_"),
-    ):
-        methods[f"__{operator}__"] = methods[name]
-    for operator, name in (
-        ("imod", "remainder_"),
-        ("ipow", "pow_"),
-        ("iand", "bitwise_and_"),
-        ("ior", "bitwise_or_"),
-        ("ixor", "bitwise_xor_"),
-    ):
-        methods[f"__{operator}__"] = methods[name]
-    methods |= _take(conversion, "copy_ zero_ fill_ set_") | {
-        "_fill_with": conversion.fill_with,
-        "index_put_": indexing.index_put_,
-    }
-    methods |= {"backward": _backward, "__sg_bind__": _bind}
-    methods |= {"__getitem__": indexing.getitem, "__setitem__": indexing.setitem}
-    methods |= {
-        "new_zeros": _new(creation.zeros),
-        "new_ones": _new(creation.ones),
-        "new_empty": _new(creation.empty),
-        "new_full": _new(creation.full),
-        "new_tensor": _new(creation.tensor),
-    }
-    methods |= {
-        name: getattr(shaping, name)
-        for name in ("squeeze_", "unsqueeze_", "t_", "transpose_", "cpu")
-        if hasattr(shaping, name)
-    }
+    methods |= {name + "_": _arithmetic_in_place(METHODS[name], ufunc) for name, ufunc in ufuncs.items()}
+    for module, names in _OF_MODULES.items():
+        methods |= {name: getattr(module, name) for name in names.split()}
+    for name in ("zeros", "ones", "empty", "full", "tensor"):
+        methods["new_" + name] = _new(getattr(creation, name))
+    methods |= {**OPERATORS, **_operators_in_place(methods), "where": _where, "backward": _backward}
+    methods |= {"_fill_with": conversion.fill_with, "__sg_bind__": _bind, "_late": staticmethod(late)}
+    methods |= {"__getitem__": indexing.getitem, "__setitem__": indexing.setitem, "__new__": _made}
     for name, method in methods.items():
         setattr(Tensor, name, method)
     for name, getter in PROPERTIES.items():
         setattr(Tensor, name, property(getter))
-    Tensor.__new__ = _made  # type: ignore[method-assign]
 
 
 attach()

@@ -14,8 +14,9 @@ import numpy as np
 
 from srcgrad.core.errors import TraceError
 from srcgrad.core.op import Op, apply
+from srcgrad.eager.functions.catalogue import METHODS
 from srcgrad.eager.functions.elementwise import where
-from srcgrad.eager.methods import IN_PLACE, OPERATORS, PROPERTIES, SHARED
+from srcgrad.eager.methods import IN_PLACE, OPERATORS, PROPERTIES
 from srcgrad.eager.recording.operands import plain
 from srcgrad.eager.recording.views import check_cast
 from srcgrad.eager.tensors import dtypes
@@ -214,8 +215,8 @@ def _in_place(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _attach() -> None:
     own = vars(TracedTensor)
-    methods: dict[str, Any] = {**SHARED, **OPERATORS}
-    methods |= {name + "_": _in_place(SHARED[name]) for name in IN_PLACE}
+    methods: dict[str, Any] = {**METHODS, **OPERATORS}
+    methods |= {name + "_": _in_place(METHODS[name]) for name in IN_PLACE}
     changes = {"iadd": "add_", "isub": "sub_", "imul": "mul_", "itruediv": "div_", "ipow": "pow_", "imod": "remainder_"}
     methods |= {f"__{operator}__": methods[name] for operator, name in changes.items()}
     for name, method in methods.items():

@@ -146,10 +146,12 @@ def nonzero(a: Any) -> Any:
 # diagonals and triangles
 
 
-def _diagonal_indices(rows: int, columns: int, offset: int) -> tuple[Any, Any]:
-    """The rows and the columns of a diagonal's elements, as nodes."""
+def _diagonal_indices(rows: int, columns: int, offset: int, face: Any = None) -> tuple[Any, Any]:
+    """The rows and the columns of a diagonal's elements, on a face, by default as nodes."""
     low_row, low_column = max(-offset, 0), max(offset, 0)
-    count = iota_on(as_node(np.int64(0)), (max(min(rows - low_row, columns - low_column), 0),), 0)
+    count = iota_on(
+        as_node(np.int64(0)) if face is None else face, (max(min(rows - low_row, columns - low_column), 0),), 0
+    )
     return tuple(apply("add", count, low) if low else count for low in (low_row, low_column))
 
 
@@ -168,7 +170,8 @@ def diagonal_view(a: Any, offset: int, axis1: int, axis2: int, *, writable: bool
     first, second = one_axis(axis1, rank), one_axis(axis2, rank)
     if first == second:
         raise error(TraceShapeError, "axis1 and axis2 cannot be the same")
-    row, column = _diagonal_indices(a.shape[first], a.shape[second], operator.index(offset))
+    face = None if isinstance(a, Array) else a
+    row, column = _diagonal_indices(a.shape[first], a.shape[second], operator.index(offset), face)
     axes, indices = ((first, second), (row, column)) if first < second else ((second, first), (column, row))
 
     def read(base: Any) -> Any:

@@ -45,11 +45,9 @@ def backward(
     if create_graph:
         warnings.warn(
             "Using backward() with create_graph=True will create a reference cycle between the parameter and its "
-            "gradient which can "
-            "cause a memory leak. We recommend using autograd.grad when creating the graph to avoid this. If you "
-            "have to use this "
-            "function, make sure to reset the .grad fields of your parameters to None after use to break the "
-            "cycle and avoid the leak.",
+            "gradient which can cause a memory leak. We recommend using autograd.grad when creating the graph to avoid "
+            "this. If you have to use this function, make sure to reset the .grad fields of your parameters to None "
+            "after use to break the cycle and avoid the leak.",
             UserWarning,
             stacklevel=3,
         )
@@ -91,8 +89,7 @@ def grad(
             if not allow_unused:
                 raise RuntimeError(
                     f"The differentiated Tensor at index {number} appears to not have been used in the graph. Set "
-                    "allow_unused=True "
-                    "if this is the desired behavior."
+                    "allow_unused=True if this is the desired behavior."
                 )
             found.append(None)
         else:

@@ -126,9 +126,8 @@ class FunctionNode(FunctionCtx, Node):
             return None
         if kind is None:
             raise RuntimeError(
-                f"function {self.name()} returned a gradient different from None at position {number + 1}, but "
-                "the corresponding "
-                "forward input was not a Variable"
+                f"function {self.name()} returned a gradient different from None at position {number + 1}, but the "
+                "corresponding forward input was not a Variable"
             )
         if not isinstance(part, Tensor):
             raise TypeError(f"expected Variable or None (got {type(part).__name__})")

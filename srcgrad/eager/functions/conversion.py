@@ -11,7 +11,7 @@ from srcgrad.eager.functions.shaping import expand
 from srcgrad.eager.recording import views
 from srcgrad.eager.recording.operands import is_traced
 from srcgrad.eager.recording.rows import bind, kind_of, record, record_one, rule_alone, zeros_of
-from srcgrad.eager.tensors import dtypes
+from srcgrad.eager.tensors import dtypes, promotion
 from srcgrad.eager.tensors.dtypes import numpy_dtype
 from srcgrad.eager.tensors.errors import broadcast_mismatch
 from srcgrad.eager.tensors.storage import device as Device
@@ -134,12 +134,27 @@ def fill_(input: Tensor, value: Any) -> Tensor:
     return views.overwrite(input, value, views.FILL)
 
 
-def fill_with(input: Tensor, values: Any) -> Tensor:
+def fill_with(tensor: Tensor, values: Any) -> Tensor:
     """Let the elements be these values, which are constants."""
-    return views.overwrite(input, values.astype(input._array.dtype), views.FILL)
+    return views.overwrite(tensor, values.astype(tensor._array.dtype), views.FILL)
 
 
 def set_(input: Tensor, source: Tensor) -> Tensor:
     """Let the tensor use another's memory."""
     input.data = source
     return input
+
+
+def is_floating_point(input: Any) -> bool:
+    """Whether the elements are floats."""
+    return bool(input.is_floating_point())
+
+
+def result_type(tensor1: Any, tensor2: Any) -> dtypes.dtype:
+    """The dtype in which an operation on both is done."""
+    return dtypes.of(promotion.result_dtype((tensor1, tensor2)))
+
+
+def promote_types(type1: Any, type2: Any) -> dtypes.dtype:
+    """The smallest dtype that holds both."""
+    return dtypes.of(promotion.promote_types(numpy_dtype(type1), numpy_dtype(type2)))

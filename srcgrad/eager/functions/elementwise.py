@@ -81,9 +81,9 @@ def rsub(input: Any, other: Any, *, alpha: Any = 1) -> Any:
     return _rsub(other, input if alpha == 1 else pw.mul(input, alpha))
 
 
-def rdiv(input: Any, other: Any) -> Any:
-    """``other / input``."""
-    return pw.mul(pw.reciprocal(input), other)
+def rdiv(x: Any, other: Any) -> Any:
+    """``other / x``."""
+    return pw.mul(pw.reciprocal(x), other)
 
 
 def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
@@ -112,6 +112,7 @@ def _no_zero_divisor(function: Function) -> Function:
                 raise RuntimeError("ZeroDivisionError")
         return function(input, other)
 
+    checked.__module__ = __name__
     return checked
 
 

@@ -16,7 +16,7 @@ from srcgrad.core.op import TABLE, apply
 from srcgrad.eager.functions import elementwise as ew
 from srcgrad.eager.functions.elementwise import where
 from srcgrad.eager.functions.gathering import open_grid, pick
-from srcgrad.eager.functions.shaping import dim_of, movedim, record_view, reshape
+from srcgrad.eager.functions.shaping import dim_of, record_view, reshape
 from srcgrad.eager.recording.composite import composite
 from srcgrad.eager.recording.operands import is_traced, plain, to_dtype
 from srcgrad.eager.recording.rows import bind, kind_of, rule_alone
@@ -78,30 +78,30 @@ def _dims_used(item: Any) -> int:
     return array.ndim if isinstance(array, np.ndarray) and array.dtype == bool else 1
 
 
-def getitem(input: Any, key: Any) -> Any:
+def getitem(tensor: Any, key: Any) -> Any:
     """``input[key]``."""
     kind = type(key)
     if kind is int or kind is slice:
-        return _view(input, key)
+        return _view(tensor, key)
     if kind is tuple:
         for item in key:
             if type(item) not in _BASIC:
                 break
         else:
-            return _view(input, key)
+            return _view(tensor, key)
     elif key is None or key is Ellipsis:
-        return _view(input, key)
+        return _view(tensor, key)
     elif kind is Tensor and key._array.ndim and key._array.dtype.kind == "i":
-        array = input._array
+        array = tensor._array
         try:
-            index = key._array.copy() if input._node is not None else key._array  # the user may change it
-            return pick(input, array[index], (index,), _FIRST, "Index")
+            index = key._array.copy() if tensor._node is not None else key._array  # the user may change it
+            return pick(tensor, array[index], (index,), _FIRST, "Index")
         except IndexError:
             pass  # said below, in PyTorch's words
     traced = next((item for item in (key if kind is tuple else (key,)) if is_traced(item)), None)
     if traced is not None:
-        return traced.__sg_lift__(input)[key]
-    view, indices, dims = _split(input, key)
+        return traced.__sg_lift__(tensor)[key]
+    view, indices, dims = _split(tensor, key)
     return _pick(view, indices, dims, "Index") if dims else view
 
 
@@ -169,9 +169,8 @@ def _split(input: Any, key: Any) -> tuple[Any, list[Tensor], list[int]]:
                 for k, (a, b) in enumerate(zip(item.shape, extents, strict=True)):
                     if a != b:
                         raise IndexError(
-                            f"The shape of the mask {list(item.shape)} at index {k} does not match the shape of "
-                            "the indexed tensor "
-                            f"{list(input.shape)} at index {axis + k}"
+                            f"The shape of the mask {list(item.shape)} at index {k} does not match the shape of the "
+                            f"indexed tensor {list(input.shape)} at index {axis + k}"
                         )
                 found = item._array.nonzero() if item.ndim else (np.zeros(int(item._array), np.int64),)
                 if item.ndim == 0:
@@ -262,9 +261,9 @@ def _pick(view: Any, indices: list[Tensor], dims: list[int], name: str, *, uniqu
     return pick(view, array[tuple(key)], tuple(key), params, name, unique=unique)
 
 
-def setitem(input: Any, key: Any, value: Any) -> None:
+def setitem(tensor: Any, key: Any, value: Any) -> None:
     """``input[key] = value``."""
-    view, indices, dims = _split(input, key)
+    view, indices, dims = _split(tensor, key)
     if not dims:
         given = _value(value, view)
         while given.ndim > view.ndim and given._array.shape[0] == 1:
@@ -421,35 +420,18 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
 argwhere = nonzero
 
 
-def tril(input: Any, diagonal: int = 0) -> Any:
-    """The lower triangle; zero above."""
-    return _triangle(input, np.tril(np.ones(tuple(input.shape)[-2:], bool), diagonal), "TrilBackward0")
+def take_along_dim(input: Any, indices: Any, dim: int | None = None) -> Any:
+    """The elements at indices along a dimension; without one, of all in row-major order."""
+    if dim is None:
+        return gather(reshape(input, (-1,)), 0, reshape(indices, (-1,)))
+    return gather(input, dim, indices)
 
 
-def triu(input: Any, diagonal: int = 0) -> Any:
-    """The upper triangle; zero below."""
-    return _triangle(input, np.triu(np.ones(tuple(input.shape)[-2:], bool), diagonal), "TriuBackward0")
+def tril_indices(row: int, col: int, offset: int = 0) -> Any:
+    """The indices of the lower triangle of a matrix: a row of rows, a row of columns."""
+    return wrap(np.stack(np.tril_indices(row, offset, col)))
 
 
-def _triangle(input: Any, mask: Any, name: str) -> Any:
-    return composite(name)(lambda x: where(wrap(mask), x, 0))(input)
-
-
-@composite("DiagonalBackward0")
-def diagonal(input: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
-    """The diagonal of two dimensions, as the last one."""
-    moved = movedim(input, (dim1, dim2), (0, 1))
-    rows = np.arange(max(0, -offset), max(0, min(moved.shape[0], moved.shape[1] - offset)))
-    picked = _pick(moved, [wrap(rows), wrap(rows + offset)], [0, 1], "Diagonal", unique=True)
-    return movedim(picked, 0, -1)
-
-
-def diag(input: Any, diagonal: int = 0) -> Any:
-    """The diagonal of a matrix; of a vector the matrix that has it."""
-    if len(input.shape) == 2:
-        return globals()["diagonal"](input, diagonal)
-    n = input.shape[0] + abs(diagonal)
-    rows = np.arange(input.shape[0]) + max(0, -diagonal)
-    zeros = wrap(np.zeros((n, n), numpy_dtype(input.dtype)))
-    places = (wrap(rows), wrap(rows + diagonal))
-    return bind(TABLE["scatter_add"], (zeros, input, *places), {"axes": (0, 1), "position": 0}, "DiagEmbedBackward0")
+def triu_indices(row: int, col: int, offset: int = 0) -> Any:
+    """The indices of the upper triangle of a matrix: a row of rows, a row of columns."""
+    return wrap(np.stack(np.triu_indices(row, offset, col)))

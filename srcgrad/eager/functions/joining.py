@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from srcgrad.core.op import TABLE
-from srcgrad.eager.functions.shaping import dim_of, narrow, reshape, select, unsqueeze
-from srcgrad.eager.recording.composite import composite, show_as
+from srcgrad.eager.functions.shaping import dim_of, narrow, select, unsqueeze
+from srcgrad.eager.recording.composite import show_as
 from srcgrad.eager.recording.operands import is_traced, to_dtype
 from srcgrad.eager.recording.rows import kind_of, record
 from srcgrad.eager.tensors.node import Port, rename, sequence
@@ -37,9 +37,8 @@ def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
         for k, (a, b) in enumerate(zip(parts[0].shape, part.shape, strict=False)):
             if a != b and k != place:
                 raise RuntimeError(
-                    f"Sizes of tensors must match except in dimension {place}. Expected size {a} but got size {b} "
-                    "for tensor number "
-                    f"{number} in the list."
+                    f"Sizes of tensors must match except in dimension {place}. Expected size {a} but got size {b} for "
+                    f"tensor number {number} in the list."
                 )
     return _joined(parts, place, "CatBackward0")
 
@@ -104,9 +103,8 @@ def split(tensor: Any, split_size: int | Sequence[int], dim: int = 0) -> tuple[A
         sizes = list(split_size)
         if sum(sizes) != extent:
             raise RuntimeError(
-                f"split_with_sizes expects split_sizes to sum exactly to {extent} (input tensor's size at "
-                f"dimension {place}), but got "
-                f"split_sizes={sizes}"
+                f"split_with_sizes expects split_sizes to sum exactly to {extent} (input tensor's size at dimension "
+                f"{place}), but got split_sizes={sizes}"
             )
     starts = np.cumsum([0, *sizes]).tolist()
     parts = [narrow(tensor, place, start, size) for start, size in zip(starts, sizes, strict=False)]
@@ -127,18 +125,3 @@ def _several(views: Sequence[Any], name: str) -> tuple[Any, ...]:
             if made._node is not None and not isinstance(made._node, Port):
                 rename(made._node, name)
     return tuple(views)
-
-
-@composite("RollBackward0")
-def roll(input: Any, shifts: Any, dims: Any = None) -> Any:
-    """Elements moved along dimensions; what leaves at the end comes back at the front."""
-    if dims is None:
-        return reshape(roll(reshape(input, (-1,)), shifts, 0), tuple(input.shape))
-    pairs = [(shifts, dims)] if isinstance(shifts, int) else zip(shifts, dims, strict=True)
-    for shift, dim in pairs:
-        place = dim_of(dim, len(input.shape))
-        extent = input.shape[place]
-        cut = -shift % extent if extent else 0
-        if cut:
-            input = cat([narrow(input, place, cut, extent - cut), narrow(input, place, 0, cut)], place)
-    return input

@@ -8,7 +8,7 @@ import numpy as np
 
 from srcgrad.core.op import TABLE
 from srcgrad.eager.functions import elementwise as ew
-from srcgrad.eager.functions.shaping import dim_of, reshape, squeeze, unsqueeze
+from srcgrad.eager.functions.shaping import reshape, squeeze, unsqueeze
 from srcgrad.eager.recording.composite import composite
 from srcgrad.eager.recording.operands import is_traced
 from srcgrad.eager.recording.rows import RECORDED, kind_of, record
@@ -92,19 +92,10 @@ def dot(input: Any, tensor: Any) -> Any:
         raise RuntimeError(f"1D tensors expected, but got {len(n)}D and {len(m)}D tensors")
     if n != m:
         raise RuntimeError(
-            f"inconsistent tensor size, expected tensor [{n[0]}] and src [{m[0]}] to have the same number of "
-            f"elements, but got {n[0]} and "
-            f"{m[0]} elements respectively"
+            f"inconsistent tensor size, expected tensor [{n[0]}] and src [{m[0]}] to have the same number of elements, "
+            f"but got {n[0]} and {m[0]} elements respectively"
         )
     return contract(input, tensor, "i,i->", "DotBackward0", np.dot)
-
-
-inner_of_vectors = dot
-
-
-def outer(input: Any, vec2: Any) -> Any:
-    """All products of the elements of two vectors."""
-    return ew.mul(unsqueeze(input, 1), unsqueeze(vec2, 0))
 
 
 def matmul(input: Any, other: Any) -> Any:
@@ -167,16 +158,3 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
     if len(input.shape) == 2:
         return addmm(bias, input, weight.t())
     return ew.add(matmul(input, weight.t()), bias)
-
-
-def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
-    """Sums of products over several dimensions of both."""
-    if isinstance(dims, int):
-        left, right = list(range(len(a.shape) - dims, len(a.shape))), list(range(dims))
-    else:
-        left, right = ([dim_of(k, len(x.shape)) for k in ks] for x, ks in zip((a, b), dims, strict=True))
-    labels = iter("abcdefghijklmnopqrstuvwxyz")
-    of_a = [next(labels) for _ in a.shape]
-    of_b = [of_a[left[right.index(k)]] if k in right else next(labels) for k in range(len(b.shape))]
-    out = [x for k, x in enumerate(of_a) if k not in left] + [x for k, x in enumerate(of_b) if k not in right]
-    return contract(a, b, f"{''.join(of_a)},{''.join(of_b)}->{''.join(out)}", "TensordotBackward0")

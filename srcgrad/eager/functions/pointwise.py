@@ -29,7 +29,7 @@ logical_and logical_or logical_xor logical_not bitwise_and bitwise_or bitwise_xo
 bitwise_left_shift=left_shift bitwise_right_shift=right_shift
 """
 #: Rows that are no functions of their own for a user.
-_INTERNAL = frozenset(("accumulate", "compose", "random_bits", "random_bits_second", "stop_gradient"))
+INTERNAL = frozenset(("accumulate", "compose", "random_bits", "random_bits_second", "stop_gradient"))
 
 
 def variant(name: str, *partials: Any, **changes: Any) -> Op:
@@ -81,13 +81,14 @@ def _made() -> dict[str, Any]:
 
 
 FUNCTIONS: dict[str, Any] = _made()
+_LATE: dict[str, Any] = {}
 
 
 def __getattr__(name: str) -> Any:
-    found = FUNCTIONS.get(name)
+    found = FUNCTIONS.get(name) or _LATE.get(name)
     if found is None:
-        op = TABLE[name] if name in TABLE and name not in _INTERNAL else None
+        op = TABLE[name] if name in TABLE and name not in INTERNAL else None
         if op is None or not isinstance(op.lowering, Pointwise):
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        found = FUNCTIONS[name] = function_of(op, name)
+        found = _LATE[name] = function_of(op, name)
     return found

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from srcgrad.core.op import TABLE, apply
+from srcgrad.core.op import TABLE, Op, apply
 from srcgrad.eager.functions import elementwise as ew
 from srcgrad.eager.functions.elementwise import where
 from srcgrad.eager.functions.gathering import open_grid, pick
@@ -106,6 +106,17 @@ def _reduce(row: Any, input: Any, dims: Dims, keepdim: bool, name: str) -> Any:
     axes = tuple(sorted(dims_of(dims, len(shape))))
     made = row(input, axes=axes) if is_traced(input) else bind(row, (input,), {"axes": axes}, name)
     return reshape(made, _kept(shape, axes)) if keepdim else made
+
+
+def of_row(row: Op) -> Any:
+    """The function that a reduction of the table is: over all or some dimensions, in the dtype of its input."""
+
+    def function(input: Any, dim: Dims = None, keepdim: bool = False) -> Any:
+        return _reduce(row, input, dim, keepdim, f"{row.name.capitalize()}Backward{int(dim is not None)}")
+
+    function.__name__ = function.__qualname__ = row.name
+    function.__doc__ = row.doc or f"`{row.name}` over all or some dimensions."
+    return function
 
 
 def prod(input: Any, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
@@ -397,3 +408,13 @@ def std_mean(input: Any, dim: Any = None, **options: Any) -> tuple[Any, Any]:
 def var_mean(input: Any, dim: Any = None, **options: Any) -> tuple[Any, Any]:
     """The variance and the mean."""
     return var(input, dim, **options), mean(input, dim, options.get("keepdim", False))
+
+
+def aminmax(input: Any, *, dim: int | None = None, keepdim: bool = False) -> tuple[Any, Any]:
+    """The smallest and the largest element."""
+    return amin(input, dim, keepdim), amax(input, dim, keepdim)
+
+
+def dist(input: Any, other: Any, p: float = 2) -> Any:
+    """The p-norm of the difference."""
+    return norm(ew.sub(input, other), p)

@@ -55,9 +55,8 @@ def view(input: Any, *shape: Any) -> Any:
     target = array.shape
     if not input._array.flags.c_contiguous and not np.may_share_memory(array, input._array):
         raise RuntimeError(
-            "view size is not compatible with input tensor's size and stride (at least one dimension spans "
-            "across two contiguous "
-            "subspaces). Use .reshape(...) instead."
+            "view size is not compatible with input tensor's size and stride (at least one dimension spans across two "
+            "contiguous subspaces). Use .reshape(...) instead."
         )
     return record_view(_VIEW, input, array, lambda base: view(base, target), shape=target)
 
@@ -75,12 +74,12 @@ def reshape(input: Any, *shape: Any) -> Any:
     return bind(RESHAPE, (input,), {"shape": target}, "UnsafeViewBackward0")
 
 
-def resolve_shape(input: Any, shape: Sequence[Any]) -> tuple[int, ...]:
+def resolve_shape(x: Any, shape: Sequence[Any]) -> tuple[int, ...]:
     """The shape that the arguments of `view` name, with one -1 filled in."""
     if len(shape) == 1 and not isinstance(shape[0], int):
         shape = shape[0] if isinstance(shape[0], tuple | list) else (int(shape[0]),)
     target = [int(extent) for extent in shape]
-    size = math.prod(input.shape)
+    size = math.prod(x.shape)
     if target.count(-1) == 1:
         rest = -math.prod(target)
         if rest and size % rest == 0:
@@ -158,9 +157,8 @@ def permute(input: Any, *dims: Any) -> Any:
     order = dims_of(dims[0] if len(dims) == 1 and not isinstance(dims[0], int) else dims, len(input.shape))
     if len(order) != len(input.shape):
         raise RuntimeError(
-            "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the "
-            "desired ordering of "
-            f"dimensions i.e. input.dim() = {len(input.shape)} is not equal to len(dims) = {len(order)}"
+            "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired "
+            f"ordering of dimensions i.e. input.dim() = {len(input.shape)} is not equal to len(dims) = {len(order)}"
         )
     return _transposed(_PERMUTE, input, order)
 
@@ -214,16 +212,14 @@ def expand(input: Any, *sizes: Any) -> Any:
     if lead < 0:
         raise RuntimeError(
             f"expand({input.type() if isinstance(input, Tensor) else 'Tensor'}{{{list(input.shape)}}}, "
-            f"size={list(given)}): the number of "
-            f"sizes provided ({len(given)}) must be greater or equal to the number of dimensions in the tensor "
-            f"({len(input.shape)})"
+            f"size={list(given)}): the number of sizes provided ({len(given)}) must be greater or equal to the number "
+            f"of dimensions in the tensor ({len(input.shape)})"
         )
     for k, extent in enumerate(own):
         if extent not in (1, target[k + lead]):
             raise RuntimeError(
                 f"The expanded size of the tensor ({target[k + lead]}) must match the existing size ({extent}) at "
-                "non-singleton dimension "
-                f"{k + lead}.  Target sizes: {list(given)}.  Tensor sizes: {list(input.shape)}"
+                f"non-singleton dimension {k + lead}.  Target sizes: {list(given)}.  Tensor sizes: {list(input.shape)}"
             )
     if not isinstance(input, Tensor):
         return input.as_wide(target)
@@ -254,12 +250,6 @@ def repeat(input: Any, *sizes: Any) -> Any:
     return reshape(expand(reshape(input, ones), tiles), [n * own for n, own in zip(counts, shape, strict=True)])
 
 
-def tile(input: Any, *dims: Any) -> Any:
-    """As `repeat`; missing counts are 1."""
-    counts = tuple(dims[0] if len(dims) == 1 and not isinstance(dims[0], int) else dims)
-    return repeat(input, (1,) * (len(input.shape) - len(counts)) + counts)
-
-
 # Parts
 
 
@@ -279,28 +269,6 @@ def select(input: Any, dim: int, index: int) -> Any:
 
 
 # Elements in another order
-
-
-def flip(input: Any, *dims: Any) -> Any:
-    """Some dimensions backwards."""
-    places = dims_of(dims[0] if len(dims) == 1 and not isinstance(dims[0], int) else dims, len(input.shape))
-    shape = tuple(input.shape)
-    starts = tuple(max(extent - 1, 0) if k in places else 0 for k, extent in enumerate(shape))
-    steps = tuple(-1 if k in places else 1 for k in range(len(shape)))
-    params: dict[str, Any] = {"starts": starts, "shape": shape, "steps": steps}
-    return (
-        TABLE["slice"](input, **params) if is_traced(input) else bind(TABLE["slice"], (input,), params, "FlipBackward0")
-    )
-
-
-def repeat_interleave(input: Any, repeats: int, dim: int | None = None) -> Any:
-    """Each element several times in a row."""
-    if dim is None:
-        input, dim = reshape(input, (-1,)), 0
-    place = dim_of(dim, len(input.shape))
-    shape = tuple(input.shape)
-    wide = expand(unsqueeze(input, place + 1), (*shape[: place + 1], repeats, *shape[place + 1 :]))
-    return reshape(wide, (*shape[:place], shape[place] * repeats, *shape[place + 1 :]))
 
 
 def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Any, ...]:

@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.eager.functions import reductions
-from srcgrad.eager.functions.indexing import diagonal
 from srcgrad.eager.tensors.dtypes import default, numpy_dtype
 from srcgrad.eager.tensors.storage import device
 from srcgrad.eager.tensors.tensor import Tensor, wrap
@@ -50,11 +48,6 @@ def iinfo(type: Any) -> Any:
     return np.iinfo(numpy_dtype(type))
 
 
-def trace(input: Any) -> Any:
-    """The sum of the diagonal of a matrix."""
-    return reductions.sum(diagonal(input))
-
-
 def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
     """How often each whole number from 0 occurs."""
     return wrap(np.bincount(input._array, None if weights is None else weights._array, minlength))
@@ -81,4 +74,4 @@ def histc(input: Tensor, bins: int = 100, min: float = 0, max: float = 0) -> Ten
     return wrap(np.histogram(input._array, bins, limits)[0].astype(input._array.dtype))
 
 
-__all__ = ["bincount", "cuda", "device", "finfo", "histc", "iinfo", "load", "save", "trace", "unique"]
+__all__ = ["bincount", "cuda", "device", "finfo", "histc", "iinfo", "load", "save", "unique"]

@@ -16,6 +16,7 @@ from srcgrad.eager.functions.activations import log_softmax, softmax
 from srcgrad.eager.functions.elementwise import where
 from srcgrad.eager.functions.indexing import masked_fill
 from srcgrad.eager.functions.linear import linear
+from srcgrad.eager.functions.renamed import DEFINED
 from srcgrad.eager.functions.shaping import movedim
 from srcgrad.eager.recording.composite import composite
 from srcgrad.eager.recording.operands import is_traced
@@ -206,9 +207,7 @@ def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
 
 def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
     """``x1 @ weight[k] @ x2`` for each output k."""
-    from srcgrad.eager.functions.einsums import einsum
-
-    made = einsum("...i,kij,...j->...k", input1, weight, input2)
+    made = DEFINED["einsum"]("...i,kij,...j->...k", input1, weight, input2)
     return made if bias is None else ew.add(made, bias)
 
 
@@ -218,9 +217,8 @@ def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
 def _check_sizes(input: Any, target: Any) -> None:
     if tuple(input.shape) != tuple(target.shape):
         warnings.warn(
-            f"Using a target size ({target.shape!r}) that is different to the input size ({input.shape!r}). This "
-            "will likely lead to "
-            "incorrect results due to broadcasting. Please ensure they have the same size.",
+            f"Using a target size ({target.shape!r}) that is different to the input size ({input.shape!r}). This will "
+            "likely lead to incorrect results due to broadcasting. Please ensure they have the same size.",
             UserWarning,
             stacklevel=3,
         )
@@ -350,8 +348,7 @@ def binary_cross_entropy(input: Any, target: Any, weight: Any = None, reduction:
     if tuple(input.shape) != tuple(target.shape):
         raise ValueError(
             f"Using a target size ({target.shape!r}) that is different to the input size ({input.shape!r}) is "
-            "deprecated. Please ensure "
-            "they have the same size."
+            "deprecated. Please ensure they have the same size."
         )
     if isinstance(input, Tensor) and input._array.size and not (input._array.min() >= 0 and input._array.max() <= 1):
         raise RuntimeError("all elements of input should be between 0 and 1")

@@ -263,9 +263,8 @@ class Module:
         for name, value in state_dict.items():
             if name in own and tuple(value.shape) != tuple(own[name].shape):
                 errors.append(
-                    f"size mismatch for {name}: copying a param with shape {value.shape} from checkpoint, the "
-                    "shape in current model is "
-                    f"{own[name].shape}."
+                    f"size mismatch for {name}: copying a param with shape {value.shape} from checkpoint, the shape in "
+                    f"current model is {own[name].shape}."
                 )
         if errors:
             raise RuntimeError(f"Error(s) in loading state_dict for {type(self).__name__}:\n\t" + "\n\t".join(errors))

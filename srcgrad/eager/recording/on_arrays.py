@@ -74,7 +74,7 @@ PER_OPERAND: dict[str, Any] = {
     "contract": (
         lambda cotangent, out, x, y, *, spec: cotangent_of_left(cotangent, y, spec, x.shape),
         lambda cotangent, out, x, y, *, spec: cotangent_of_right(cotangent, x, spec, y.shape),
-    ),
+    )
 }
 #: Rows whose rule gives contributions in the dtype of the operand by itself.
 KEEPING = frozenset(("softmax", "log_softmax"))

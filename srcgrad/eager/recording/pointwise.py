@@ -76,13 +76,13 @@ def _unary(op: Op, name: str, node: str, shown: Shown, inexact: bool) -> Functio
                 return op(to_dtype(input, inexact_dtype(input.__sg_type__.dtype)) if inexact else input)
             raise not_a_tensor(name, input)
         array, mode = input._array, state.mode
+        dtype = array.dtype
+        if inexact and dtype.kind not in "fc":
+            return function(to_dtype(input, inexact_dtype(dtype)))
         try:
             result = state.run(evaluate, array)
         except TypeError:
             raise undefined(name, input) from None
-        dtype = array.dtype
-        if inexact and result.dtype is not dtype and result.dtype != dtype:
-            return function(to_dtype(input, inexact_dtype(dtype)))
         made = new(Tensor)
         made._array = result if type(result) is ndarray else asarray(result)
         made._node = made._counter = made._meta = None
@@ -122,12 +122,12 @@ def _binary(op: Op, name: str, node: str, shown: Shown, inexact: bool) -> Functi
         if x.dtype is not y.dtype:
             input, other = same_dtype(input, other, inexact)
             x, y = input._array, other._array
+        if inexact and x.dtype.kind not in "fc":
+            return function(*same_dtype(input, other, inexact))
         try:
             result = state.run(evaluate, x, y)
         except (TypeError, ValueError) as error:
             raise do_not_fit(name, input, other, error) from None
-        if inexact and result.dtype is not x.dtype and result.dtype != x.dtype:
-            return function(*same_dtype(input, other, inexact))
         made = new(Tensor)
         made._array = result if type(result) is ndarray else asarray(result)
         made._node = made._counter = made._meta = None

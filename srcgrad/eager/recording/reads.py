@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from srcgrad.core.errors import UnsupportedError
 from srcgrad.core.op import Op
 from srcgrad.core.partial import Where
 from srcgrad.core.types import ArrayType, TupleType
@@ -39,8 +40,17 @@ def _reads_of_partials(op: Op) -> tuple[Reads | None, ...]:
     if all(formula is None for formula in op.partials):
         return (None,) * len(op.partials)
     types = [ArrayType((2,), arg.dtype(np.float64)) for arg in op.samples[0].args]
+    if op.prepare is not None:
+        types = [value.type for value in op.prepare(_inputs(types), {})]
     values = _inputs([op.infer(*types), *types])
-    return tuple(None if formula is None else _dependence([formula(*values)], values) for formula in op.partials)
+    return tuple(None if formula is None else _reads_of_partial(formula, values) for formula in op.partials)
+
+
+def _reads_of_partial(formula: Any, values: list[Node]) -> Reads:
+    try:
+        return _dependence([formula(*values)], values)
+    except UnsupportedError:  # it says so when it is asked for
+        return frozenset()
 
 
 def _reads_of_adjoint(op: Op, arity: int) -> tuple[Reads | None, ...]:

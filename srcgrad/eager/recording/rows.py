@@ -10,12 +10,14 @@ all there is to higher derivatives.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from srcgrad.core.errors import UnsupportedError
 from srcgrad.core.lowering import Structure
 from srcgrad.core.op import Op
 from srcgrad.core.partial import Where
@@ -202,7 +204,9 @@ def _weighed(partial: Any, reads: frozenset[int] | None, arity: int) -> Any:
     if partial is None:
         return None
     if not reads:
-        constant = partial(*[None] * (arity + 1))
+        constant = None
+        with contextlib.suppress(UnsupportedError):
+            constant = partial(*[None] * (arity + 1))
         if type(constant) in (int, float) and constant in (1, -1):
             return _itself if constant == 1 else _negated
 

@@ -26,9 +26,8 @@ def undefined(name: str, tensor: Any) -> Exception:
     alias = dtypes.of(tensor._array.dtype).alias
     if name == "neg" and alias == "Bool":
         return RuntimeError(
-            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, "
-            "use the `~` or "
-            "`logical_not()` operator instead."
+            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use "
+            "the `~` or `logical_not()` operator instead."
         )
     return RuntimeError(f"\"{name}\" not implemented for '{alias}'")
 

@@ -19,11 +19,10 @@ from typing import Any
 Edges = tuple["Node | None", ...]
 
 FREED_MESSAGE = (
-    "Trying to backward through the graph a second time (or directly access saved tensors after they have "
-    "already been freed). "
-    "Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify "
-    "retain_graph=True if you "
-    "need to backward through the graph a second time or if you need to access saved tensors after calling backward."
+    "Trying to backward through the graph a second time (or directly access saved tensors after they have already been "
+    "freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify "
+    "retain_graph=True if you need to backward through the graph a second time or if you need to access saved tensors "
+    "after calling backward."
 )
 
 #: Numbers nodes in order of creation: the engine takes the latest first.
@@ -210,9 +209,8 @@ def modified(tensor: Any, version: int) -> RuntimeError:
     what = f"[{'CPUBoolType' if alias == 'Bool' else f'torch.{alias}Tensor'} {list(array.shape)}]"
     origin = "" if made_by is None else f", which is output {tensor.output_nr} of {operation(made_by)},"
     hint = (
-        "the backtrace further above shows the operation that failed to compute its gradient. The variable in "
-        "question was changed in "
-        "there or anywhere later. Good luck!"
+        "the backtrace further above shows the operation that failed to compute its gradient. The variable in question "
+        "was changed in there or anywhere later. Good luck!"
         if state.anomaly
         else "enable anomaly detection to find the operation that failed to compute its gradient, with "
         "torch.autograd.set_detect_anomaly(True, check_nan=False)."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -59,9 +60,15 @@ class Tensor(Attached):
     _counter: Version | None
     _meta: Meta | None
 
+    #: what finds a method that has not been attached: the function of that name, or None
+    _late: Callable[[str], Any] = staticmethod(lambda name: None)
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):  # NumPy, notebooks and copy ask for many of these
             raise AttributeError(f"'{type(self).__name__}' object has no attribute {name!r}")
+        function = self._late(name)
+        if function is not None:
+            return functools.partial(function, self)
         raise AttributeError(nearest(type(self).__name__, name, dir(type(self))), name=name, obj=self)
 
     # the array
@@ -233,9 +240,8 @@ class Tensor(Attached):
         if node is not None and type(node) is not AccumulateGrad:
             if not value:
                 raise RuntimeError(
-                    "you can only change requires_grad flags of leaf variables. If you want to use a computed "
-                    "variable in a "
-                    "subgraph that doesn't require differentiation use var_no_grad = var.detach()."
+                    "you can only change requires_grad flags of leaf variables. If you want to use a computed variable "
+                    "in a subgraph that doesn't require differentiation use var_no_grad = var.detach()."
                 )
             return
         if value == (node is not None):
@@ -276,13 +282,10 @@ class Tensor(Attached):
         node, meta = self._node, self._meta
         if node is not None and type(node) is not AccumulateGrad and not (meta is not None and meta.retains):
             warnings.warn(
-                "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad "
-                "attribute won't be "
-                "populated during autograd.backward(). If you indeed want the .grad field to be populated for a "
-                "non-leaf "
-                "Tensor, use .retain_grad() on the non-leaf Tensor. If you access the non-leaf Tensor by "
-                "mistake, make sure "
-                "you access the leaf Tensor instead.",
+                "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute "
+                "won't be populated during autograd.backward(). If you indeed want the .grad field to be populated for "
+                "a non-leaf Tensor, use .retain_grad() on the non-leaf Tensor. If you access the non-leaf Tensor by "
+                "mistake, make sure you access the leaf Tensor instead.",
                 UserWarning,
                 stacklevel=2,
             )
@@ -302,15 +305,13 @@ class Tensor(Attached):
             raise RuntimeError("can't assign Variable as its own grad")
         if value._array.dtype != self._array.dtype:
             raise RuntimeError(
-                "attempting to assign a gradient with dtype "
-                f"'{_scalar_name(value)}' to a tensor with dtype '{_scalar_name(self)}'. The gradient must match "
-                "the tensor's dtype."
+                f"attempting to assign a gradient with dtype '{_scalar_name(value)}' to a tensor with dtype "
+                f"'{_scalar_name(self)}'. The gradient must match the tensor's dtype."
             )
         if value._array.shape != self._array.shape:
             raise RuntimeError(
                 f"attempting to assign a gradient of size '{list(value.shape)}' to a tensor of size "
-                f"'{list(self.shape)}'. "
-                "Please ensure that the gradient and the tensor are the same size"
+                f"'{list(self.shape)}'. Please ensure that the gradient and the tensor are the same size"
             )
         self.more().grad = value
 
@@ -356,12 +357,10 @@ class Tensor(Attached):
         """Forget in place how it was made."""
         if self._meta is not None and self._meta.base is not None:
             raise RuntimeError(
-                "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel "
-                "(DDP) for training, and "
-                "gradient_as_bucket_view is set as True, gradients are views of DDP buckets, and hence detach_() "
-                "cannot be called on these "
-                "gradients. To fix this error, please refer to the Optimizer.zero_grad() function in "
-                "torch/optim/optimizer.py as a solution."
+                "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) for "
+                "training, and gradient_as_bucket_view is set as True, gradients are views of DDP buckets, and hence "
+                "detach_() cannot be called on these gradients. To fix this error, please refer to the "
+                "Optimizer.zero_grad() function in torch/optim/optimizer.py as a solution."
             )
         self._node = None
         return self
@@ -390,11 +389,9 @@ class Tensor(Attached):
             return counter.count
         if self._meta is not None and self._meta.inference:
             raise RuntimeError(
-                "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference "
-                "mode in computation "
-                "tracked by autograd. To work around this, you can make a clone to get a normal tensor and use "
-                "it in autograd, or use "
-                "`torch.no_grad()` instead of `torch.inference_mode()`."
+                "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference mode "
+                "in computation tracked by autograd. To work around this, you can make a clone to get a normal tensor "
+                "and use it in autograd, or use `torch.no_grad()` instead of `torch.inference_mode()`."
             )
         return 0
 
