@@ -95,6 +95,13 @@ def a_carry_that_another_needs_later() -> list[Node]:
     return repeat([X, S, X, S], body)[:1]
 
 
+def a_carry_that_stays_and_is_dead() -> list[Node]:
+    def then(a: Node, b: Node) -> list[Node]:
+        return repeat([a, b], lambda i, a, b: (a + 1.0, b))
+
+    return branch(P, [X, S], then, lambda a, b: (a, b))[:1]
+
+
 GRAPHS = [
     branch_in_a_loop,
     loop_in_a_branch,
@@ -102,6 +109,7 @@ GRAPHS = [
     branch_in_a_while,
     slices_of_a_branch_in_a_loop,
     a_carry_that_another_needs_later,
+    a_carry_that_stays_and_is_dead,
 ]
 
 

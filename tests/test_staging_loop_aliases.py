@@ -19,6 +19,9 @@ LOOPS = {
     "other": "for c in range(n):\n    if c:\n        y = x\n    else:\n        y = z",
     "two": "for c in x:\n    y, z = z, y[::-1]",
     "best": "for c in x:\n    w = w + c\n    if c > 0.3:\n        y = w",
+    "twice": "for c in x:\n    y = y[::-1]\nfor c in x:\n    y = y[::-1]",
+    "thrice": "for e in (s, 2, s):\n    for c in x:\n        y = y[::-1]",
+    "then a view": "for c in x:\n    y = y[::-1]\nfor c in range(n):\n    y = y[:]",
     "views": "for c in range(n):\n    y = x[:]\n    z = y[::-1]",
 }
 #: how deep the loop is inside, and what is around it
@@ -36,6 +39,7 @@ WRITES = {
     "y by another name": "v = y\nv += 1",
     "y in a loop": "for q in range(3):\n    if q < n:\n        y[q] = 1.5",
     "x": "x[0] = 3.0",
+    "x in a loop": "for q in range(3):\n    x[q] = 5.0\n    z = y * 1.0",
 }
 
 

@@ -25,7 +25,7 @@ from srcgrad.graph.structure import constant, new_input
 from srcgrad.graph.trace import Tracer, Watch
 from srcgrad.numpy import Array
 from srcgrad.numpy.geometry import Window
-from srcgrad.staging.choices import Branch, Choice, Select, Shared, chosen, identity, over, roots
+from srcgrad.staging.choices import Branch, Choice, Select, Shared, chosen, identity, over, possible, roots
 from srcgrad.staging.places import is_number, shown
 from srcgrad.staging.slots import Slot
 
@@ -203,7 +203,7 @@ class Bindings:
         found = {name: _identities(name.entry) for name in self.active}
         handles = [leaf.what for name in self.active for leaf in _leaves(name.origin) if leaf.kind == "older"]
         for handle in [*handles, *(name.entry for name in self.active if isinstance(name.entry, Tracer))]:
-            self._owners.update((identity(root), root) for root in roots(handle))
+            self._owners.update((identity(owner), owner) for owner in possible(handle))
         size = -1
         while size != (size := sum(map(len, found.values()))):
             for name in self.active:
@@ -446,7 +446,7 @@ def _leaves(origin: Origin | None) -> Iterable[Origin]:
 
 
 def _identities(handle: Any) -> set[int]:
-    return {identity(root) for root in roots(handle)} if isinstance(handle, Tracer) else set()
+    return {identity(owner) for owner in possible(handle)} if isinstance(handle, Tracer) else set()
 
 
 def is_object(leaf: Any) -> bool:

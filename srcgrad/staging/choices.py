@@ -116,14 +116,26 @@ class Shared(Tracer):
     @property
     def is_outdated(self) -> bool:
         """Whether one of the others was written since."""
-        return any(other._node is not node and not other.is_stale for other, node in self.watched)
+        return any(
+            (other._node is not node and not other.is_stale) or (isinstance(other, Shared) and other.is_outdated)
+            for other, node in self.watched
+        )
+
+    @property
+    def older(self) -> list[Tracer]:
+        """The arrays from before that it may be, those that these may be included."""
+        found = {id(other): other for other, _ in self.watched}
+        for other in [*found.values()]:
+            if isinstance(other, Shared):
+                found |= {id(one): one for one in other.older}
+        return [*found.values()]
 
     def assign(self, node: Node) -> None:
         """Write into the array; what the others hold is not known then."""
         self.__sg_node__  # noqa: B018  an error where it is not known what it holds
         super().assign(node)
         names = [(other, other.name) for other in self.group if other is not self]
-        for other, name in [*names, *((other, "another array") for other, _ in self.watched)]:
+        for other, name in [*names, *((other, "another array") for other in self.older)]:
             other.spoil(
                 f"{user_location()}: {self.name} is written in place, and {name}, which is read later, may be the same "
                 f"array; {_UNKNOWN}: bind one of them to a copy"
@@ -204,4 +216,9 @@ def _twice_at_most(owners: Sequence[Tracer]) -> list[Tracer]:
 
 def _read_with(owner: Tracer) -> list[Tracer]:
     """An owner, and what else is looked at when it is read."""
-    return [owner, *(other for other, _ in owner.watched)] if isinstance(owner, Shared) else [owner]
+    return [owner, *owner.older] if isinstance(owner, Shared) else [owner]
+
+
+def possible(handle: Any) -> list[Tracer]:
+    """The arrays that a handle may be on, as far as is known."""
+    return [owner for root in roots(handle) for owner in _read_with(root)]

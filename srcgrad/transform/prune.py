@@ -171,6 +171,8 @@ def _rebuilt_graph(scope: _Scope, inputs: list[int], outputs: list[int]) -> Grap
             if kept[node].params is not None:
                 new[node] = _rebuilt(node, kept[node], new)
         elif node.op is ITEM and node.inputs[0] in kept:
+            if node not in scope.live:
+                continue
             found = _projected(node, kept[node.inputs[0]], new)
             if found is not None:
                 new[node] = found
