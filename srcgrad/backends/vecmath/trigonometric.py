@@ -2,7 +2,9 @@
 
 Reduction: `x = n pi/2 + r` with integer `n` and `|r| <= pi/4`; the last two bits of `n` say whether the result is a
 sine or a cosine of `r`, and its sign. For moderate `x`, `r` is computed with `pi/2` as the sum of three numbers
-(Cody and Waite 1980) and carried with its rounding error.
+(Cody and Waite 1980) and carried with its rounding error. The first difference is exact, and all its bits lie above
+the last one of what is then taken off, so the error of the second takes two operations even where the first is the
+smaller (Boldo, Graillat and Muller 2017, "On the robustness of the 2Sum and Fast2Sum algorithms").
 
 A huge `x` needs many digits of `1 / pi`, but none of those whose product with `x` is an even integer (Payne and
 Hanek 1983). With `x = m 2**(8 i)`, `m` an integer if `i > 0`, row `i` of a table holds `(2**(8 i) / pi) mod 2` as the
@@ -116,7 +118,7 @@ def quadrant_f64(x: Real) -> tuple[Real, ...]:
     second = n * -HALF_PI_2
     r = near + second
     lost = fma(n, -HALF_PI_3, product_error(n, -HALF_PI_2, second))
-    return to_integer(n), r, sum_error(near, second, r) + lost
+    return to_integer(n), r, (second - (r - near)) + lost
 
 
 @vector_function
@@ -127,7 +129,7 @@ def quadrant_f32(x: Real) -> tuple[Real, ...]:
     second = n * -HALF_PI_2_F32
     r = near + second
     lost = fma(n, -HALF_PI_3_F32, product_error(n, -HALF_PI_2_F32, second))
-    return to_integer(n), r, sum_error(near, second, r) + lost
+    return to_integer(n), r, (second - (r - near)) + lost
 
 
 @vector_function
