@@ -61,6 +61,29 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
     return apply("where", positive, x, apply("expm1", apply("where", positive, 0, x)) * alpha)
 
 
+_SELU_SCALE, _SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
+
+
+def selu(x: Any) -> Any:
+    """`elu` scaled so that mean 0 and variance 1 are kept (Klambauer et al. 2017)."""
+    return elu(x, _SELU_ALPHA) * _SELU_SCALE
+
+
+def mish(x: Any) -> Any:
+    """``x * tanh(softplus(x))``"""
+    return x * tanh(softplus(x))
+
+
+def softsign(x: Any) -> Any:
+    """``x / (1 + |x|)``"""
+    return x / (abs(x) + 1)
+
+
+def tanhshrink(x: Any) -> Any:
+    """``x - tanh(x)``"""
+    return x - tanh(x)
+
+
 # softmax and its logarithm. On faces that record each operation they are one row, whose rule reads the result alone.
 
 

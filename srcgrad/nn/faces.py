@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -49,22 +50,22 @@ def constant(x: Any) -> Any:
 
 def total(x: Any, axis: int) -> Any:
     """The sum along one axis, which is kept with one element."""
-    return _kept("sum", x, axis)
+    return _kept("sum", x, (axis,))
 
 
 def largest(x: Any, axis: int) -> Any:
     """The largest element along one axis, which is kept with one element."""
-    return _kept("max", x, axis)
+    return _kept("max", x, (axis,))
 
 
-def mean_along(x: Any, axis: int) -> Any:
-    """The mean along one axis, which is kept with one element."""
-    return total(x, axis) / x.shape[axis]
+def mean_over(x: Any, axes: tuple[int, ...]) -> Any:
+    """The mean over axes, which are kept with one element each."""
+    return _kept("sum", x, axes) / math.prod(x.shape[axis] for axis in axes)
 
 
-def _kept(name: str, x: Any, axis: int) -> Any:
-    kept = tuple(1 if k == axis else extent for k, extent in enumerate(x.shape))
-    return apply("reshape", apply(name, x, axes=(axis,)), shape=kept)
+def _kept(name: str, x: Any, axes: tuple[int, ...]) -> Any:
+    kept = tuple(1 if k in axes else extent for k, extent in enumerate(x.shape))
+    return apply("reshape", apply(name, x, axes=axes), shape=kept)
 
 
 def swap_last(x: Any) -> Any:

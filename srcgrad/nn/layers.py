@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from srcgrad.core.op import apply
-from srcgrad.nn.faces import mean_along, shape_of, swap_last
+from srcgrad.nn.faces import mean_over, shape_of, swap_last
 from srcgrad.random import bernoulli
 
 Params = Mapping[str, Any]
@@ -21,17 +21,26 @@ def linear(params: Params, x: Any) -> Any:
     return product if bias is None else product + bias
 
 
-def layer_norm(params: Params, x: Any, eps: float = 1e-5) -> Any:
-    """Mean 0 and variance 1 over the last axis, times ``weight`` plus ``bias``, where they are given (Ba et al.
-    2016).
+def layer_norm(params: Params, x: Any, eps: float = 1e-5, count: int = 1) -> Any:
+    """Mean 0 and variance 1 over the last ``count`` axes, times ``weight`` plus ``bias``, where they are given (Ba et
+    al. 2016).
     """
-    axis = len(shape_of(x)) - 1
-    centred = x - mean_along(x, axis)
-    normal = centred / apply("sqrt", mean_along(centred * centred, axis) + eps)
+    ndim = len(shape_of(x))
+    return normalized(params, x, tuple(range(ndim - count, ndim)), eps)
+
+
+def normalized(params: Params, x: Any, axes: tuple[int, ...], eps: float) -> Any:
+    """Mean 0 and variance 1 over axes, times ``weight`` plus ``bias``, where they are given."""
+    centred = x - mean_over(x, axes)
+    normal = centred / apply("sqrt", mean_over(centred * centred, axes) + eps)
+    return affine(params, normal)
+
+
+def affine(params: Params, x: Any) -> Any:
+    """Times ``weight`` plus ``bias``, where they are given."""
     weight, bias = params.get("weight"), params.get("bias")
-    if weight is not None:
-        normal = normal * weight
-    return normal if bias is None else normal + bias
+    x = x if weight is None else x * weight
+    return x if bias is None else x + bias
 
 
 def embedding(params: Params, indices: Any) -> Any:

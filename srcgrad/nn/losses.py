@@ -8,7 +8,8 @@ import numpy as np
 
 from srcgrad.core.op import apply
 from srcgrad.nn.activations import log_softmax
-from srcgrad.nn.faces import shape_of, total
+from srcgrad.nn.faces import shape_of
+from srcgrad.ops.creation import zeros_like
 
 
 def reduced(losses: Any, reduction: str) -> Any:
@@ -49,48 +50,91 @@ def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float
     return reduced(apply("where", near, 0.5 * (far * far) / beta, far - 0.5 * beta), reduction)
 
 
-def nll_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
-    """Minus the log-probability of the class that each row's target names; ``input`` has shape (n, classes) or
-    (classes,).
+def nll_loss(
+    input: Any, target: Any, reduction: str = "mean", weight: Any = None, ignore_index: int | None = None
+) -> Any:
+    """Minus the log-probability of the class that each target names; ``input`` has shape (..., classes).
+
+    ``weight`` has one for each class: the mean is that of the weighted losses. Targets ``ignore_index`` count for
+    nothing.
     """
-    ndim = len(shape_of(input))
-    picked = (
-        apply("gather", input, target, axes=(0,), position=0)
-        if ndim == 1
-        else apply("gather", input, np.arange(shape_of(target)[0]), target, axes=(0, 1), position=0)
-    )
-    return reduced(-picked, reduction)
+    counted = None if ignore_index is None else apply("not_equal", target, ignore_index)
+    classes = target if counted is None else apply("where", counted, target, 0)
+    losses = -_at_last(input, classes)
+    if weight is None and counted is None:
+        return reduced(losses, reduction)
+    weights = apply("gather", weight, classes, axes=(0,), position=0) if weight is not None else zeros_like(losses) + 1
+    if counted is not None:
+        weights, losses = apply("where", counted, weights, 0), apply("where", counted, losses, 0)
+    losses = losses * weights
+    return losses.sum() / weights.sum() if reduction == "mean" else reduced(losses, reduction)
 
 
-def cross_entropy(input: Any, target: Any, reduction: str = "mean", label_smoothing: float = 0.0) -> Any:
+def _at_last(x: Any, index: Any) -> Any:
+    """Of each line along the last axis the element at the index."""
+    shape = shape_of(index)
+    places = [np.arange(n).reshape([-1 if k == axis else 1 for k in range(len(shape))]) for axis, n in enumerate(shape)]
+    grids = [np.ascontiguousarray(np.broadcast_to(place, shape)) for place in places]
+    return apply("gather", x, *grids, index, axes=tuple(range(len(shape) + 1)), position=0)
+
+
+def cross_entropy(
+    input: Any,
+    target: Any,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+    weight: Any = None,
+    ignore_index: int | None = None,
+) -> Any:
     """`nll_loss` of the softmax of unnormalised scores; or, for targets of the shape of the scores, of
     probabilities.
     """
-    scores = log_softmax(input, axis=-1)
-    if target.dtype.kind != "f":
-        plain = nll_loss(scores, target, "none")
-        if not label_smoothing:
-            return reduced(plain, reduction)
-        classes = shape_of(scores)[-1]
-        spread = apply("reshape", -total(scores, len(shape_of(scores)) - 1) / classes, shape=shape_of(plain))
-        return reduced((1 - label_smoothing) * plain + label_smoothing * spread, reduction)
-    if label_smoothing:
-        target = target * (1 - label_smoothing) + label_smoothing / shape_of(input)[-1]
-    ndim = len(shape_of(input))
-    losses = apply("sum", -(scores * target), axes=(ndim - 1,))
-    return reduced(losses, reduction)
+    return entropy_of_scores(log_softmax(input, axis=-1), target, reduction, label_smoothing, weight, ignore_index)
 
 
-def binary_cross_entropy(input: Any, target: Any, reduction: str = "mean") -> Any:
-    """``-(target log(input) + (1 - target) log(1 - input))``, logarithms no less than -100."""
+def entropy_of_scores(
+    scores: Any, target: Any, reduction: str, label_smoothing: float, weight: Any, ignore_index: int | None
+) -> Any:
+    """`cross_entropy` of log-probabilities."""
+    last, classes = len(shape_of(scores)) - 1, shape_of(scores)[-1]
+    if target.dtype.kind == "f":
+        if label_smoothing:
+            target = target * (1 - label_smoothing) + label_smoothing / classes
+        products = -(scores * target)
+        return reduced(apply("sum", products if weight is None else products * weight, axes=(last,)), reduction)
+    plain = nll_loss(scores, target, reduction, weight, ignore_index)
+    if not label_smoothing:
+        return plain
+    spread = -apply("sum", scores if weight is None else scores * weight, axes=(last,))
+    counted = None if ignore_index is None else apply("not_equal", target, ignore_index)
+    if counted is not None:
+        spread = apply("where", counted, spread, 0)
+    if reduction == "mean" and (weight is not None or counted is not None):
+        chosen = target if counted is None else apply("where", counted, target, 0)
+        weights = zeros_like(spread) + 1 if weight is None else apply("gather", weight, chosen, axes=(0,), position=0)
+        spread = spread.sum() / (weights if counted is None else apply("where", counted, weights, 0)).sum()
+    else:
+        spread = reduced(spread, reduction)
+    return (1 - label_smoothing) * plain + label_smoothing / classes * spread
+
+
+def binary_cross_entropy(input: Any, target: Any, reduction: str = "mean", weight: Any = None) -> Any:
+    """``-(target log(input) + (1 - target) log(1 - input))``, logarithms no less than -100, times the weight."""
     yes = apply("maximum", apply("log", input), -100.0)
     no = apply("maximum", apply("log1p", -input), -100.0)
-    return reduced(-(target * yes + (1 - target) * no), reduction)
+    losses = -(target * yes + (1 - target) * no)
+    return reduced(losses if weight is None else losses * weight, reduction)
 
 
-def binary_cross_entropy_with_logits(input: Any, target: Any, reduction: str = "mean") -> Any:
-    """`binary_cross_entropy` of the sigmoid, without overflow."""
-    return reduced((1 - target) * input - apply("log_expit", input), reduction)
+def binary_cross_entropy_with_logits(
+    input: Any, target: Any, reduction: str = "mean", weight: Any = None, pos_weight: Any = None
+) -> Any:
+    """`binary_cross_entropy` of the sigmoid, without overflow; ``pos_weight`` multiplies what the target 1 adds."""
+    of_one = apply("log_expit", input)
+    if pos_weight is not None:
+        of_one = ((pos_weight - 1) * target + 1) * of_one
+    losses = (1 - target) * input - of_one
+    return reduced(losses if weight is None else losses * weight, reduction)
 
 
 def kl_div(input: Any, target: Any, reduction: str = "mean", log_target: bool = False) -> Any:

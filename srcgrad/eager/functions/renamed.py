@@ -7,7 +7,6 @@ arguments are called here, what they are called there, and what it does.
 from __future__ import annotations
 
 import functools
-import re
 from collections import namedtuple
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -16,13 +15,12 @@ from typing import Any
 import srcgrad.numpy as snp
 from srcgrad.core.errors import SrcgradError
 from srcgrad.eager.functions import pointwise
-from srcgrad.eager.recording.composite import composite
+from srcgrad.eager.recording.definitions import defined
 from srcgrad.eager.recording.operands import to_dtype
 from srcgrad.eager.tensors.modes import state
 from srcgrad.eager.tensors.promotion import result_dtype
 from srcgrad.numpy import scipy_linalg
 
-#: ``name(arguments) = expression  # what it does``; ``@Node`` at the end lets what it records show as one.
 FUNCTIONS = """
 diff(input, n=1, dim=-1) = np.diff(input, n, axis=dim)  # Differences of neighbours along a dimension, n times.
 kron(input, other) = np.kron(input, other)  # Every element of the first times the whole second.
@@ -135,17 +133,9 @@ _NAMES = {
 
 
 def _defined(table: str, prefix: str = "") -> dict[str, Callable[..., Any]]:
-    """The functions of a table."""
-    found = {}
-    for line in filter(None, table.split("\n")):
-        match = re.fullmatch(r"(\w+)\((.*?)\) = (.*?)  # (.*?)(?: @(\w+))?", line)
-        assert match is not None, line
-        name, arguments, expression, doc, node = match.groups()
-        function = eval(f"lambda {arguments}: {expression}", _NAMES)
-        function.__name__ = function.__qualname__ = name
-        function.__doc__ = doc
-        found[name] = _checked(prefix + name, composite(node)(function) if node else function)
-    return found
+    """The functions of a table, checked."""
+    found = defined(table, _NAMES, __name__)
+    return {name: _checked(prefix + name, function) for name, function in found.items()}
 
 
 def _as_tensors(result: Any) -> Any:

@@ -10,7 +10,36 @@ from srcgrad.eager.nn.module import Module
 from srcgrad.eager.nn.parameter import Parameter
 
 
-class Sequential(Module):
+class _Sequence(Module):
+    """What lists of modules or of parameters have in common."""
+
+    @property
+    def _entries(self) -> dict[str, Any]:
+        return self._modules
+
+    def append(self, module: Any) -> Any:
+        """Add one at the end."""
+        self.add_module(str(len(self)), module)
+        return self
+
+    def extend(self, modules: Iterable[Any]) -> Any:
+        """Add several at the end."""
+        for module in modules:
+            self.append(module)
+        return self
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._entries.values())
+
+    def __getitem__(self, key: Any) -> Any:
+        found = list(self._entries.values())[key]
+        return type(self)(found) if isinstance(key, slice) else found  # type: ignore[call-arg]
+
+
+class Sequential(_Sequence):
     """Modules one after the other.
 
     >>> import srcgrad.eager as torch
@@ -28,147 +57,94 @@ class Sequential(Module):
             self.add_module(str(name), module)
 
     def forward(self, input: Any) -> Any:
-        for module in self._modules.values():
-            assert module is not None
+        for module in self:
             input = module(input)
         return input
-
-    def append(self, module: Module) -> Sequential:
-        """Add a module at the end."""
-        self.add_module(str(len(self)), module)
-        return self
-
-    def __len__(self) -> int:
-        return len(self._modules)
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self._modules.values())
 
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, slice):
             return type(self)(OrderedDict(list(self._modules.items())[key]))
-        return list(self._modules.values())[key]
+        return super().__getitem__(key)
 
 
-class ModuleList(Module):
+class ModuleList(_Sequence):
     """A list of modules."""
 
     def __init__(self, modules: Iterable[Module] = ()) -> None:
         super().__init__()
         self.extend(modules)
 
-    def append(self, module: Module) -> ModuleList:
-        """Add a module at the end."""
-        self.add_module(str(len(self)), module)
-        return self
-
-    def extend(self, modules: Iterable[Module]) -> ModuleList:
-        """Add modules at the end."""
-        for module in modules:
-            self.append(module)
-        return self
-
-    def __len__(self) -> int:
-        return len(self._modules)
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self._modules.values())
-
-    def __getitem__(self, key: Any) -> Any:
-        found = list(self._modules.values())[key]
-        return ModuleList(found) if isinstance(key, slice) else found
-
     def __setitem__(self, key: int, module: Module) -> None:
         self._modules[str(key % len(self))] = module
 
 
-class ModuleDict(Module):
-    """A dictionary of modules."""
-
-    def __init__(self, modules: Mapping[str, Module] | None = None) -> None:
-        super().__init__()
-        for name, module in (modules or {}).items():
-            self[name] = module
-
-    def __getitem__(self, key: str) -> Any:
-        return self._modules[key]
-
-    def __setitem__(self, key: str, module: Module) -> None:
-        self.add_module(key, module)
-
-    def __len__(self) -> int:
-        return len(self._modules)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._modules)
-
-    def __contains__(self, key: str) -> bool:
-        return key in self._modules
-
-    def keys(self) -> Any:
-        """The names."""
-        return self._modules.keys()
-
-    def values(self) -> Any:
-        """The modules."""
-        return self._modules.values()
-
-    def items(self) -> Any:
-        """Names and modules."""
-        return self._modules.items()
-
-
-class ParameterList(Module):
-    """A list of parameters."""
+class ParameterList(_Sequence):
+    """A list of parameters; a plain tensor becomes one."""
 
     def __init__(self, values: Iterable[Any] = ()) -> None:
         super().__init__()
-        for value in values:
-            self.append(value)
+        self.extend(values)
+
+    @property
+    def _entries(self) -> dict[str, Any]:
+        return self._parameters
 
     def append(self, value: Any) -> ParameterList:
-        """Add a parameter at the end; a plain tensor becomes one."""
+        """Add a parameter at the end."""
         self.register_parameter(str(len(self)), value if isinstance(value, Parameter) else Parameter(value))
         return self
 
-    def __len__(self) -> int:
-        return len(self._parameters)
 
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self._parameters.values())
+class _Mapping(Module):
+    """What dictionaries of modules or of parameters have in common."""
 
-    def __getitem__(self, key: int) -> Any:
-        return list(self._parameters.values())[key]
-
-
-class ParameterDict(Module):
-    """A dictionary of parameters."""
-
-    def __init__(self, parameters: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, entries: Mapping[str, Any] | None = None) -> None:
         super().__init__()
-        for name, value in (parameters or {}).items():
+        for name, value in (entries or {}).items():
             self[name] = value
 
+    @property
+    def _entries(self) -> dict[str, Any]:
+        return self._modules
+
     def __getitem__(self, key: str) -> Any:
-        return self._parameters[key]
+        return self._entries[key]
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self.register_parameter(key, value if isinstance(value, Parameter) else Parameter(value))
+        self.add_module(key, value)
 
     def __len__(self) -> int:
-        return len(self._parameters)
+        return len(self._entries)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._parameters)
+        return iter(self._entries)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._entries
 
     def keys(self) -> Any:
         """The names."""
-        return self._parameters.keys()
+        return self._entries.keys()
 
     def values(self) -> Any:
-        """The parameters."""
-        return self._parameters.values()
+        """What has the names."""
+        return self._entries.values()
 
     def items(self) -> Any:
-        """Names and parameters."""
-        return self._parameters.items()
+        """Names and what has them."""
+        return self._entries.items()
+
+
+class ModuleDict(_Mapping):
+    """A dictionary of modules."""
+
+
+class ParameterDict(_Mapping):
+    """A dictionary of parameters; a plain tensor becomes one."""
+
+    @property
+    def _entries(self) -> dict[str, Any]:
+        return self._parameters
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.register_parameter(key, value if isinstance(value, Parameter) else Parameter(value))

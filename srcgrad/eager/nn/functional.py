@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -10,100 +11,55 @@ import numpy as np
 
 from srcgrad import nn
 from srcgrad.eager.functions import elementwise as ew
+from srcgrad.eager.functions import pointwise, reductions
 from srcgrad.eager.functions import random as draws
-from srcgrad.eager.functions import reductions
 from srcgrad.eager.functions.activations import log_softmax, softmax
-from srcgrad.eager.functions.elementwise import where
-from srcgrad.eager.functions.indexing import masked_fill
-from srcgrad.eager.functions.linear import linear
-from srcgrad.eager.functions.renamed import DEFINED
+from srcgrad.eager.functions.linear import linear as _linear
+from srcgrad.eager.functions.renamed import DEFINED as _DEFINED
 from srcgrad.eager.functions.shaping import movedim
 from srcgrad.eager.recording.composite import composite
+from srcgrad.eager.recording.definitions import defined
 from srcgrad.eager.recording.operands import is_traced
 from srcgrad.eager.tensors.tensor import Tensor, wrap
-from srcgrad.nn.losses import reduced
+from srcgrad.nn.layers import affine, normalized
+from srcgrad.nn.losses import entropy_of_scores
 
-# Activations
-
-sigmoid, tanh, logsigmoid = ew.sigmoid, ew.tanh, ew.logsigmoid
-
-
-def relu(input: Any, inplace: bool = False) -> Any:
-    """The value where it is positive, else 0."""
-    return input.relu_() if inplace else ew.relu(input)
-
-
-@composite("LeakyReluBackward0")
-def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) -> Any:
-    """The value where it is positive, else a fraction of it."""
-    return nn.leaky_relu(input, negative_slope)
-
-
-@composite("EluBackward0")
-def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
-    """The value where it is positive, else ``alpha * (exp(x) - 1)``."""
-    return nn.elu(input, alpha)
-
-
-_SELU_SCALE, _SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
-
-
-@composite("EluBackward0")
-def selu(input: Any, inplace: bool = False) -> Any:
-    """`elu` scaled so that mean 0 and variance 1 are kept (Klambauer et al. 2017)."""
-    return ew.mul(nn.elu(input, _SELU_ALPHA), _SELU_SCALE)
-
-
-@composite("GeluBackward0")
-def gelu(input: Any, approximate: str = "none") -> Any:
-    """``x`` times the normal distribution function of ``x``."""
-    return nn.gelu(input, approximate)
-
-
-@composite("SiluBackward0")
-def silu(input: Any, inplace: bool = False) -> Any:
-    """``x * sigmoid(x)``"""
-    return nn.silu(input)
-
-
-@composite("MishBackward0")
-def mish(input: Any, inplace: bool = False) -> Any:
-    """``x * tanh(softplus(x))``"""
-    return ew.mul(input, ew.tanh(nn.softplus(input)))
+#: As in ``functions/renamed.py``; "..." is what `srcgrad.nn` says of the function.
+_TABLE = """
+relu(input, inplace=False) = input.relu_() if inplace else ew.relu(input)  # The value where it is positive, else 0.
+leaky_relu(input, negative_slope=0.01, inplace=False) = nn.leaky_relu(input, negative_slope)  # ... @LeakyReluBackward0
+elu(input, alpha=1.0, inplace=False) = nn.elu(input, alpha)  # ... @EluBackward0
+selu(input, inplace=False) = nn.selu(input)  # ... @EluBackward0
+gelu(input, approximate="none") = nn.gelu(input, approximate)  # ... @GeluBackward0
+silu(input, inplace=False) = nn.silu(input)  # ... @SiluBackward0
+mish(input, inplace=False) = nn.mish(input)  # ... @MishBackward0
+relu6(input, inplace=False) = hardtanh(input, 0.0, 6.0)  # Clamped to 0 .. 6.
+softsign(input) = nn.softsign(input)  # ...
+tanhshrink(input) = nn.tanhshrink(input)  # ...
+softmin(input, dim=None, dtype=None) = softmax(-input, dim, dtype)  # `softmax` of the negative.
+normalize(input, p=2.0, dim=1, eps=1e-12) = ew.div(input, norm(input, p, dim, True, eps))  # Divided by its norm.
+mse_loss(input, target, reduction="mean") = mse(*alike(input, target), reduction)  # ...
+l1_loss(input, target, reduction="mean") = l1(*alike(input, target), reduction)  # ...
+smooth_l1_loss(input, target, reduction="mean", beta=1.0) = smooth_l1(input, target, reduction, beta)  # ...
+huber_loss(input, target, reduction="mean", delta=1.0) = huber(input, target, reduction, delta)  # ...
+kl_div(input, target, reduction="mean", log_target=False) = nn.kl_div(input, target, reduction, log_target)  # ...
+"""
+linear = _linear
+sigmoid, tanh, logsigmoid = pointwise.sigmoid, pointwise.tanh, pointwise.logsigmoid
 
 
 @composite("SoftplusBackward0")
 def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
     """``log(1 + exp(beta x)) / beta``; the value itself where ``beta x`` exceeds the threshold."""
     large = ew.gt(ew.mul(input, beta), threshold)
-    return where(large, input, nn.softplus(where(large, 0.0, input), beta))
+    return ew.where(large, input, nn.softplus(ew.where(large, 0.0, input), beta))
 
 
 @composite("HardtanhBackward0")
 def hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Any:
     """Clamped to a range; at its ends the derivative is 0."""
     inside = ew.logical_and(ew.gt(input, min_val), ew.lt(input, max_val))
-    return where(inside, input, ew.clamp(input.detach() if isinstance(input, Tensor) else input, min_val, max_val))
-
-
-def relu6(input: Any, inplace: bool = False) -> Any:
-    """Clamped to 0 .. 6."""
-    return hardtanh(input, 0.0, 6.0)
-
-
-def softsign(input: Any) -> Any:
-    """``x / (1 + |x|)``"""
-    return ew.div(input, ew.add(ew.abs(input), 1))
-
-
-def tanhshrink(input: Any) -> Any:
-    """``x - tanh(x)``"""
-    return ew.sub(input, ew.tanh(input))
-
-
-def softmin(input: Any, dim: int | None = None, dtype: Any = None) -> Any:
-    """`softmax` of the negative."""
-    return softmax(ew.neg(input), dim, dtype)
+    return ew.where(inside, input, ew.clamp(input.detach() if isinstance(input, Tensor) else input, min_val, max_val))
 
 
 # Layers
@@ -124,26 +80,16 @@ def layer_norm(
     input: Any, normalized_shape: Sequence[int], weight: Any = None, bias: Any = None, eps: float = 1e-5
 ) -> Any:
     """Mean 0 and variance 1 over the last dimensions, times weight plus bias."""
-    return composite("NativeLayerNormBackward0")(_layer_norm)(input, weight, bias, tuple(normalized_shape), eps)
-
-
-def _layer_norm(input: Any, weight: Any, bias: Any, normalized_shape: tuple[int, ...], eps: float) -> Any:
-    count = len(normalized_shape)
-    if tuple(input.shape)[len(input.shape) - count :] != normalized_shape:
+    shape, count = tuple(normalized_shape), len(normalized_shape)
+    if tuple(input.shape)[len(input.shape) - count :] != shape:
         raise RuntimeError(
-            f"Given normalized_shape={list(normalized_shape)}, expected input with shape "
-            f"[*, {', '.join(map(str, normalized_shape))}], but got input of size{list(input.shape)}"
+            f"Given normalized_shape={list(shape)}, expected input with shape [*, {', '.join(map(str, shape))}], but "
+            f"got input of size{list(input.shape)}"
         )
-    if count == 1:
-        return nn.layer_norm({"weight": weight, "bias": bias}, input, eps)
-    return _normalised(input, range(-count, 0), weight, bias, eps)
-
-
-def _normalised(input: Any, dims: Sequence[int], weight: Any, bias: Any, eps: float) -> Any:
-    centred = ew.sub(input, reductions.mean(input, tuple(dims), True))
-    made = ew.div(centred, ew.sqrt(ew.add(reductions.mean(ew.square(centred), tuple(dims), True), eps)))
-    made = made if weight is None else ew.mul(made, weight)
-    return made if bias is None else ew.add(made, bias)
+    params = {"weight": weight, "bias": bias}
+    return composite("NativeLayerNormBackward0")(lambda x, w, b: nn.layer_norm(params, x, eps, count))(
+        input, weight, bias
+    )
 
 
 def batch_norm(
@@ -161,17 +107,16 @@ def batch_norm(
     """
     shape = [1, input.shape[1]] + [1] * (len(input.shape) - 2)
     weight, bias = (None if part is None else part.view(shape) for part in (weight, bias))
+    params = {"weight": weight, "bias": bias}
     if not training:
         scale = ew.rsqrt(ew.add(running_var.view(shape), eps))
-        made = ew.mul(ew.sub(input, running_mean.view(shape)), scale)
-        made = made if weight is None else ew.mul(made, weight)
-        return made if bias is None else ew.add(made, bias)
+        return affine(params, ew.mul(ew.sub(input, running_mean.view(shape)), scale))
     dims = (0, *range(2, len(input.shape)))
     if running_mean is not None:
         now = input.detach()
         running_mean.mul_(1 - momentum).add_(now.mean(dims), alpha=momentum)
         running_var.mul_(1 - momentum).add_(now.var(dims), alpha=momentum)
-    return composite("NativeBatchNormBackward0")(lambda x, w, b: _normalised(x, dims, w, b, eps))(input, weight, bias)
+    return composite("NativeBatchNormBackward0")(lambda x, w, b: normalized(params, x, dims, eps))(input, weight, bias)
 
 
 def embedding(input: Any, weight: Any, padding_idx: int | None = None) -> Any:
@@ -183,9 +128,8 @@ def embedding(input: Any, weight: Any, padding_idx: int | None = None) -> Any:
     rows = composite("EmbeddingBackward0")(lambda w: w[input])(weight)
     if padding_idx is None:
         return rows
-    padding = padding_idx % weight.shape[0]
-    is_padding = ew.eq(input, padding).unsqueeze(-1)
-    return where(is_padding, rows.detach(), rows)
+    is_padding = ew.eq(input, padding_idx % weight.shape[0]).unsqueeze(-1)
+    return ew.where(is_padding, rows.detach(), rows)
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
@@ -194,68 +138,34 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     return wrap((tensor._array[..., None] == np.arange(classes)).astype(np.int64))
 
 
-def normalize(input: Any, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Any:
-    """Divided by its norm along a dimension."""
-    return ew.div(input, ew.clamp_min(reductions.norm(input, p, dim, True), eps))
+def _norm(input: Any, p: float, dim: int, keepdim: bool, eps: float) -> Any:
+    return ew.clamp_min(reductions.norm(input, p, dim, keepdim), eps)
 
 
 def cosine_similarity(x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
     """The cosine of the angle between vectors along a dimension."""
-    sizes = [ew.clamp_min(reductions.norm(x, 2, dim), eps) for x in (x1, x2)]
+    sizes = [_norm(x, 2, dim, False, eps) for x in (x1, x2)]
     return ew.div(reductions.sum(ew.mul(x1, x2), dim), ew.mul(*sizes))
 
 
 def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Any:
     """``x1 @ weight[k] @ x2`` for each output k."""
-    made = DEFINED["einsum"]("...i,kij,...j->...k", input1, weight, input2)
+    made = _DEFINED["einsum"]("...i,kij,...j->...k", input1, weight, input2)
     return made if bias is None else ew.add(made, bias)
 
 
 # Losses
 
 
-def _check_sizes(input: Any, target: Any) -> None:
+def _alike(input: Any, target: Any) -> tuple[Any, Any]:
     if tuple(input.shape) != tuple(target.shape):
         warnings.warn(
             f"Using a target size ({target.shape!r}) that is different to the input size ({input.shape!r}). This will "
             "likely lead to incorrect results due to broadcasting. Please ensure they have the same size.",
             UserWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
-
-
-@composite("MseLossBackward0")
-def _mse_loss(input: Any, target: Any, reduction: str) -> Any:
-    return nn.mse_loss(input, target, reduction)
-
-
-def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
-    """The squared difference."""
-    _check_sizes(input, target)
-    return _mse_loss(input, target, reduction)
-
-
-@composite("MeanBackward0")
-def _l1_loss(input: Any, target: Any, reduction: str) -> Any:
-    return nn.l1_loss(input, target, reduction)
-
-
-def l1_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
-    """The absolute difference."""
-    _check_sizes(input, target)
-    return _l1_loss(input, target, reduction)
-
-
-@composite("SmoothL1LossBackward0")
-def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float = 1.0) -> Any:
-    """Half the squared difference over ``beta`` up to ``beta``, linear beyond."""
-    return nn.smooth_l1_loss(input, target, reduction, beta)
-
-
-@composite("HuberLossBackward0")
-def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Any:
-    """Half the squared difference up to ``delta``, linear beyond."""
-    return nn.huber_loss(input, target, reduction, delta)
+    return input, target
 
 
 @composite("NllLossBackward0")
@@ -264,31 +174,18 @@ def nll_loss(input: Any, target: Any, weight: Any = None, ignore_index: int = -1
     nothing.
     """
     scores = input if len(input.shape) == 1 else movedim(input, 1, -1)
-    _check_targets(target, scores.shape[-1], ignore_index)
-    if weight is None and len(scores.shape) <= 2 and not _has(target, ignore_index):
-        return nn.nll_loss(scores, target, reduction)
-    ignored = ew.eq(target, ignore_index)
-    classes = masked_fill(target, ignored, 0)
-    picked = scores.gather(len(scores.shape) - 1, classes.unsqueeze(-1)).squeeze(-1)
-    weights = wrap(np.ones(tuple(target.shape), picked._array.dtype)) if weight is None else weight[classes]
-    weights = masked_fill(weights, ignored, 0.0)
-    losses = ew.mul(masked_fill(ew.neg(picked), ignored, 0.0), weights)
-    if reduction == "mean":
-        return ew.div(reductions.sum(losses), reductions.sum(weights))
-    return reductions.sum(losses) if reduction == "sum" else losses
+    return nn.nll_loss(scores, target, reduction, weight, _ignored(target, scores.shape[-1], ignore_index))
 
 
-def _has(target: Any, value: int) -> bool:
-    return not is_traced(target) and bool((target._array == value).any())
-
-
-def _check_targets(target: Any, classes: int, ignore_index: int) -> None:
+def _ignored(target: Any, classes: int, ignore_index: int) -> int | None:
+    """The index to ignore where it is there, else None; raises IndexError for a class that is not."""
     if is_traced(target):
-        return
-    wrong = (target._array < 0) | (target._array >= classes)
-    wrong &= target._array != ignore_index
+        return None if ignore_index == -100 else ignore_index
+    ignored = target._array == ignore_index
+    wrong = ((target._array < 0) | (target._array >= classes)) & ~ignored
     if wrong.any():
         raise IndexError(f"Target {target._array[wrong].reshape(-1)[0]} is out of bounds.")
+    return ignore_index if ignored.any() else None
 
 
 def cross_entropy(
@@ -301,48 +198,17 @@ def cross_entropy(
 ) -> Any:
     """`nll_loss` of `log_softmax` of scores (dimension 1); the target may also hold probabilities of classes."""
     dim = 0 if len(input.shape) == 1 else 1
-    scores = log_softmax(input, dim)
+    scores, ignored = log_softmax(input, dim), None
     if target.dtype.kind == "f":
-        return _soft_cross_entropy(scores, target, weight, reduction, label_smoothing, dim)
-    plain = nll_loss(scores, target, weight, ignore_index, reduction)
-    if not label_smoothing:
-        return plain
-    classes = input.shape[dim]
-    ignored = ew.eq(target, ignore_index)
-    weighted = scores if weight is None else ew.mul(scores, weight.view([-1] + [1] * (len(input.shape) - dim - 1)))
-    spread = masked_fill(ew.neg(reductions.sum(weighted, dim)), ignored, 0.0)
-    if reduction == "mean":
-        of_class = wrap(np.ones(classes, scores._array.dtype)) if weight is None else weight
-        counted = masked_fill(of_class[masked_fill(target, ignored, 0)], ignored, 0.0)
-        spread = ew.div(reductions.sum(spread), reductions.sum(counted))
-    elif reduction == "sum":
-        spread = reductions.sum(spread)
-    return ew.add(ew.mul(plain, 1 - label_smoothing), ew.mul(spread, label_smoothing / classes))
-
-
-def _soft_cross_entropy(scores: Any, target: Any, weight: Any, reduction: str, smoothing: float, dim: int) -> Any:
-    if smoothing:
-        target = ew.add(ew.mul(target, 1 - smoothing), smoothing / scores.shape[dim])
-    products = ew.mul(scores, target)
-    if weight is not None:
-        products = ew.mul(products, weight.view([-1] + [1] * (len(scores.shape) - dim - 1)))
-    losses = ew.neg(reductions.sum(products, dim))
-    if reduction == "mean":
-        return ew.div(reductions.sum(losses), max(1, int(np.prod(losses.shape))))
-    return reductions.sum(losses) if reduction == "sum" else losses
-
-
-def _weighted(losses: Any, weight: Any, reduction: str) -> Any:
-    if weight is not None:
-        losses = ew.mul(losses, weight)
-    return reduced(losses, reduction)
+        target = movedim(target, dim, -1)
+    elif label_smoothing:
+        ignored = _ignored(target, input.shape[dim], ignore_index)
+    else:
+        return nll_loss(scores, target, weight, ignore_index, reduction)
+    return entropy_of_scores(movedim(scores, dim, -1), target, reduction, label_smoothing, weight, ignored)
 
 
 @composite("BinaryCrossEntropyBackward0")
-def _binary_cross_entropy(input: Any, target: Any, weight: Any, reduction: str) -> Any:
-    return _weighted(nn.binary_cross_entropy(input, target, "none"), weight, reduction)
-
-
 def binary_cross_entropy(input: Any, target: Any, weight: Any = None, reduction: str = "mean") -> Any:
     """The cross entropy of probabilities between 0 and 1."""
     if tuple(input.shape) != tuple(target.shape):
@@ -352,7 +218,7 @@ def binary_cross_entropy(input: Any, target: Any, weight: Any = None, reduction:
         )
     if isinstance(input, Tensor) and input._array.size and not (input._array.min() >= 0 and input._array.max() <= 1):
         raise RuntimeError("all elements of input should be between 0 and 1")
-    return _binary_cross_entropy(input, target, weight, reduction)
+    return nn.binary_cross_entropy(input, target, reduction, weight)
 
 
 @composite("BinaryCrossEntropyWithLogitsBackward0")
@@ -362,53 +228,27 @@ def binary_cross_entropy_with_logits(
     """`binary_cross_entropy` of the sigmoid, without overflow."""
     if tuple(input.shape) != tuple(target.shape):
         raise ValueError(f"Target size ({target.shape!r}) must be the same as input size ({input.shape!r})")
-    if pos_weight is None:
-        return _weighted(nn.binary_cross_entropy_with_logits(input, target, "none"), weight, reduction)
-    scale = ew.add(ew.mul(ew.sub(pos_weight, 1), target), 1)
-    losses = ew.sub(ew.mul(ew.sub(1, target), input), ew.mul(scale, ew.logsigmoid(input)))
-    return _weighted(losses, weight, reduction)
+    return nn.binary_cross_entropy_with_logits(input, target, reduction, weight, pos_weight)
 
 
-def kl_div(input: Any, target: Any, reduction: str = "mean", log_target: bool = False) -> Any:
-    """The divergence of log-probabilities from probabilities."""
-    return nn.kl_div(input, target, reduction, log_target)
+_NAMES = {
+    "nn": nn,
+    "ew": ew,
+    "softmax": softmax,
+    "hardtanh": hardtanh,
+    "norm": _norm,
+    "alike": _alike,
+    "mse": composite("MseLossBackward0")(nn.mse_loss),
+    "l1": composite("MeanBackward0")(nn.l1_loss),
+    "smooth_l1": composite("SmoothL1LossBackward0")(nn.smooth_l1_loss),
+    "huber": composite("HuberLossBackward0")(nn.huber_loss),
+}
+globals().update(defined(_TABLE, _NAMES, __name__))
+_OTHERS = ("affine", "composite", "defined", "entropy_of_scores", "is_traced", "movedim", "normalized", "wrap")
+__all__ = sorted(  # noqa: PLE0605
+    name for name, value in globals().items() if inspect.isfunction(value) and name not in _OTHERS and name[0] != "_"
+)
 
 
-__all__ = [
-    "batch_norm",
-    "bilinear",
-    "binary_cross_entropy",
-    "binary_cross_entropy_with_logits",
-    "cosine_similarity",
-    "cross_entropy",
-    "dropout",
-    "elu",
-    "embedding",
-    "gelu",
-    "hardtanh",
-    "huber_loss",
-    "kl_div",
-    "l1_loss",
-    "layer_norm",
-    "leaky_relu",
-    "linear",
-    "log_softmax",
-    "logsigmoid",
-    "mish",
-    "mse_loss",
-    "nll_loss",
-    "normalize",
-    "one_hot",
-    "relu",
-    "relu6",
-    "selu",
-    "sigmoid",
-    "silu",
-    "smooth_l1_loss",
-    "softmax",
-    "softmin",
-    "softplus",
-    "softsign",
-    "tanh",
-    "tanhshrink",
-]
+def __getattr__(name: str) -> Any:
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

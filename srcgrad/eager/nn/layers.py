@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 from srcgrad.eager.functions import creation, linear, shaping
@@ -214,8 +215,38 @@ class Unflatten(Module):
 
 # Activations and losses: functions with their options
 
+#: ``Module(options) = function shown options  # what it does``
+_TABLE = """
+ReLU(inplace=False) = relu  # The value where it is positive, else 0.
+ReLU6(inplace=False) = relu6  # Clamped to 0 .. 6.
+Tanh() = tanh  # The hyperbolic tangent.
+Sigmoid() = sigmoid  # ``1 / (1 + exp(-x))``
+LogSigmoid() = logsigmoid  # The logarithm of the sigmoid.
+LeakyReLU(negative_slope=0.01, inplace=False) = leaky_relu negative_slope  # A fraction of what is negative.
+ELU(alpha=1.0, inplace=False) = elu alpha  # Exponential where it is negative.
+SELU(inplace=False) = selu  # Scaled `ELU`.
+GELU(approximate="none") = gelu approximate  # Times the normal distribution function.
+SiLU(inplace=False) = silu  # ``x * sigmoid(x)``
+Mish(inplace=False) = mish  # ``x * tanh(softplus(x))``
+Softplus(beta=1.0, threshold=20.0) = softplus beta threshold  # A smooth `ReLU`.
+Softsign() = softsign  # ``x / (1 + |x|)``
+Tanhshrink() = tanhshrink  # ``x - tanh(x)``
+Hardtanh(min_val=-1.0, max_val=1.0) = hardtanh min_val max_val  # Clamped to a range.
+Softmax(dim=None) = softmax dim  # Exponentials over their sum.
+LogSoftmax(dim=None) = log_softmax dim  # The logarithm of `Softmax`.
+MSELoss(reduction="mean") = mse_loss  # The squared difference.
+L1Loss(reduction="mean") = l1_loss  # The absolute difference.
+SmoothL1Loss(reduction="mean", beta=1.0) = smooth_l1_loss  # Quadratic, then linear.
+HuberLoss(reduction="mean", delta=1.0) = huber_loss  # Quadratic, then linear.
+NLLLoss(weight=None, ignore_index=-100, reduction="mean") = nll_loss  # Minus the score of the class.
+CrossEntropyLoss(weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0) = cross_entropy  # Of scores.
+BCELoss(weight=None, reduction="mean") = binary_cross_entropy  # Cross entropy of probabilities.
+BCEWithLogitsLoss(weight=None, reduction="mean", pos_weight=None) = binary_cross_entropy_with_logits  # Of the sigmoid.
+KLDivLoss(reduction="mean", log_target=False) = kl_div  # The divergence of distributions.
+"""
 
-def _module(name: str, function: Any, options: dict[str, Any], shown: tuple[str, ...], doc: str) -> type[Module]:
+
+def _module(name: str, function: Any, options: dict[str, Any], shown: list[str], doc: str) -> type[Module]:
     """A module that calls a function with the options that it was made with."""
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
@@ -238,102 +269,21 @@ def _module(name: str, function: Any, options: dict[str, Any], shown: tuple[str,
     def extra_repr(self: Any) -> str:
         return ", ".join(f"{key}={getattr(self, key)!r}" for key in shown)
 
-    members = {
-        "__init__": __init__,
-        "forward": forward,
-        "extra_repr": extra_repr,
-        "__doc__": doc,
-        "__module__": __name__,
-    }
-    return type(name, (Module,), members)
+    members = {"__init__": __init__, "forward": forward, "extra_repr": extra_repr, "__doc__": doc}
+    return type(name, (Module,), {**members, "__module__": __name__})
 
 
-_F = functional
-ReLU = _module("ReLU", _F.relu, {"inplace": False}, (), "The value where it is positive, else 0.")
-ReLU6 = _module("ReLU6", _F.relu6, {"inplace": False}, (), "Clamped to 0 .. 6.")
-Tanh = _module("Tanh", _F.tanh, {}, (), "The hyperbolic tangent.")
-Sigmoid = _module("Sigmoid", _F.sigmoid, {}, (), "``1 / (1 + exp(-x))``")
-LogSigmoid = _module("LogSigmoid", _F.logsigmoid, {}, (), "The logarithm of the sigmoid.")
-LeakyReLU = _module(
-    "LeakyReLU",
-    _F.leaky_relu,
-    {"negative_slope": 0.01, "inplace": False},
-    ("negative_slope",),
-    "A fraction of what is negative.",
-)
-ELU = _module("ELU", _F.elu, {"alpha": 1.0, "inplace": False}, ("alpha",), "Exponential where it is negative.")
-SELU = _module("SELU", _F.selu, {"inplace": False}, (), "Scaled `ELU`.")
-GELU = _module("GELU", _F.gelu, {"approximate": "none"}, ("approximate",), "Times the normal distribution function.")
-SiLU = _module("SiLU", _F.silu, {"inplace": False}, (), "``x * sigmoid(x)``")
-Mish = _module("Mish", _F.mish, {"inplace": False}, (), "``x * tanh(softplus(x))``")
-Softplus = _module("Softplus", _F.softplus, {"beta": 1.0, "threshold": 20.0}, ("beta", "threshold"), "A smooth `ReLU`.")
-Softsign = _module("Softsign", _F.softsign, {}, (), "``x / (1 + |x|)``")
-Tanhshrink = _module("Tanhshrink", _F.tanhshrink, {}, (), "``x - tanh(x)``")
-Hardtanh = _module(
-    "Hardtanh", _F.hardtanh, {"min_val": -1.0, "max_val": 1.0}, ("min_val", "max_val"), "Clamped to a range."
-)
-Softmax = _module("Softmax", _F.softmax, {"dim": None}, ("dim",), "Exponentials over their sum.")
-LogSoftmax = _module("LogSoftmax", _F.log_softmax, {"dim": None}, ("dim",), "The logarithm of `Softmax`.")
+def _modules() -> dict[str, type[Module]]:
+    found = {}
+    for line in filter(None, _TABLE.split("\n")):
+        match = re.fullmatch(r"(\w+)\((.*?)\) = (\w+) ?(.*?)  # (.*)", line)
+        assert match is not None, line
+        name, options, function, shown, doc = match.groups()
+        found[name] = _module(name, getattr(functional, function), eval(f"dict({options})"), shown.split(), doc)
+    return found
 
-_MEAN = {"reduction": "mean"}
-MSELoss = _module("MSELoss", _F.mse_loss, _MEAN, (), "The squared difference.")
-L1Loss = _module("L1Loss", _F.l1_loss, _MEAN, (), "The absolute difference.")
-SmoothL1Loss = _module("SmoothL1Loss", _F.smooth_l1_loss, {**_MEAN, "beta": 1.0}, (), "Quadratic, then linear.")
-HuberLoss = _module("HuberLoss", _F.huber_loss, {**_MEAN, "delta": 1.0}, (), "Quadratic, then linear.")
-NLLLoss = _module(
-    "NLLLoss", _F.nll_loss, {"weight": None, "ignore_index": -100, **_MEAN}, (), "Minus the score of the class."
-)
-CrossEntropyLoss = _module(
-    "CrossEntropyLoss",
-    _F.cross_entropy,
-    {"weight": None, "ignore_index": -100, **_MEAN, "label_smoothing": 0.0},
-    (),
-    "`NLLLoss` of `LogSoftmax`.",
-)
-BCELoss = _module("BCELoss", _F.binary_cross_entropy, {"weight": None, **_MEAN}, (), "Cross entropy of probabilities.")
-BCEWithLogitsLoss = _module(
-    "BCEWithLogitsLoss",
-    _F.binary_cross_entropy_with_logits,
-    {"weight": None, **_MEAN, "pos_weight": None},
-    (),
-    "`BCELoss` of the sigmoid.",
-)
-KLDivLoss = _module("KLDivLoss", _F.kl_div, {**_MEAN, "log_target": False}, (), "The divergence of distributions.")
 
-__all__ = [
-    "ELU",
-    "GELU",
-    "SELU",
-    "BCELoss",
-    "BCEWithLogitsLoss",
-    "BatchNorm1d",
-    "Bilinear",
-    "CrossEntropyLoss",
-    "Dropout",
-    "Embedding",
-    "Flatten",
-    "Hardtanh",
-    "HuberLoss",
-    "Identity",
-    "KLDivLoss",
-    "L1Loss",
-    "LayerNorm",
-    "LeakyReLU",
-    "Linear",
-    "LogSigmoid",
-    "LogSoftmax",
-    "MSELoss",
-    "Mish",
-    "NLLLoss",
-    "ReLU",
-    "ReLU6",
-    "SiLU",
-    "Sigmoid",
-    "SmoothL1Loss",
-    "Softmax",
-    "Softplus",
-    "Softsign",
-    "Tanh",
-    "Tanhshrink",
-    "Unflatten",
-]
+globals().update(_modules())
+__all__ = sorted(  # noqa: PLE0605
+    name for name, value in globals().items() if isinstance(value, type) and issubclass(value, Module)
+)

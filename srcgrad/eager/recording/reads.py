@@ -72,7 +72,10 @@ def _reads_of_adjoint(op: Op, arity: int) -> tuple[Reads | None, ...]:
                 found[place] = reads | (found[place] or set())
     known = min(arity, max(len(sample.args) for sample in op.samples))
     found[known:] = [found[known - 1]] * (arity - known)
-    return tuple(None if reads is None else frozenset(reads) for reads in found)
+    further = frozenset(range(known + 1, arity + 1))  # where a row takes any number of operands, these are as the last
+    return tuple(
+        None if reads is None else frozenset(reads) | (further if known in reads else frozenset()) for reads in found
+    )
 
 
 def _inputs(types: Iterable[Any]) -> list[Node]:
