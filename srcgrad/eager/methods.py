@@ -13,7 +13,7 @@ import numpy as np
 from srcgrad.eager.autograd.backward import backward
 from srcgrad.eager.functions import complex, conversion, creation, indexing, linear, random, shaping
 from srcgrad.eager.functions import elementwise as ew
-from srcgrad.eager.functions.catalogue import METHODS, late
+from srcgrad.eager.functions.catalogue import METHODS, late, words
 from srcgrad.eager.recording import views
 from srcgrad.eager.recording.operands import constant
 from srcgrad.eager.recording.rows import RECORDED, bind
@@ -87,97 +87,14 @@ OPERATORS: dict[str, Function] = {
 }
 
 #: Functions whose in-place variant has a trailing underscore.
-IN_PLACE = [
-    "add",
-    "sub",
-    "mul",
-    "div",
-    "floor_divide",
-    "remainder",
-    "fmod",
-    "pow",
-    "sin",
-    "cos",
-    "tan",
-    "asin",
-    "acos",
-    "atan",
-    "sinh",
-    "cosh",
-    "tanh",
-    "asinh",
-    "acosh",
-    "atanh",
-    "exp",
-    "exp2",
-    "expm1",
-    "log",
-    "log2",
-    "log10",
-    "log1p",
-    "sqrt",
-    "rsqrt",
-    "sigmoid",
-    "erf",
-    "erfc",
-    "erfinv",
-    "lgamma",
-    "digamma",
-    "square",
-    "neg",
-    "abs",
-    "sign",
-    "floor",
-    "ceil",
-    "trunc",
-    "round",
-    "reciprocal",
-    "frac",
-    "clamp",
-    "clamp_min",
-    "clamp_max",
-    "relu",
-    "lerp",
-    "addcmul",
-    "addcdiv",
-    "addmm",
-    "addmv",
-    "baddbmm",
-    "copysign",
-    "atan2",
-    "hypot",
-    "xlogy",
-    "masked_fill",
-    "scatter",
-    "scatter_add",
-    "index_add",
-    "logical_and",
-    "logical_or",
-    "logical_xor",
-    "logical_not",
-    "bitwise_and",
-    "bitwise_or",
-    "bitwise_xor",
-    "bitwise_not",
-    "tril",
-    "triu",
-    "cumsum",
-    "cumprod",
-    "eq",
-    "ne",
-    "lt",
-    "le",
-    "gt",
-    "ge",
-    "logit",
-    "subtract",
-    "multiply",
-    "divide",
-    "true_divide",
-    "clip",
-    "absolute",
-    "negative",
-]
+IN_PLACE = words("""
+    add sub mul div floor_divide remainder fmod pow sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh exp
+    exp2 expm1 log log2 log10 log1p sqrt rsqrt sigmoid erf erfc erfinv lgamma digamma square neg abs sign floor ceil
+    trunc round reciprocal frac clamp clamp_min clamp_max relu lerp addcmul addcdiv addmm addmv baddbmm copysign
+    atan2 hypot xlogy masked_fill scatter scatter_add index_add logical_and logical_or logical_xor logical_not
+    bitwise_and bitwise_or bitwise_xor bitwise_not tril triu cumsum cumprod eq ne lt le gt ge logit subtract
+    multiply divide true_divide clip absolute negative
+""")
 
 
 def _in_place(function: Function) -> Function:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from srcgrad.eager.functions.shaping import dim_of
+from srcgrad.eager.recording.nodes import kind_of
 from srcgrad.eager.recording.operands import is_traced, to_dtype
-from srcgrad.eager.recording.rows import kind_of, record_one
+from srcgrad.eager.recording.rows import record_one
 from srcgrad.eager.tensors.dtypes import numpy_dtype
 from srcgrad.eager.tensors.modes import state
 from srcgrad.eager.tensors.tensor import Tensor, wrap

@@ -9,8 +9,9 @@ import numpy as np
 from srcgrad.core.op import TABLE
 from srcgrad.eager.functions.shaping import expand
 from srcgrad.eager.recording import views
+from srcgrad.eager.recording.nodes import kind_of, rule_alone, zeros_of
 from srcgrad.eager.recording.operands import is_traced
-from srcgrad.eager.recording.rows import bind, kind_of, record, record_one, rule_alone, zeros_of
+from srcgrad.eager.recording.rows import bind, record, record_one
 from srcgrad.eager.tensors import dtypes, promotion
 from srcgrad.eager.tensors.dtypes import numpy_dtype
 from srcgrad.eager.tensors.errors import broadcast_mismatch

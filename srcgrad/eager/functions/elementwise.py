@@ -14,9 +14,10 @@ from srcgrad.core.partial import Where
 from srcgrad.eager.functions import pointwise as pw
 from srcgrad.eager.functions.pointwise import unary_variant, variant
 from srcgrad.eager.recording.composite import composite
+from srcgrad.eager.recording.nodes import kind_of
 from srcgrad.eager.recording.operands import same_dtype
 from srcgrad.eager.recording.pointwise import function_of
-from srcgrad.eager.recording.rows import RECORDED, kind_of, record
+from srcgrad.eager.recording.rows import RECORDED, record
 from srcgrad.eager.tensors.dtypes import numpy_dtype
 from srcgrad.eager.tensors.errors import do_not_fit
 from srcgrad.eager.tensors.tensor import Tensor, wrap

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from srcgrad.core.op import TABLE
-from srcgrad.eager.recording.rows import kind_of, record_one, rule_alone
+from srcgrad.eager.recording.nodes import kind_of, rule_alone
+from srcgrad.eager.recording.rows import record_one
 from srcgrad.eager.tensors.tensor import Tensor, wrap
 
 Array = np.ndarray[Any, Any]

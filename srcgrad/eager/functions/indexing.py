@@ -18,8 +18,9 @@ from srcgrad.eager.functions.elementwise import where
 from srcgrad.eager.functions.gathering import open_grid, pick
 from srcgrad.eager.functions.shaping import dim_of, record_view, reshape
 from srcgrad.eager.recording.composite import composite
+from srcgrad.eager.recording.nodes import kind_of, rule_alone
 from srcgrad.eager.recording.operands import is_traced, plain, to_dtype
-from srcgrad.eager.recording.rows import bind, kind_of, rule_alone
+from srcgrad.eager.recording.rows import bind
 from srcgrad.eager.recording.views import in_place
 from srcgrad.eager.tensors.promotion import numpy_dtype
 from srcgrad.eager.tensors.tensor import Tensor, lift, wrap

@@ -10,8 +10,9 @@ import numpy as np
 from srcgrad.core.op import TABLE
 from srcgrad.eager.functions.shaping import dim_of, narrow, select, unsqueeze
 from srcgrad.eager.recording.composite import show_as
+from srcgrad.eager.recording.nodes import kind_of
 from srcgrad.eager.recording.operands import is_traced, to_dtype
-from srcgrad.eager.recording.rows import kind_of, record
+from srcgrad.eager.recording.rows import record
 from srcgrad.eager.tensors.node import Port, rename, sequence
 from srcgrad.eager.tensors.promotion import result_dtype
 from srcgrad.eager.tensors.tensor import Tensor, wrap

@@ -10,8 +10,9 @@ from srcgrad.core.op import TABLE
 from srcgrad.eager.functions import elementwise as ew
 from srcgrad.eager.functions.shaping import reshape, squeeze, unsqueeze
 from srcgrad.eager.recording.composite import composite
+from srcgrad.eager.recording.nodes import kind_of
 from srcgrad.eager.recording.operands import is_traced
-from srcgrad.eager.recording.rows import RECORDED, kind_of, record
+from srcgrad.eager.recording.rows import RECORDED, record_pair
 from srcgrad.eager.tensors.errors import not_a_tensor
 from srcgrad.eager.tensors.modes import state
 from srcgrad.eager.tensors.tensor import wrap
@@ -30,7 +31,7 @@ def contract(x: Any, y: Any, spec: str, name: str = "ContractBackward0", evaluat
         )
     result = state.run(evaluate, a, b) if evaluate is not None else state.run(_evaluate, spec, a, b)
     made = wrap(result if type(result) is np.ndarray else np.asarray(result))
-    return record(kind_of(_contract, name, 2), made, (x, y), {"spec": spec})
+    return record_pair(kind_of(_contract, name, 2), made, x, y, {"spec": spec})
 
 
 RECORDED["contract"] = contract

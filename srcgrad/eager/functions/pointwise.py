@@ -13,8 +13,9 @@ import numpy as np
 from srcgrad.core.lowering import Pointwise
 from srcgrad.core.op import TABLE, Op, apply
 from srcgrad.core.partial import Where
+from srcgrad.eager.recording.nodes import nothing
 from srcgrad.eager.recording.pointwise import function_of
-from srcgrad.eager.recording.rows import RECORDED, nothing
+from srcgrad.eager.recording.rows import RECORDED
 
 #: ``name=row/Node``: the row where it has another name, the node where it is not called after the function.
 NAMES = """

@@ -16,8 +16,9 @@ from srcgrad.eager.functions.elementwise import where
 from srcgrad.eager.functions.gathering import open_grid, pick
 from srcgrad.eager.functions.shaping import dim_of, dims_of, reshape, squeeze
 from srcgrad.eager.recording.composite import composite
+from srcgrad.eager.recording.nodes import kind_of, rule_alone
 from srcgrad.eager.recording.operands import is_traced, to_dtype
-from srcgrad.eager.recording.rows import RECORDED, bind, kind_of, record_one, rule_alone
+from srcgrad.eager.recording.rows import RECORDED, bind, record_one
 from srcgrad.eager.tensors.errors import alias_of
 from srcgrad.eager.tensors.modes import state
 from srcgrad.eager.tensors.promotion import inexact_dtype, numpy_dtype, sum_dtype

@@ -11,8 +11,9 @@ import numpy as np
 from srcgrad.core.op import TABLE
 from srcgrad.eager.recording.composite import composite
 from srcgrad.eager.recording.cotangents import repeated
+from srcgrad.eager.recording.nodes import RowNode, kind_of
 from srcgrad.eager.recording.operands import is_traced
-from srcgrad.eager.recording.rows import RECORDED, RowNode, bind, kind_of, one_node
+from srcgrad.eager.recording.rows import RECORDED, bind, one_node
 from srcgrad.eager.recording.views import make_view
 from srcgrad.eager.tensors.modes import OFF, state
 from srcgrad.eager.tensors.tensor import Tensor

@@ -1,7 +1,7 @@
 """Second forms of a few rows' rules, for rows that are applied at every step.
 
-`ON_ARRAYS` has a row's rule on plain arrays, without the table between it and NumPy. `PER_OPERAND` has it in parts, one
-for each operand, so that what nobody needs is not computed.
+`ON_ARRAYS` has a row's rule on plain arrays, without the table between it and NumPy. `IN_PAIRS` has it in two parts,
+one for each operand, so that what nobody needs is not computed.
 """
 
 from __future__ import annotations
@@ -70,10 +70,10 @@ ON_ARRAYS: dict[str, Any] = {
     "index": _index,
     "pick": _pick,
 }
-PER_OPERAND: dict[str, Any] = {
+IN_PAIRS: dict[str, Any] = {
     "contract": (
-        lambda cotangent, out, x, y, *, spec: cotangent_of_left(cotangent, y, spec, x.shape),
-        lambda cotangent, out, x, y, *, spec: cotangent_of_right(cotangent, x, spec, y.shape),
+        lambda cotangent, y, shape, *, spec: cotangent_of_left(cotangent, y, spec, shape),
+        lambda cotangent, x, shape, *, spec: cotangent_of_right(cotangent, x, spec, shape),
     )
 }
 #: Rows whose rule gives contributions in the dtype of the operand by itself.

@@ -16,8 +16,9 @@ from srcgrad.core.op import Op
 from srcgrad.core.types import ArrayType
 from srcgrad.eager.recording.anomaly import annotate
 from srcgrad.eager.recording.cotangents import Spec
+from srcgrad.eager.recording.nodes import keep, kind_of
 from srcgrad.eager.recording.operands import is_traced, pair, same_dtype, to_dtype
-from srcgrad.eager.recording.rows import bind, keep, kind_of
+from srcgrad.eager.recording.rows import bind
 from srcgrad.eager.tensors.errors import do_not_fit, not_a_tensor, undefined
 from srcgrad.eager.tensors.modes import ANOMALY, OFF, state
 from srcgrad.eager.tensors.node import sequence

@@ -15,7 +15,8 @@ from weakref import ref
 import numpy as np
 
 from srcgrad.eager.recording.anomaly import annotate
-from srcgrad.eager.recording.rows import kind_of, one_node, rule_alone, zeros_of
+from srcgrad.eager.recording.nodes import kind_of, rule_alone, zeros_of
+from srcgrad.eager.recording.rows import one_node
 from srcgrad.eager.tensors import dtypes
 from srcgrad.eager.tensors.modes import ANOMALY, OFF, state
 from srcgrad.eager.tensors.node import Edges, Node, Port, operation, sequence

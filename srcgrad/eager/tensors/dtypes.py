@@ -64,22 +64,8 @@ int32 = dtype("int32", "i4", "Int")
 int64 = dtype("int64", "i8", "Long")
 bool_ = dtype("bool", "?", "Bool")
 
-ALL = (
-    float16,
-    float32,
-    float64,
-    complex64,
-    complex128,
-    uint8,
-    uint16,
-    uint32,
-    uint64,
-    int8,
-    int16,
-    int32,
-    int64,
-    bool_,
-)
+_FLOATS = (float16, float32, float64, complex64, complex128)
+ALL = (*_FLOATS, uint8, uint16, uint32, uint64, int8, int16, int32, int64, bool_)
 _by_numpy = {one.dtype: one for one in ALL}
 
 F4, F8, I8, B1 = float32.dtype, float64.dtype, int64.dtype, bool_.dtype
