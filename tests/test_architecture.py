@@ -7,6 +7,7 @@ import graphlib
 import importlib
 import re
 import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,6 +34,8 @@ FLOORS = (
 )
 #: Where no two files import each other, by whatever way.
 PACKAGES_WITHOUT_CIRCLES = ("srcgrad/eager", "srcgrad/nn", "srcgrad/optim", "srcgrad/core", "srcgrad/ops")
+FOLDERS_THAT_ARE_ROOMS = ("srcgrad/eager", "srcgrad/nn", "srcgrad/optim")
+MOST_FILES_IN_A_FOLDER = 15
 FLOORS_WITHOUT_OP_NAMES = ("schedule", "backends")
 MACHINE_PATH = re.compile(r"(?<![\w.~-])/(?:work|root|home|Users)/\w")
 
@@ -129,6 +132,12 @@ def test_files_can_be_read_in_one_sitting() -> None:
     }
     too_long = {name: length for name, length in lengths.items() if length > LONGEST_FILE}
     assert not too_long, f"more than {LONGEST_FILE} lines"
+
+
+@pytest.mark.parametrize("package", FOLDERS_THAT_ARE_ROOMS)
+def test_folders_hold_few_files(package: str) -> None:
+    counts = Counter(str(path.parent.relative_to(ROOT)) for path in python_files(package) if path.stem != "__init__")
+    assert max(counts.values()) <= MOST_FILES_IN_A_FOLDER, counts
 
 
 def test_schedule_and_backends_do_not_ask_which_operation_it_is() -> None:

@@ -123,6 +123,25 @@ def test_linear_algebra_as_in_pytorch() -> None:
         np.testing.assert_allclose(function(torch, torch.tensor(a)).numpy(), expected.numpy(), 1e-9, 1e-9, err_msg=name)
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x.flip(0),
+        lambda x: x.flipud(),
+        lambda x: x.roll(0, 0),
+        lambda x: x.tile(1, 1),
+        lambda x: torch.rot90(x),
+        lambda x: torch.rot90(x, 0),
+        lambda x: x.repeat_interleave(1, 0),
+        lambda x: apply("slice", x, starts=(1, 0), shape=(2, 3), steps=(1, 1)),
+    ],
+)
+def test_results_that_are_no_views_have_memory_of_their_own(function) -> None:
+    x = torch.ones(3, 3)
+    function(x).mul_(2)
+    assert x.tolist() == torch.ones(3, 3).tolist()
+
+
 def test_special_functions() -> None:
     from scipy import special
 

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from srcgrad.eager.autograd.backward import backward
-from srcgrad.eager.functions import complex, conversion, creation, indexing, linear, random, shaping
+from srcgrad.eager.functions import complex, conversion, indexing, linear, shaping
 from srcgrad.eager.functions import elementwise as ew
 from srcgrad.eager.functions.catalogue import METHODS, late, words
+from srcgrad.eager.making import creation, random
 from srcgrad.eager.recording import views
 from srcgrad.eager.recording.operands import constant
 from srcgrad.eager.recording.rows import RECORDED, bind

@@ -7,8 +7,9 @@ from typing import Any
 
 import srcgrad.eager.methods  # noqa: F401  (gives tensors their methods)
 from srcgrad.eager import autograd, drawing, nn, optim
-from srcgrad.eager.functions import creation, fft, random, renamed, surroundings
+from srcgrad.eager.functions import fft, renamed, surroundings
 from srcgrad.eager.functions.catalogue import FUNCTIONS, late
+from srcgrad.eager.making import creation, random
 from srcgrad.eager.tensors import dtypes, modes, printing
 from srcgrad.eager.tensors.errors import nearest
 from srcgrad.eager.tensors.node import RemovableHandle

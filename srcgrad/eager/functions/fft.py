@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import srcgrad.numpy as snp
-from srcgrad.eager.functions.creation import tensor
+from srcgrad.eager.making.creation import tensor
 
 
 def _along(name: str) -> Callable[..., Any]:

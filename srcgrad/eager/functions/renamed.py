@@ -12,6 +12,8 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+
 import srcgrad.numpy as snp
 from srcgrad.core.errors import SrcgradError
 from srcgrad.eager.functions import pointwise
@@ -19,6 +21,7 @@ from srcgrad.eager.recording.definitions import defined
 from srcgrad.eager.recording.operands import to_dtype
 from srcgrad.eager.tensors.modes import state
 from srcgrad.eager.tensors.promotion import result_dtype
+from srcgrad.eager.tensors.tensor import Tensor
 from srcgrad.numpy import scipy_linalg
 
 FUNCTIONS = """
@@ -134,8 +137,28 @@ _NAMES = {
 
 def _defined(table: str, prefix: str = "") -> dict[str, Callable[..., Any]]:
     """The functions of a table, checked."""
-    found = defined(table, _NAMES, __name__)
+    found = defined(table, _NAMES, __name__, _fresh)
     return {name: _checked(prefix + name, function) for name, function in found.items()}
+
+
+#: Functions that give their operand itself, or a view of it, where they have nothing to do.
+_VIEWS = ("atleast_1d", "atleast_2d", "broadcast_tensors", "einsum")
+
+
+def _fresh(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A result on memory of its own, so that changing it in place changes no operand."""
+    if function.__name__ in _VIEWS:
+        return function
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        result = function(*args, **kwargs)
+        operands = [arg._array for arg in args if isinstance(arg, Tensor)] if isinstance(result, Tensor) else ()
+        if any(np.may_share_memory(operand, result._array) for operand in operands):
+            return result.clone()
+        return result
+
+    return call
 
 
 def _as_tensors(result: Any) -> Any:

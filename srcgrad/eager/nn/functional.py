@@ -12,11 +12,11 @@ import numpy as np
 from srcgrad import nn
 from srcgrad.eager.functions import elementwise as ew
 from srcgrad.eager.functions import pointwise, reductions
-from srcgrad.eager.functions import random as draws
 from srcgrad.eager.functions.activations import log_softmax, softmax
 from srcgrad.eager.functions.linear import linear as _linear
 from srcgrad.eager.functions.renamed import DEFINED as _DEFINED
 from srcgrad.eager.functions.shaping import movedim
+from srcgrad.eager.making import random as draws
 from srcgrad.eager.recording.composite import composite
 from srcgrad.eager.recording.definitions import defined
 from srcgrad.eager.recording.operands import is_traced

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from srcgrad.eager.functions import creation
+from srcgrad.eager.making import creation
 from srcgrad.eager.tensors.modes import no_grad
 from srcgrad.eager.tensors.tensor import Tensor
 from srcgrad.nn.initial import fans

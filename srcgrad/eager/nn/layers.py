@@ -6,7 +6,8 @@ import math
 import re
 from typing import Any
 
-from srcgrad.eager.functions import creation, linear, shaping
+from srcgrad.eager.functions import linear, shaping
+from srcgrad.eager.making import creation
 from srcgrad.eager.nn import functional, init
 from srcgrad.eager.nn.module import Module
 from srcgrad.eager.nn.parameter import Parameter

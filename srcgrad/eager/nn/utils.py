@@ -21,7 +21,7 @@ def clip_grad_norm_(
     """Scale the gradients so that their norm, taken together, is at most ``max_norm``; gives the norm that they had."""
     grads = [tensor.grad for tensor in _tensors(parameters) if tensor.grad is not None]
     if not grads:
-        from srcgrad.eager.functions.creation import tensor
+        from srcgrad.eager.making.creation import tensor
 
         return tensor(0.0)
     total: Tensor = reductions.norm(joining.stack([reductions.norm(grad, norm_type) for grad in grads]), norm_type)

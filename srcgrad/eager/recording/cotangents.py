@@ -47,15 +47,21 @@ def weigh_array(cotangent: Any, partial: Any) -> Any:
 
 def fit_all(contributions: Sequence[Any], operands: Sequence[Any]) -> list[Any]:
     """Contributions to operands in their shapes and dtypes."""
-    return [
-        None if part is None else in_dtype(sum_to(part, x.shape), x.dtype)
-        for part, x in zip(contributions, operands, strict=True)
-    ]
+    return [None if part is None else fit(part, x) for part, x in zip(contributions, operands, strict=True)]
+
+
+def fit(contribution: Any, operand: Any) -> Any:
+    """A contribution to an operand in its shape and dtype."""
+    return in_dtype(sum_to(contribution, operand.shape), operand.dtype)
 
 
 def in_dtype(cotangent: Any, dtype: Any) -> Any:
     """The contribution to an operand in its dtype."""
-    return cotangent if cotangent.dtype == dtype else apply("astype", cotangent, dtype=getattr(dtype, "dtype", dtype))
+    return (
+        cotangent
+        if cotangent.dtype is dtype or cotangent.dtype == dtype
+        else apply("astype", cotangent, dtype=getattr(dtype, "dtype", dtype))
+    )
 
 
 def sum_to(cotangent: Any, shape: Shape) -> Any:

@@ -13,8 +13,10 @@ from srcgrad.eager.recording.composite import composite
 _LINE = re.compile(r"(\w+)\((.*?)\) = (.*?)  # (.*?)(?: @(\w+))?")
 
 
-def defined(table: str, names: Mapping[str, Any], module: str) -> dict[str, Callable[..., Any]]:
-    """The functions of a table, whose expressions may use those names."""
+def defined(
+    table: str, names: Mapping[str, Any], module: str, around: Callable[[Any], Any] = lambda function: function
+) -> dict[str, Callable[..., Any]]:
+    """The functions of a table, whose expressions may use those names; ``around`` wraps what they compute."""
     found = {}
     for line in filter(None, table.split("\n")):
         match = _LINE.fullmatch(line)
@@ -24,5 +26,6 @@ def defined(table: str, names: Mapping[str, Any], module: str) -> dict[str, Call
         function.__name__ = function.__qualname__ = name
         function.__doc__ = getattr(names["nn"], name).__doc__ if doc == "..." else doc
         function.__module__ = module
+        function = around(function)
         found[name] = composite(node)(function) if node else function
     return found

@@ -19,7 +19,7 @@ from srcgrad.core.lowering import Structure
 from srcgrad.core.op import Op
 from srcgrad.core.partial import Where
 from srcgrad.core.sample import Sample
-from srcgrad.eager.recording.cotangents import fit_all, in_dtype, weigh_array
+from srcgrad.eager.recording.cotangents import fit, fit_all, in_dtype, weigh_array
 from srcgrad.eager.recording.on_arrays import IN_PAIRS, KEEPING, ON_ARRAYS
 from srcgrad.eager.recording.reads import reads_of
 from srcgrad.eager.tensors.node import FREED, Edges, Node, Parts, Port, modified
@@ -198,7 +198,10 @@ class BinaryNode(PointwiseNode):
         of_x, of_y = self.weighed
         first = None if edges[0] is None or of_x is None else of_x(cotangent, out, x, y)
         second = None if edges[1] is None or of_y is None else of_y(cotangent, out, x, y)
-        return (first, second) if self.specs is None else fit_all((first, second), self.specs)
+        if self.specs is not None:
+            spec_x, spec_y = self.specs
+            return None if first is None else fit(first, spec_x), None if second is None else fit(second, spec_y)
+        return first, second
 
 
 def _weighed(partial: Any, reads: frozenset[int] | None, arity: int) -> Any:
@@ -238,6 +241,7 @@ class RuleNode(RowNode):
     #: the row's rule; on arrays perhaps another form of it
     rule: Callable[..., Sequence[Any]]
     on_arrays: Callable[..., Sequence[Any]]
+    saves_out: bool
     keeps_dtype: bool
 
     def pull(self, cotangent: Any, edges: Edges) -> Any:
@@ -256,8 +260,8 @@ class RuleNode(RowNode):
         return [part if part is None else in_dtype(part, x.dtype) for part, x in zip(found, values[1:], strict=True)]
 
 
-class OneNode(RuleNode):
-    """Of a row of one operand whose rule reads the result (``saved``) or nothing; ``specs`` stands for the operand."""
+class ShapeNode(RuleNode):
+    """Of a row whose rule reads the result (``saved``) or nothing; ``specs`` stand for the operands."""
 
     __slots__ = ()
 
@@ -265,13 +269,13 @@ class OneNode(RuleNode):
         out = self.saved
         if out is not None:
             out = self._checked(out)._array
-        return self.on_arrays(cotangent, out, self.specs, **self.params)
+        return self.on_arrays(cotangent, out, *self.specs, **self.params)
 
     def pull_recorded(self, cotangent: Any, edges: Edges) -> Any:
         out = self.saved
         if out is not None:
             out = _tensor(self._checked(out), self)
-        return self.rule(cotangent, out, self.specs, **self.params)
+        return self.rule(cotangent, out, *self.specs, **self.params)
 
     def release(self) -> None:
         if self.saved is not None:
@@ -355,13 +359,13 @@ def kind_of(op: Op, name: str, arity: int = 1, operands: tuple[int, ...] | None 
     rule = op.adjoint
     members |= {"rule": staticmethod(rule), "on_arrays": staticmethod(ON_ARRAYS.get(op.name, rule))}  # type: ignore[arg-type]
     members["keeps_dtype"] = op.name in ON_ARRAYS or op.name in KEEPING
-    members["saves_out"] = bool(reads[0])
+    members["saves_out"] = any(reads)
     if op.name in IN_PAIRS:
         return type(name, (PairNode,), {**members, "rules": IN_PAIRS[op.name]})
-    return type(name, (OneNode if is_simple(op, reads) else RuleNode,), members)
+    return type(name, (ShapeNode if is_simple(op, reads) else RuleNode,), members)
 
 
 def is_simple(op: Op, reads: tuple[frozenset[int] | None, ...]) -> bool:
-    """Whether the nodes of a row are `OneNode`s."""
+    """Whether the nodes of a row are `ShapeNode`s."""
     keeps_dtype = op.name in ON_ARRAYS or op.name in KEEPING or not op.samples
-    return len(reads) == 1 and keeps_dtype and reads[0] in (frozenset(), frozenset((0,)))
+    return keeps_dtype and all(read is not None and read <= {0} for read in reads)

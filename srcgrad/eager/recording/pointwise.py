@@ -148,7 +148,10 @@ def _binary(op: Op, name: str, node: str, shown: Shown, inexact: bool) -> Functi
                 (input, input._version) if (x_for_x and for_x) or (x_for_y and for_y) else None,
                 (other, other._version) if (y_for_x and for_x) or (y_for_y and for_y) else None,
             )
-        node.specs = None if x.shape == y.shape else (Spec(x.shape, x.dtype), Spec(y.shape, y.dtype))
+        node.specs = None
+        if x.shape != y.shape:
+            of_x = None if x_edge is None else Spec(x.shape, x.dtype)
+            node.specs = of_x, None if y_edge is None else Spec(y.shape, y.dtype)
         made._node = node
         if mode == ANOMALY:
             annotate(node)

@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from srcgrad.core.lowering import View
 from srcgrad.core.op import Op
 from srcgrad.eager.recording.anomaly import annotate
 from srcgrad.eager.recording.cotangents import Spec
-from srcgrad.eager.recording.nodes import OneNode, PairNode, RowNode, has_rule, keep, kind_of, node_name
+from srcgrad.eager.recording.nodes import PairNode, RowNode, ShapeNode, has_rule, keep, kind_of, node_name
 from srcgrad.eager.tensors.modes import ANOMALY, OFF, state
 from srcgrad.eager.tensors.node import Edges, Node, Port, sequence
 from srcgrad.eager.tensors.tensor import Tensor, lift, new, wrap
@@ -50,7 +51,7 @@ def _plan(kind: Any, wanted: tuple[bool, ...]) -> tuple[bool, tuple[int, ...]]:
 
 
 def record_one(kind: type[RowNode], made: Tensor, operand: Tensor, params: dict[str, Any]) -> Tensor:
-    """As `record`, for a `OneNode`."""
+    """As `record`, for a `ShapeNode`."""
     edge = operand._node
     if edge is not None and state.mode != OFF:
         made._node = one_node(kind, edge, operand._array, params)
@@ -62,10 +63,11 @@ def record_one(kind: type[RowNode], made: Tensor, operand: Tensor, params: dict[
 
 
 def one_node(kind: type[RowNode], edge: Node, array: Any, params: dict[str, Any]) -> RowNode:
-    """The node of a row applied to an array, a `OneNode` that saves nothing so far."""
+    """The node of a row applied to an array, a `ShapeNode` that saves nothing so far."""
     node = new(kind)
     node.edges, node.seq, node.extra, node.params, node.saved = (edge,), next(sequence), None, params, None
-    spec = node.specs = new(Spec)
+    spec = new(Spec)
+    node.specs = (spec,)
     spec.shape, spec.dtype = array.shape, array.dtype
     if state.mode == ANOMALY:
         annotate(node)
@@ -89,6 +91,12 @@ def make_node(
     """The node of an application. ``made``: the result, or a tuple of results."""
     node = new(kind)
     node.edges, node.seq, node.extra = edges, next(sequence), None
+    if issubclass(kind, ShapeNode):
+        node.params, node.saved = params or {}, keep(made) if kind.saves_out else None
+        node.specs = [Spec(operand._array.shape, operand._array.dtype) for operand in operands]
+        if state.mode == ANOMALY:
+            annotate(node)
+        return node
     wanted = tuple([edge is not None for edge in edges])
     saves_out, positions = kind.plans.get(wanted) or _plan(kind, wanted)
     out: Any = None
@@ -131,12 +139,12 @@ def bind(op: Op, args: Sequence[Any], params: dict[str, Any], name: str | None =
     operands = [arg if isinstance(arg, Tensor) else lift(arg) for arg in args]
     result = state.run(op.reference, *[operand._array for operand in operands], **params)
     several = type(result) is tuple
+    if isinstance(op.lowering, View):  # NumPy gives a view, which would be none here: nobody knows its base
+        result = np.array(result)
     made = tuple([wrap(np.asarray(part)) for part in result]) if several else wrap(np.asarray(result))
     if not has_rule(op):
         return made
     kind = kind_of(op, name or node_name(op), len(operands))
-    if issubclass(kind, OneNode):
-        return record_one(kind, made, operands[0], params)  # type: ignore[arg-type]
     if issubclass(kind, PairNode):
         return record_pair(kind, made, operands[0], operands[1], params)  # type: ignore[arg-type]
     if not several:

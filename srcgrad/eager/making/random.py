@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.eager.functions.creation import finish, float_or, shape_of
+from srcgrad.eager.making.creation import finish, float_or, shape_of
 from srcgrad.eager.tensors.dtypes import numpy_dtype
 from srcgrad.eager.tensors.tensor import Tensor
 

@@ -1,0 +1,1 @@
+"""Tensors made of numbers, of shapes, at random."""
