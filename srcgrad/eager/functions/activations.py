@@ -6,7 +6,7 @@ from typing import Any
 
 from srcgrad.eager.functions.shaping import dim_of
 from srcgrad.eager.recording.nodes import kind_of
-from srcgrad.eager.recording.operands import is_traced, to_dtype
+from srcgrad.eager.recording.operands import to_dtype
 from srcgrad.eager.recording.rows import record_one
 from srcgrad.eager.tensors.dtypes import numpy_dtype
 from srcgrad.eager.tensors.modes import state
@@ -14,8 +14,8 @@ from srcgrad.eager.tensors.tensor import Tensor, wrap
 from srcgrad.nn.activations import LOG_SOFTMAX, SOFTMAX
 
 _KINDS = {
-    "softmax": kind_of(SOFTMAX.row, "SoftmaxBackward0"),
-    "log_softmax": kind_of(LOG_SOFTMAX.row, "LogSoftmaxBackward0"),
+    SOFTMAX.row: kind_of(SOFTMAX.row, "SoftmaxBackward0"),
+    LOG_SOFTMAX.row: kind_of(LOG_SOFTMAX.row, "LogSoftmaxBackward0"),
 }
 
 
@@ -36,11 +36,12 @@ def _normalised(function: Any, input: Any, dim: int | None, dtype: Any) -> Any:
     if dim is None:
         dim = 0 if ndim in (0, 1, 3) else 1
     axis = dim_of(dim, ndim)
-    if not is_traced(input) and input._array.dtype.kind != "f":
+    if not isinstance(input, Tensor):
+        return function(input, axis=axis) if ndim else function(input.reshape(1), axis=0).reshape(())
+    array = input._array
+    if array.dtype.kind != "f":
         raise RuntimeError(f"\"softmax_lastdim_kernel_impl\" not implemented for '{input.dtype.alias}'")
     if not ndim:
         return _normalised(function, input.reshape(1), 0, None).reshape(())
-    if not isinstance(input, Tensor):
-        return function(input, axis=axis)
-    result = state.run(function.row.reference, input._array, axis=axis)
-    return record_one(_KINDS[function.row.name], wrap(result), input, {"axis": axis})
+    result = state.run(function.row.reference, array, axis=axis)
+    return record_one(_KINDS[function.row], wrap(result), input, {"axis": axis})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from srcgrad.core.op import TABLE, apply
+from srcgrad.core.op import TABLE
 from srcgrad.eager.functions import elementwise as ew
 from srcgrad.eager.recording.operands import is_traced, same_dtype
 from srcgrad.eager.recording.rows import bind
@@ -17,7 +17,7 @@ def is_complex(input: Any) -> bool:
 
 
 def _of(name: str, node: str, input: Any) -> Any:
-    return apply(name, input) if is_traced(input) else bind(TABLE[name], (input,), {}, node)
+    return bind(TABLE[name], (input,), {}, node)
 
 
 def real(input: Any) -> Any:
@@ -54,8 +54,6 @@ def angle(input: Any) -> Any:
 def complex(real: Any, imag: Any) -> Any:
     """The complex tensor with these parts."""
     real, imag = same_dtype(real, imag)
-    if is_traced(real) or is_traced(imag):
-        return apply("compose", real, imag)
     return bind(TABLE["compose"], (real, imag), {}, "ComplexBackward0")
 
 

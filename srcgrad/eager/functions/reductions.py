@@ -17,7 +17,7 @@ from srcgrad.eager.functions.gathering import open_grid, pick
 from srcgrad.eager.functions.shaping import dim_of, dims_of, reshape, squeeze
 from srcgrad.eager.recording.composite import composite
 from srcgrad.eager.recording.nodes import kind_of, rule_alone
-from srcgrad.eager.recording.operands import is_traced, to_dtype
+from srcgrad.eager.recording.operands import to_dtype
 from srcgrad.eager.recording.rows import RECORDED, bind, record_one
 from srcgrad.eager.tensors.errors import alias_of
 from srcgrad.eager.tensors.modes import state
@@ -105,7 +105,7 @@ def _reduce(row: Any, input: Any, dims: Dims, keepdim: bool, name: str) -> Any:
     """A reduction by its row."""
     shape = tuple(input.shape)
     axes = tuple(sorted(dims_of(dims, len(shape))))
-    made = row(input, axes=axes) if is_traced(input) else bind(row, (input,), {"axes": axes}, name)
+    made = bind(row, (input,), {"axes": axes}, name)
     return reshape(made, _kept(shape, axes)) if keepdim else made
 
 
@@ -314,12 +314,7 @@ def _along(name: str, input: Any, dim: int, dtype: Any) -> Any:
     if not input.shape:
         return composite(f"{name.capitalize()}Backward0")(lambda x: ew.mul(x, 1))(value)
     axis = dim_of(dim, len(input.shape))
-    row = TABLE[name]
-    return (
-        row(value, axis=axis)
-        if is_traced(value)
-        else bind(row, (value,), {"axis": axis}, f"{name.capitalize()}Backward0")
-    )
+    return bind(TABLE[name], (value,), {"axis": axis}, f"{name.capitalize()}Backward0")
 
 
 # Spread and size

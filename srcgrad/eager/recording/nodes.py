@@ -42,7 +42,8 @@ def keep(made: Tensor) -> tuple[Kept, int]:
     """A new result as its node saves it."""
     kept = new(Kept)
     kept._array = made._array
-    kept._counter = made._counter = Version()
+    counter = kept._counter = made._counter = new(Version)
+    counter.count, counter.views = 0, None
     return kept, 0
 
 
@@ -60,6 +61,7 @@ class RowNode(Node):
     """
 
     __slots__ = ("params", "saved", "specs")
+    reads_shapes = False
     op: Op
     #: what the contribution to each operand reads, by number: 0 is the result; None where there is none
     reads: tuple[frozenset[int] | None, ...]
@@ -264,6 +266,7 @@ class ShapeNode(RuleNode):
     """Of a row whose rule reads the result (``saved``) or nothing; ``specs`` stand for the operands."""
 
     __slots__ = ()
+    reads_shapes = True
 
     def pull(self, cotangent: Any, edges: Edges) -> Any:
         out = self.saved

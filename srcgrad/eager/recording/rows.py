@@ -16,7 +16,7 @@ from srcgrad.core.lowering import View
 from srcgrad.core.op import Op
 from srcgrad.eager.recording.anomaly import annotate
 from srcgrad.eager.recording.cotangents import Spec
-from srcgrad.eager.recording.nodes import PairNode, RowNode, ShapeNode, has_rule, keep, kind_of, node_name
+from srcgrad.eager.recording.nodes import PairNode, RowNode, has_rule, keep, kind_of, node_name
 from srcgrad.eager.tensors.modes import ANOMALY, OFF, state
 from srcgrad.eager.tensors.node import Edges, Node, Port, sequence
 from srcgrad.eager.tensors.tensor import Tensor, lift, new, wrap
@@ -91,8 +91,8 @@ def make_node(
     """The node of an application. ``made``: the result, or a tuple of results."""
     node = new(kind)
     node.edges, node.seq, node.extra = edges, next(sequence), None
-    if issubclass(kind, ShapeNode):
-        node.params, node.saved = params or {}, keep(made) if kind.saves_out else None
+    if kind.reads_shapes:
+        node.params, node.saved = params or {}, keep(made) if kind.saves_out else None  # type: ignore[attr-defined]
         node.specs = [Spec(operand._array.shape, operand._array.dtype) for operand in operands]
         if state.mode == ANOMALY:
             annotate(node)

@@ -14,32 +14,9 @@ class Attached:
 
         def __getattr__(self, name: str) -> Any: ...
 
-        __add__: Any
-        __radd__: Any
-        __sub__: Any
-        __rsub__: Any
-        __mul__: Any
-        __rmul__: Any
-        __truediv__: Any
-        __rtruediv__: Any
-        __floordiv__: Any
-        __mod__: Any
-        __pow__: Any
-        __rpow__: Any
-        __matmul__: Any
-        __neg__: Any
-        __abs__: Any
-        __invert__: Any
-        __and__: Any
-        __or__: Any
-        __xor__: Any
-        __lt__: Any
-        __le__: Any
-        __gt__: Any
-        __ge__: Any
-        __iadd__: Any
-        __isub__: Any
-        __imul__: Any
-        __itruediv__: Any
-        __getitem__: Any
-        __setitem__: Any
+        _any: Any = None
+        __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _any
+        __truediv__ = __rtruediv__ = __floordiv__ = __mod__ = __pow__ = __rpow__ = _any
+        __matmul__ = __neg__ = __abs__ = __invert__ = __and__ = __or__ = _any
+        __xor__ = __lt__ = __le__ = __gt__ = __ge__ = __iadd__ = _any
+        __isub__ = __imul__ = __itruediv__ = __getitem__ = __setitem__ = _any
