@@ -154,6 +154,8 @@ def test_special_functions() -> None:
 def test_names_that_are_not_there() -> None:
     with pytest.raises(AttributeError, match="did you mean 'sigmoid'"):
         _ = torch.sigmoidd
+    with pytest.raises(AttributeError, match="did you mean 'solve'"):
+        _ = torch.linalg.solv
     with pytest.raises(AttributeError, match="has no attribute 'random_bits'"):
         _ = torch.random_bits
     with pytest.raises(RuntimeError, match=r"einsum\(\)"):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 from collections import namedtuple
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,10 +18,10 @@ from srcgrad.core.errors import SrcgradError
 from srcgrad.eager.functions import pointwise
 from srcgrad.eager.recording.definitions import defined
 from srcgrad.eager.recording.operands import to_dtype
+from srcgrad.eager.tensors.errors import nearest
 from srcgrad.eager.tensors.modes import state
 from srcgrad.eager.tensors.promotion import result_dtype
 from srcgrad.eager.tensors.tensor import Tensor
-from srcgrad.numpy import scipy_linalg
 
 FUNCTIONS = """
 diff(input, n=1, dim=-1) = np.diff(input, n, axis=dim)  # Differences of neighbours along a dimension, n times.
@@ -121,7 +120,6 @@ def _turned(x: Any) -> Any:
 
 _NAMES = {
     "np": snp,
-    "scipy": scipy_linalg,
     "several": _several,
     "turned": _turned,
     "alike": _alike,
@@ -135,9 +133,9 @@ _NAMES = {
 }
 
 
-def _defined(table: str, prefix: str = "") -> dict[str, Callable[..., Any]]:
+def _defined(table: str, prefix: str = "", **names: Any) -> dict[str, Callable[..., Any]]:
     """The functions of a table, checked."""
-    found = defined(table, _NAMES, __name__, _fresh)
+    found = defined(table, {**_NAMES, **names}, __name__, _fresh)
     return {name: _checked(prefix + name, function) for name, function in found.items()}
 
 
@@ -186,7 +184,34 @@ def _checked(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 DEFINED = _defined(FUNCTIONS)
-linalg = SimpleNamespace(**_defined(LINALG, "linalg."))
-special = SimpleNamespace(
-    **{name: getattr(pointwise, row or name) for name, _, row in (entry.partition("=") for entry in SPECIAL.split())}
-)
+
+
+class Namespace:
+    """Functions that are made when the first of them is asked for."""
+
+    def __init__(self, name: str, make: Callable[[], dict[str, Callable[..., Any]]]) -> None:
+        self.__name__, self._make = f"srcgrad.eager.{name}", functools.cache(make)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # what copy and notebooks ask for
+            raise AttributeError(name)
+        if name not in self._make():
+            raise AttributeError(nearest(self.__name__, name, self._make()))
+        return self._make()[name]
+
+    def __dir__(self) -> list[str]:
+        return sorted(self._make())
+
+
+def _linalg() -> dict[str, Callable[..., Any]]:
+    import srcgrad.numpy.scipy_linalg
+
+    return _defined(LINALG, "linalg.", scipy=srcgrad.numpy.scipy_linalg)
+
+
+def _special() -> dict[str, Callable[..., Any]]:
+    entries = (entry.partition("=") for entry in SPECIAL.split())
+    return {name: getattr(pointwise, row or name) for name, _, row in entries}
+
+
+linalg, special = Namespace("linalg", _linalg), Namespace("special", _special)
