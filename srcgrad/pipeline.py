@@ -1,11 +1,13 @@
 """The data path, on one page: every arrow one function, nothing returns upward.
 
 python function --trace--> Graph --roll--> Graph --adjoint--> Graph --simplify--> Graph
-    --lower--> Program --fuse--> Program --assign storage--> Storage --emit--> source text --build--> callable
+    --lower--> Program --fuse--> Program --assign storage--> Storage --emit--> Kernel
+    --outline--> Kernel --print--> source text, --build--> callable
 """
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import sys
 from collections.abc import Callable, Sequence
@@ -89,6 +91,7 @@ class Executable:
         from srcgrad.backends.packing import with_packing
 
         function = build(self.module, lambda: _places(self.graph), raising if _calls_back(self.graph) else None)
+        self.module = dataclasses.replace(self.module, functions=())  # it is compiled now
         return function if self.packing is None else with_packing(function, self.packing, self.input_types)
 
     def __call__(self, *arrays: Any) -> Sequence[Any]:

@@ -80,7 +80,7 @@ def test_small_network_has_one_loop_over_the_samples() -> None:
 
 def loops_over(extent: int, tree: ast.AST) -> Iterator[ast.For]:
     """The loops over all of so many iterations, also those that have two or four of them side by side."""
-    texts = {f"range({extent})", f"range(0, {extent} - 1, 2)", f"range(0, {extent} - 3, 4)"}
+    texts = {f"range({extent})", f"range(0, {extent - 1}, 2)", f"range(0, {extent - 3}, 4)"}
     for node in ast.walk(tree):
         if isinstance(node, ast.For) and ast.unparse(node.iter) in texts:
             yield node

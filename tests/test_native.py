@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import itertools
+import random
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -15,9 +19,15 @@ from numba.core import event
 
 import srcgrad as sg
 from benchmarks.cases import CASES
+from srcgrad.backends.build import build
+from srcgrad.backends.module import Module
 from srcgrad.backends.native.compiler import KernelCompiler
+from srcgrad.backends.native.functions import Unit
 from srcgrad.backends.native.names import in_memory
 from srcgrad.core.settings import override
+from srcgrad.pipeline import emit, schedule
+from srcgrad.transform.finish import finish
+from tests.random_cases import random_case
 
 C_2 = np.float32(2.0)
 
@@ -172,3 +182,30 @@ def test_the_front_end_knows_all_that_the_benchmarks_need(case: Any) -> None:
     by_numba = {name.partition(" ")[2] for name in passes if name.startswith("nopython_type_inference")}
     assert kernels
     assert by_numba <= {"[quadrant_of_huge_f64]", "[ol_max.<locals>.impl]"}  # a table that is hardly ever read
+
+
+# kernels are lowered from their trees, which mean what their text means
+
+
+def instructions(module: Module) -> str:
+    """What the front end makes of a module, before LLVM's passes; names without the numbers that Numba gives out."""
+    written: list[str] = []
+
+    def finish(unit: Unit) -> None:
+        written.extend(str(module) for _, module in unit._modules.values())
+        real(unit)
+
+    real = Unit.finish
+    with override(cache_dir=""), mock.patch.object(Unit, "finish", finish):
+        build(module)
+    return re.sub(r"B\d+v\d+|v\d+B\d+|_[0-9a-f]{16,}|_3cdynamic_3e|\d{8,}", "", written[-1])
+
+
+@pytest.mark.parametrize("split", [False, True])
+@pytest.mark.parametrize("seed", range(3))
+def test_trees_and_text_are_the_same_instructions(seed: int, split: bool) -> None:
+    case = random_case(random.Random(seed + 40).randint, parts=2, steps=8, gradient=seed > 0)
+    with override(parallel_cycles=0 if split else 10**9), mock.patch("srcgrad.backends.threads.limit", return_value=3):
+        module = emit(*schedule(finish(case.graph)), "program", False)
+    assert module.functions
+    assert instructions(module) == instructions(dataclasses.replace(module, functions=()))

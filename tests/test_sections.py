@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 import srcgrad as sg
-from srcgrad.backends.needed import needed
 from srcgrad.core.settings import override
 from srcgrad.graph.interpret import interpret
 from srcgrad.pipeline import compile_graph
@@ -97,23 +96,3 @@ def test_library_calls_in_sections(function: Callable[..., Any]) -> None:
     for found, one in zip(gradients, expected[1], strict=True):
         np.testing.assert_allclose(found, one, rtol=1e-8, atol=1e-10)
     assert value == pytest.approx(function(*args), rel=1e-10)
-
-
-@pytest.mark.parametrize(
-    ("text", "names"),
-    [
-        (["a = b", "c = a"], {"b"}),
-        (["t += x[0]"], {"t", "x"}),
-        (["x[k] = t"], {"x", "k", "t"}),
-        (["if c:", "    t = 1", "else:", "    t = 2", "u = t"], {"c"}),
-        (["if c:", "    t = 1", "u = t"], {"c", "t"}),
-        (["for i in range(3):", "    t = 1", "u = t"], {"range"}),
-        (["for i in range(0):", "    t = 1", "u = t"], {"range", "t"}),
-        (["for i in range(3 - 1, -1, -1):", "    t = i", "u = t"], {"range"}),
-        (["for i in range(n):", "    t = 1", "u = t"], {"range", "n", "t"}),
-        (["for i in range(3):", "    u = t", "    t = 1"], {"range", "t"}),
-        (["while going == 1:", "    going = 0", "    t = 1", "u = t"], {"going", "t"}),
-    ],
-)
-def test_what_a_stretch_of_text_needs(text: list[str], names: set[str]) -> None:
-    assert needed([f"    {line}" for line in text]) == names

@@ -23,6 +23,7 @@ import numpy as np
 from srcgrad.backends import machine_code, room, signals, store, threads
 from srcgrad.backends.module import Module
 from srcgrad.backends.native import entry
+from srcgrad.backends.native.kernel import KERNEL
 from srcgrad.backends.stacks import workspace_with_stacks
 
 #: how much of a function's name goes into file names, whose length is limited
@@ -70,6 +71,8 @@ def _compiled(module: Module, name: str, namespace: types.ModuleType, signature:
         exec(compile(module.source, str(namespace.__file__), "exec"), namespace.__dict__)
         dispatcher = getattr(namespace, module.name)
         setattr(dispatcher.py_func, entry.LAYOUT, _layout(module))
+        for function in module.functions:
+            setattr(getattr(namespace, function.name).py_func, KERNEL, function)
         return machine_code.compiled_entry(name, dispatcher, signature, namespace)
     finally:
         sys.modules.pop(namespace.__name__, None)

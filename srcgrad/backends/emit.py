@@ -1,15 +1,39 @@
-"""Program to source text: the tree of loops as Python that Numba compiles and people read."""
+"""Program to kernel: the tree of loops as statements of the kernel IR."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Any
 
+import numpy as np
+
+from srcgrad.backends.functions import SEE_TO_SIGNALS, product
 from srcgrad.backends.gemm.blas import threshold
+from srcgrad.backends.memory import stack_of
 from srcgrad.backends.reductions import VECTOR_BYTES, Bounds, Reductions
 from srcgrad.backends.sections import write_section
 from srcgrad.backends.split import split_loop
+from srcgrad.core.location import Location
+from srcgrad.kernel.ir import (
+    BOOL,
+    INT64,
+    Address,
+    Break,
+    Call,
+    Callee,
+    Do,
+    Expr,
+    If,
+    Let,
+    Number,
+    Operation,
+    Variable,
+    While,
+    integer,
+    number,
+)
+from srcgrad.kernel.text import width
 from srcgrad.schedule.axes import inner_programs
 from srcgrad.schedule.ir import (
     Affine,
@@ -34,7 +58,6 @@ from srcgrad.schedule.ir import (
 )
 from srcgrad.schedule.parallel import between_signals
 
-_NUMBER = re.compile(r"\(?-?[\d.]+(e[-+]?\d+)?\)?|c_\w+")
 #: expressions longer than this get a variable
 WIDTH = 72
 #: multiplications in a turn from which a scalar turn after the vectors is worth avoiding
@@ -101,7 +124,8 @@ class Emitter(Reductions):
         dear = sum(cost_of(statement.expr) for statement in statements) >= DEAR
         if not dear or extent <= lanes or extent % lanes == 0:
             return [None]
-        return [("0", str(extent - extent % lanes)), (str(extent - lanes), str(extent))]
+        whole = number(0), number(extent - extent % lanes)
+        return [whole, (number(extent - lanes), number(extent))]
 
     def is_array(self, value: Value) -> bool:
         return bool(value.shape) and self.place(value).kind != "variable"
@@ -117,67 +141,71 @@ class Emitter(Reductions):
             self.product(statement)
             return
         reads = self.reads(statement)
-        text = self.expressions.text(statement.expr)
+        expr = self.expressions.of(statement.expr)
         if statement.combine:
-            self.combine(statement, text)
+            self.combine(statement, expr)
             return
         place = self.place(value)
         if place.kind == "variable" or not value.shape:
             key = self.variable_key(value, statement.index)
             self.copies.pop(key, None)
-            if len(text) <= WIDTH and self.single_use_ahead(statement, reads, block, position):
-                self.pending[key] = text, reads
-            elif self.is_copy(value, statement.index, text):
-                self.copies[key] = text
+            if self.single_use_ahead(statement, reads, block, position) and width(expr) <= WIDTH:
+                self.pending[key] = expr, reads
+            elif self.is_copy(value, statement.index, expr):
+                self.copies[key] = expr
             else:
-                self.assign(value, statement.index, text, statement.location)
+                self.assign(value, statement.index, expr, statement.location)
             return
         element = self.element(value, statement.index)
         self.forget(value)
-        if self.read_ahead(value, block, position) and not text.replace(".", "").isalnum():
-            name = self.names.fresh(self.name(value) + "_")
-            self.out.line(f"{name} = {text}", self.comment(statement.location))
-            self.held[value, element] = name
-            text = name
-        self.write(element, text, statement.location)
+        if self.read_ahead(value, block, position) and not isinstance(expr, Number | Variable):
+            variable = self.fresh(self.name(value) + "_", value.dtype)
+            self.out.let(variable, expr, self.comment(statement.location))
+            expr = self.held[value, element] = variable
+        self.write(element, expr, statement.location)
 
     def reads(self, statement: Statement) -> set[Value]:
-        """The values that the statement's text reads, also by expressions that stand in for others."""
+        """The values that the statement reads, also by expressions that stand in for others."""
         found = set()
         for load in loads(statement.expr):
             found.add(load.value)
             if self.place(load.value).kind == "variable" or not load.value.shape:
-                found |= self.pending.get(self.variable_key(load.value, load.index), ("", set()))[1]
+                found |= self.pending.get(self.variable_key(load.value, load.index), (None, set()))[1]
         return found
 
-    def is_copy(self, value: Value, index: tuple[Index, ...], text: str) -> bool:
+    def is_copy(self, value: Value, index: tuple[Index, ...], expr: Expr) -> bool:
         """Whether a value is just another name of a number, or of a variable that stays as it is."""
         if value.mutable or value in self.region_written | self.added_onto or value in self.outputs:
             return False
-        if _NUMBER.fullmatch(text):
+        if isinstance(expr, Number):
             return True
-        steady = text.isidentifier() and text not in self.unsteady
-        return steady and self.turns.get(text, frozenset()) <= self.turns_of(value, index)
+        if not isinstance(expr, Variable) or expr in self.unsteady:
+            return False
+        return self.turns.get(expr, frozenset()) <= self.turns_of(value, index)
 
-    def combine(self, statement: Statement, text: str) -> None:
+    def combine(self, statement: Statement, expr: Expr) -> None:
         value = statement.target
         target = self.target(value, statement.index)
         self.forget(value)
         assert statement.combine is not None
-        self.fold(target, text, statement.combine, value.dtype, self.comment(statement.location))
+        self.fold(target, expr, statement.combine, self.comment(statement.location))
 
     def arg_update(self, statement: Statement) -> None:
         """First extremum wins, a NaN wins over all: NumPy's argmax and argmin."""
         assert statement.key is not None
         assert statement.key_value is not None
-        key = self.names.fresh("candidate")
+        key = self.fresh("candidate", statement.key.dtype)
         best = self.target(statement.key_value, statement.index)
         sign = ">" if statement.combine == "argmaximum" else "<"
-        self.out.line(f"{key} = {self.expressions.text(statement.key)}", self.comment(statement.location))
-        nan = f" or ({key} != {key} and {best} == {best})" if statement.key.dtype.kind == "f" else ""
-        with self.out.block(f"if {key} {sign} {best}{nan}:"):
+        self.out.let(key, self.expressions.of(statement.key), self.comment(statement.location))
+        better = Operation(sign, (key, best), BOOL)
+        if statement.key.dtype.kind == "f":
+            new, old = Operation("!=", (key, key), BOOL), Operation("==", (best, best), BOOL)
+            better = Operation("or", (better, Operation("and", (new, old), BOOL)), BOOL)
+        with self.out.block() as body:
             self.assign(statement.key_value, statement.index, key)
-            self.assign(statement.target, statement.index, self.expressions.text(statement.expr))
+            self.assign(statement.target, statement.index, self.expressions.of(statement.expr))
+        self.out.add(If(better, tuple(body)))
 
     def single_use_ahead(self, statement: Statement, reads: set[Value], block: Block, position: int) -> bool:
         """Whether the value's one reader comes later in this block, before anything that it reads is written."""
@@ -241,8 +269,7 @@ class Emitter(Reductions):
             if statement.parallel and not statement.onto:
                 kind, name = "split_nested_product", "gemm_nested_split"
             arguments = [tuple(row_nest), tuple(col_nest), tuple(depth_nest), a, b, c, accumulate]
-        function = self.expressions.functions[dtype, kind] = f"{name}_{dtype}"
-        self.out.line(f"{function}({', '.join(map(str, arguments))})", self.comment(statement.location))
+        self.call(product(kind, dtype, f"{name}_{dtype}"), arguments, statement.location)
         self.forget(statement.target)
 
     def library(self, call: LibraryCall) -> None:
@@ -250,76 +277,90 @@ class Emitter(Reductions):
         types = [f"{value.dtype.name}*" for value in values]
         types += ["float64" if isinstance(number, float) else "int64" for number in call.numbers]
         function = self.expressions.library_function(call.function, " ".join(types))
-        arguments = [*(f"at({self.name(value)}, 0)" for value in values), *map(repr, call.numbers)]
-        self.out.line(f"{function}({', '.join(arguments)})", self.comment(call.location))
+        arguments = [*(Address(self.buffer(value), number(0)) for value in values), *call.numbers]
+        self.call(function, arguments, call.location)
         self.held.clear()
+
+    def call(self, callee: Callee, arguments: Sequence[Any], location: Location | None = None) -> None:
+        """A call for what it does; plain numbers become nodes."""
+        given = (self.number(value) if isinstance(value, bool | int | float) else value for value in arguments)
+        self.out.add(Do(Call(callee, tuple(given), INT64), self.comment(location)))
+
+    def number(self, value: float) -> Number:
+        return self.expressions.constant(value, np.dtype(type(value)))
 
     def region(self, region: AnyStatement) -> None:
         self.held.clear()
         comment = self.comment(region.location)
         match region:
             case LoopRegion():
-                count = self.expressions.text(region.trip_count)
+                count = self.expressions.of(region.trip_count)
                 self.make_room(region, count)
                 self.counted(region, count, comment)
             case WhileRegion():
                 self.repeated(region, comment)
             case BranchRegion():
-                with self.out.block(f"if {self.expressions.text(region.predicate)}:", comment):
+                test = self.expressions.of(region.predicate)
+                with self.out.block() as then:
                     self.program_tree(region.then)
-                with self.out.block("else:"):
+                with self.out.block() as orelse:
                     self.program_tree(region.orelse)
+                self.out.add(If(test, tuple(then), tuple(orelse), comment))
         self.held.clear()
 
-    def counted(self, region: LoopRegion, count: str, comment: str) -> None:
+    def counted(self, region: LoopRegion, count: Expr, comment: str) -> None:
         """A loop; one that may be long is cut into stretches, between which signals are seen to."""
-        turn, stretch = self.name(region.counter), between_signals(region)
+        turn, stretch = Variable(self.name(region.counter), INT64), between_signals(region)
         if stretch is None:
-            span = f"range({count} - 1, -1, -1)" if region.reverse else f"range({count})"
-            with self.out.block(f"for {turn} in {span}:", comment):
+            bounds: tuple[Expr, Expr, int] = (number(0), count, 1)
+            if region.reverse:
+                bounds = (integer("-", count, number(1)), number(-1), -1)
+            with self.out.loop(turn, *bounds, note=comment):
                 self.program_tree(region.body)
             return
-        turns, first = count, self.names.fresh("first")
-        if not count.isidentifier():
-            turns = self.names.fresh("turns")
-            self.out.line(f"{turns} = {count}")
-        with self.out.block(f"for {first} in range(0, {turns}, {stretch}):", comment):
-            with self.out.block(f"if {first} > 0:"):
+        first = self.fresh("first")
+        if not isinstance(count, Variable):
+            turns = self.fresh("turns")
+            self.out.let(turns, count)
+            count = turns
+        with self.out.loop(first, number(0), count, stretch, note=comment):
+            with self.out.block() as later:
                 self.look()
-            bounds = f"{first}, min({first} + {stretch}, {turns})"
+            self.out.add(If(Operation(">", (first, number(0)), BOOL), tuple(later)))
+            last = integer("min", integer("+", first, number(stretch)), count)
+            within: tuple[Expr, Expr, int] = (first, last, 1)
             if region.reverse:
-                bounds = f"{turns} - 1 - {first}, {turns} - 1 - min({first} + {stretch}, {turns}), -1"
-            with self.out.block(f"for {turn} in range({bounds}):"):
+                top = integer("-", count, number(1))
+                within = (integer("-", top, first), integer("-", top, last), -1)
+            with self.out.loop(turn, *within):
                 self.program_tree(region.body)
 
     def repeated(self, region: WhileRegion, comment: str) -> None:
         """A loop under a condition, in stretches."""
-        going = self.names.fresh("going")
-        self.out.line(f"{going} = 1")
-        with self.out.block(f"while {going} == 1:", comment):
-            with self.out.block(f"for {self.names.fresh('turn')} in range({between_signals(region)}):"):
+        going = self.fresh("going")
+        self.out.let(going, number(1))
+        is_going = Operation("==", (going, number(1)), BOOL)
+        turn = self.fresh("turn")
+        with self.out.block() as outer:
+            with self.out.loop(turn, number(0), number(between_signals(region) or 1)):
                 self.program_tree(region.condition)
-                with self.out.block(f"if not ({self.expressions.text(region.predicate)}):"):
-                    self.out.line(f"{going} = 0")
-                    self.out.line("break")
+                ended = Operation("not", (self.expressions.of(region.predicate),), BOOL)
+                self.out.add(If(ended, (Let(going, number(0)), Break())))
                 self.program_tree(region.body)
-            with self.out.block(f"if {going} == 1:"):
+            with self.out.block() as later:
                 self.look()
+            self.out.add(If(is_going, tuple(later)))
+        self.out.add(While(is_going, tuple(outer), comment))
 
     def look(self) -> None:
         """At signals that have come."""
-        self.sees_to_signals = True
-        self.out.line("see_to_signals()")
+        self.call(SEE_TO_SIGNALS, ())
 
-    def make_room(self, loop: LoopRegion, count: str) -> None:
+    def make_room(self, loop: LoopRegion, count: Expr) -> None:
         """Before a loop, for the slices that it puts out, where their number is known only now."""
-        from srcgrad.backends.module import numba_name, tuple_text
-
         for value in loop.outer_writes:
-            place = self.place(value)
-            if place.kind == "slices":
-                what = f"{place.offset}, {count}, {numba_name(value.dtype.name)}, {tuple_text(place.shape)}"
-                self.out.line(f"{self.name(value)} = stack_of(workspace, {what})")
+            if self.place(value).kind == "slices":
+                self.out.add(stack_of(self, value, count))
 
     def program_tree(self, program: Program) -> None:
         assert program.tree is not None

@@ -22,6 +22,8 @@ from srcgrad.graph.node import Graph
 
 #: modules with more bytes of constants are made anew rather than read
 LARGEST = 1 << 20
+#: of a module; its functions are read again from its text, where its machine code is gone
+_KEPT = tuple(field.name for field in fields(Module) if field.name != "functions")
 #: what has no influence on a module
 _ASIDE = ("cache_dir", "cache_size", "verify", "dump")
 
@@ -40,5 +42,5 @@ def kept_module(graph: Graph, fast_math: bool, make: Callable[[], Module]) -> Mo
             return Module(*plain.unpacked(content))
     module = make()
     if sum(constant.nbytes for constant in module.constants) <= LARGEST:
-        store.write(f"{name}.module", plain.packed([getattr(module, field.name) for field in fields(Module)]))
+        store.write(f"{name}.module", plain.packed([getattr(module, name) for name in _KEPT]))
     return module

@@ -17,6 +17,7 @@ import numpy as np
 from srcgrad.backends.elements import Elements
 from srcgrad.backends.gemm.micro import cpu_features
 from srcgrad.core.types import WIDER
+from srcgrad.kernel.ir import INT64, Call, Cast, Expr, Operation, Place, Variable, integer, number, result_dtype
 from srcgrad.schedule.ir import Axis, Block, Loop, Start, Statement, cost_of, walk
 from srcgrad.schedule.parallel import can_split
 
@@ -29,7 +30,8 @@ LONG = 2 * STRETCH
 LANES, SUM_LANES = 4, 8
 #: bytes of the widest vectors
 VECTOR_BYTES = 64
-Bounds = tuple[str, ...]
+#: where a loop starts and stops, and its step where that is not 1
+Bounds = tuple[Expr, Expr] | tuple[Expr, Expr, int]
 
 
 class Reductions(Elements):
@@ -48,17 +50,10 @@ class Reductions(Elements):
             self.expressions.fixed.pop(axis, None)
             return
         self.held.clear()
-        depth = len(self.expressions.axis_names)
-        name = (
-            self.names.fresh(LOOP_NAMES[min(depth, len(LOOP_NAMES) - 1)])
-            if axis not in self.expressions.axis_names
-            else ""
-        )
-        if name:
-            self.expressions.axis_names[axis] = name
-        with self.out.block(
-            f"for {self.expressions.axis_names[axis]} in range({', '.join(bounds) if bounds else axis.extent}):"
-        ):
+        indices = self.expressions.indices
+        if axis not in indices:
+            indices[axis] = self.fresh(LOOP_NAMES[min(len(indices), len(LOOP_NAMES) - 1)])
+        with self.out.loop(indices[axis], *(bounds or (number(0), number(axis.extent)))):
             body()
         self.held.clear()
 
@@ -86,14 +81,14 @@ class Reductions(Elements):
             self.loop(loop.axis, body, bounds)
             return
         lanes = self.lanes = self.lanes_of(loop)
-        first, last = bounds or ("0", str(loop.axis.extent))
+        first, last = (bounds or (number(0), number(loop.axis.extent)))[:2]
         self.jammed = loop
         self.lane_values = set(self.inside.get(loop, ()))
-        self.loop(loop.axis, body, (first, f"{last} - {lanes - 1}", str(lanes)))
+        self.loop(loop.axis, body, (first, integer("-", last, number(lanes - 1)), lanes))
         self.jammed, self.lane_values = None, set()
-        if bounds is not None or loop.axis.extent % lanes:
-            rest = f"({last} - ({first})) % {lanes}" if bounds else str(loop.axis.extent % lanes)
-            self.loop(loop.axis, body, (f"{last} - {rest}", last))
+        rest = integer("%", integer("-", last, first), number(lanes))
+        if rest != number(0):
+            self.loop(loop.axis, body, (integer("-", last, rest), last))
 
     def can_jam(self, loop: Loop) -> bool:
         """Whether turns of a loop are independent, short, and leave everything that is theirs in local variables."""
@@ -130,14 +125,14 @@ class Reductions(Elements):
         for _ in self.each_lane():
             self.starts([start for start in starts if start not in long])
         if long:
-            self.long_sums(long, inner, bounds or ("0", str(inner.axis.extent)))
+            self.long_sums(long, inner, (bounds or (number(0), number(inner.axis.extent)))[:2])
         elif inner.axis.extent:
             self.write_loop(inner, lambda: self.block(inner.body), bounds)
-        finished = {key: name for key, name in self.accumulators.items() if key not in before}
+        finished = {key: variable for key, variable in self.accumulators.items() if key not in before}
         self.accumulators = before
-        for (value, element), name in finished.items():
-            self.out.line(f"{element} = {name}")
-            self.held[value, element] = name
+        for (value, element), variable in finished.items():
+            self.out.write(element, variable)
+            self.held[value, element] = variable
 
     def is_single_sum(self, start: Start) -> bool:
         """Whether an accumulator is a sum in single precision in local variables."""
@@ -145,32 +140,32 @@ class Reductions(Elements):
         variable = not value.shape or self.place(value).kind == "variable" or self.is_one_element(start)
         return variable and start.statement.combine == "add" and value.dtype in WIDER
 
-    def long_sums(self, starts: list[Start], inner: Loop, bounds: Bounds) -> None:
+    def long_sums(self, starts: list[Start], inner: Loop, bounds: tuple[Expr, Expr]) -> None:
         """The loop in stretches, each with sums of its own, which join totals in double precision."""
-        totals: dict[str, str] = {}
-        dtypes: dict[str, np.dtype[Any]] = {}
+        totals: dict[Place, Variable] = {}
 
         def note(start: Start) -> None:
-            name = self.target(start.statement.target, start.statement.index)
-            totals[name] = self.names.fresh(f"{name}_total")
-            dtypes[name] = start.statement.target.dtype
+            target = self.target(start.statement.target, start.statement.index)
+            assert isinstance(target, Variable)
+            totals[target] = self.fresh(f"{target.name}_total", WIDER[target.dtype])
 
         for _ in self.each_lane():
             for start in starts:
                 self.nest(start.axes, lambda start=start: note(start))
-        for name, total in totals.items():
-            self.out.line(f"{total} = {self.expressions.constant(0.0, WIDER[dtypes[name]])}")
+        for total in totals.values():
+            self.out.let(total, self.expressions.constant(0.0, total.dtype))
         first, last = bounds
-        block = self.names.fresh("first")
-        with self.out.block(f"for {block} in range({first}, {last}, {STRETCH}):"):
+        block = self.fresh("first")
+        with self.out.loop(block, first, last, STRETCH):
             for _ in self.each_lane():
                 self.starts(starts)
-            self.write_loop(inner, lambda: self.block(inner.body), (block, f"min({block} + {STRETCH}, {last})"))
-            for name, total in totals.items():
-                self.out.line(f"{total} += {name}")
+            end = integer("min", integer("+", block, number(STRETCH)), last)
+            self.write_loop(inner, lambda: self.block(inner.body), (block, end))
+            for target, total in totals.items():
+                self.out.step(total, "+", target)
         self.totals |= totals
-        for name, total in totals.items():
-            self.out.line(f"{name} = {self.expressions.cast(total, WIDER[dtypes[name]], dtypes[name])}")
+        for target, total in totals.items():
+            self.out.write(target, self.expressions.cast(total, target.dtype))
 
     def is_one_element(self, start: Start) -> bool:
         rolled = any(not axis.unrolled for axis in start.axes)
@@ -180,7 +175,7 @@ class Reductions(Elements):
     def hold_accumulator(self, start: Start) -> None:
         value = start.statement.target
         element = self.element(value, start.statement.index)
-        self.accumulators[value, element] = self.names.fresh(self.name(value) + "_")
+        self.accumulators[value, element] = self.fresh(self.name(value) + "_", value.dtype)
 
     def starts(self, starts: list[Start]) -> None:
         """Neutral elements, with one loop for those over the same axes."""
@@ -210,8 +205,8 @@ class Reductions(Elements):
             if statement.key_value is not None:
                 self.assign(statement.target, statement.index, self.expressions.constant(0, statement.target.dtype))
                 extreme = _neutral(statement.combine.removeprefix("arg"), statement.key_value.dtype)
-                text = self.expressions.constant(extreme, statement.key_value.dtype)
-                self.assign(statement.key_value, statement.index, text)
+                start = self.expressions.constant(extreme, statement.key_value.dtype)
+                self.assign(statement.key_value, statement.index, start)
             else:
                 neutral = _neutral(statement.combine, statement.target.dtype)
                 self.assign(
@@ -220,22 +215,22 @@ class Reductions(Elements):
 
         self.nest(unrolled, write)
 
-    def fold(self, target: str, text: str, combine: str, dtype: np.dtype[Any], comment: str = "") -> None:
+    def fold(self, target: Place, expr: Expr, combine: str, note: str = "") -> None:
         """One step of a reduction."""
-        plain = dtype.kind in "fc" or dtype == np.int64
+        dtype = target.dtype
         match combine:
             case "add" | "multiply":
                 sign = "+" if combine == "add" else "*"
-                if plain:
-                    self.out.line(f"{target} {sign}= {text}", comment)
+                if dtype.kind in "fc" or dtype == INT64:
+                    self.out.step(target, sign, expr, note)
                 else:
-                    whole = f"{target} {sign} ({text})"
-                    self.out.line(f"{target} = {self.expressions.cast(whole, np.dtype(np.int64), dtype)}", comment)
+                    whole = Operation(sign, (target, expr), result_dtype(sign, dtype, expr.dtype))
+                    self.out.write(target, Cast(whole, dtype), note)
             case "maximum" | "minimum":
                 function = self.expressions.function(combine, dtype)
-                self.out.line(f"{target} = {function}({target}, {text})", comment)
+                self.out.write(target, Call(function, (target, expr), dtype), note)
             case "or" | "and":
-                self.out.line(f"{target} {'|' if combine == 'or' else '&'}= {text}", comment)
+                self.out.step(target, "|" if combine == "or" else "&", expr, note)
             case _:
                 raise AssertionError(combine)
 

@@ -1,76 +1,60 @@
-"""A loop split among threads: its body becomes a function of a part, which `fork` runs once for each.
+"""A loop split among threads: a parallel loop over its parts, whose accumulators are combined after it.
 
-def f_part1(part, parts, x, w, g, g_parts):       parts = thread_count(2)
-    g_own = own_part(g, g_parts, part)             fork(f_part1, parts, (x, w, g, g_parts))
-    for j in range(32): g_own[j] = 0               for part in range(1, parts):
-    for i in range(part * 100 // parts, ...):          for j in range(32): g[j] += g_parts[part - 1, j]
+for part in range(parts), parallel:                     each part has accumulators of its own
+    g_own = own_part(g, g_parts, part)
+    for j in range(32): g_own[j] = 0
+    for i in range(part * 100 // parts, ...):
         ... g_own[j] += ...
+for part in range(1, parts):                            added in the order of the parts
+    for j in range(32): g[j] += g_parts[part - 1, j]
 """
 
 from __future__ import annotations
 
 import itertools
-import keyword
 import math
-import re
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from srcgrad.backends.writer import Writer, assigned
+from srcgrad.backends import memory
+from srcgrad.backends.elements import PART, PARTS
+from srcgrad.backends.functions import OWN_PART, THREAD_COUNT
+from srcgrad.kernel.ir import INT64, Buffer, Call, Declare, Element, For, Kind, Operation, Space, Variable, number
+from srcgrad.kernel.ir import affine as affine_node
 from srcgrad.schedule.ir import Loop, Start, Value
 
 if TYPE_CHECKING:
     from srcgrad.backends.emit import Emitter
 
-_IDENTIFIER = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
-_CALLED = (
-    "range",
-    "min",
-    "local",
-    "at",
-    "reshaped",
-    "own_part",
-    "part_of",
-    "stack_of",
-    "fork",
-    "thread_count",
-    "see_to_signals",
-)
-_KNOWN = {*_CALLED, "part", "parts", "np", *keyword.kwlist}
+_NEXT, _BEFORE = affine_node(((PART, 1),), 1), affine_node(((PART, 1),), -1)
 
 
 def split_loop(emitter: Emitter, loop: Loop, starts: list[Start]) -> None:
-    """Write the function of a part, the fork, and the combination of the parts' accumulators."""
-    name = emitter.names.fresh(f"{emitter.function_name}_part{len(emitter.parts) + 1}")
-    outer, emitter.out = emitter.out, Writer()
+    """Write the parallel loop, and the combination of the parts' accumulators."""
+    out, expressions = emitter.out, emitter.expressions
     emitter.held.clear()
     accumulators = list(dict.fromkeys(start.statement.target for start in starts))
     emitter.own = set(accumulators)
-    outside = emitter.expressions.outside = emitter.names.fresh("outside")
-    emitter.expressions.noted = False
-    with emitter.out.block(""):
-        extent = loop.axis.extent
-        bounds = (f"part * {extent} // parts", f"(part + 1) * {extent} // parts")
-        emitter.reduction(starts, loop, bounds)
+    outside = expressions.outside = Buffer(emitter.names.fresh("outside"), INT64, (1,), Space.STACK)
+    expressions.noted = False
+    extent = number(loop.axis.extent)
+    with out.block() as body:
+        first, last = (Operation("//", (Operation("*", (part, extent), INT64), PARTS), INT64) for part in (PART, _NEXT))
+        emitter.reduction(starts, loop, (first, last))
         for value in accumulators:
             _store_variables(emitter, value)
-    body, emitter.out, emitter.own = emitter.out.lines[1:], outer, set()
-    emitter.expressions.outside = ""
+    emitter.own = set()
+    expressions.outside = None
     emitter.held.clear()
+    if expressions.noted:
+        out.add(memory.local(outside))
+        out.write(Element(outside, (number(0),)), number(0))
+    out.let(PARTS, Call(THREAD_COUNT, (number(min(emitter.threads, loop.axis.extent)),), INT64))
     declared = _declarations(emitter, loop, accumulators)
-    captured = _captured(emitter, [*declared, *body])
-    header = f"def {name}({', '.join(['part', 'parts', *captured])}):"
-    emitter.parts.append("\n".join([header, *declared, *body]))
-    emitter.part_names.add(name)
-    most = min(emitter.threads, loop.axis.extent)
-    if emitter.expressions.noted:
-        emitter.out.line(f"{outside} = local({emitter.expressions.type_name('int64')}, (1,))")
-        emitter.out.line(f"{outside}[0] = 0")
-    emitter.out.line(f"parts = thread_count({most})")
-    emitter.out.line(f"fork({name}, parts, ({', '.join(captured)},))")
-    if emitter.expressions.noted:
-        emitter.out.line(f"{emitter.expressions.function('raise_noted', np.dtype(np.int64))}({outside})")
+    out.add(For(PART, number(0), PARTS, 1, (*declared, *body), Kind.PARALLEL))
+    if expressions.noted:
+        emitter.call(expressions.function("raise_noted", np.dtype(np.int64)), [outside])
     for value in accumulators:
         combine = next(start.statement.combine for start in starts if start.statement.target is value)
         assert combine is not None
@@ -84,69 +68,46 @@ def _positions(emitter: Emitter, value: Value) -> list[tuple[int, ...]]:
 def _store_variables(emitter: Emitter, value: Value) -> None:
     """Accumulators in local variables are left in the part's copy at the end."""
     if emitter.place(value).kind == "variable":
+        rows = memory.parts_buffer(emitter, value)
         for position in _positions(emitter, value):
-            index = ", ".join(["part", *map(str, position)])
-            name = emitter.element_name(value, position)
-            emitter.out.line(f"{emitter.name(value)}_parts[{index}] = {emitter.totals.get(name, name)}")
+            variable = emitter.element_variable(value, position)
+            left = Element(rows, (PART, *map(number, position)))
+            emitter.out.write(left, emitter.totals.get(variable, variable))
 
 
 def _combine(emitter: Emitter, value: Value, combine: str) -> None:
     """The total over the parts, in their order."""
-    name = emitter.name(value)
-    place = emitter.place(value)
+    place, out = emitter.place(value), emitter.out
+    rows = memory.parts_buffer(emitter, value)
     if place.kind == "variable":
         for position in _positions(emitter, value):
-            variable = emitter.element_name(value, position)
-            dtype = emitter.partials[value].dtype or value.dtype
-            total = variable if dtype == value.dtype else emitter.names.fresh(f"{variable}_total")
-            tail = "".join(f", {p}" for p in position)
-            emitter.out.line(f"{total} = {name}_parts[0{tail}]")
-            with emitter.out.block("for part in range(1, parts):"):
-                emitter.fold(total, f"{name}_parts[part{tail}]", combine, dtype)
+            variable = emitter.element_variable(value, position)
+            total = variable if rows.dtype == value.dtype else emitter.fresh(f"{variable.name}_total", rows.dtype)
+            tail = tuple(map(number, position))
+            out.let(total, Element(rows, (number(0), *tail)))
+            with out.loop(PART, number(1), PARTS):
+                emitter.fold(total, Element(rows, (PART, *tail)), combine)
             if total != variable:
-                emitter.out.line(f"{variable} = {emitter.expressions.cast(total, dtype, value.dtype)}")
+                out.let(variable, emitter.expressions.cast(total, value.dtype))
         return
     size = math.prod(place.shape)
-    whole, rows = emitter.alias(value, (size,)) if len(place.shape) != 1 else name, f"{name}_parts"
-    index = emitter.names.fresh("e")
-    with emitter.out.block("for part in range(1, parts):"), emitter.out.block(f"for {index} in range({size}):"):
-        emitter.fold(f"{whole}[{index}]", f"{rows}[part - 1, {index}]", combine, value.dtype)
+    whole = emitter.alias(value, (size,)) if len(place.shape) != 1 else emitter.buffer(value)
+    index = Variable(emitter.names.fresh("e"), INT64)
+    with out.loop(PART, number(1), PARTS), out.loop(index, number(0), number(size)):
+        emitter.fold(Element(whole, (index,)), Element(rows, (_BEFORE, index)), combine)
 
 
-def _declarations(emitter: Emitter, loop: Loop, accumulators: list[Value]) -> list[str]:
+def _declarations(emitter: Emitter, loop: Loop, accumulators: list[Value]) -> list[Declare]:
     """The accumulators and the stack arrays that belong to one part, and their other shapes."""
-    from srcgrad.backends.module import numba_name, tuple_text
-
-    lines = [
-        f"    {emitter.name(value)}_own = own_part({emitter.name(value)}, {emitter.name(value)}_parts, part)"
-        for value in accumulators
-        if emitter.place(value).kind != "variable"
-    ]
+    found = []
+    for value in accumulators:
+        if emitter.place(value).kind != "variable":
+            whole, rows = emitter.buffer(value), memory.parts_buffer(emitter, value)
+            own = Buffer(f"{whole.name}_own", whole.dtype, whole.shape, whole.space)
+            found.append(Declare(own, Call(OWN_PART, (whole, rows, PART), own.dtype)))
     for value in emitter.inside.get(loop, ()):
         place = emitter.places[value]
         if place.within is loop and place.kind == "stack" and value in emitter.value_names:
-            dtype = numba_name(value.dtype.name)
-            names = [emitter.name(value), *emitter.lane_arrays.get(value, ())]
-            lines += [f"    {name} = local({dtype}, {tuple_text(place.shape)})" for name in names]
-            lines += [
-                f"    {alias} = reshaped({emitter.name(value)}, {tuple_text(shape)})"
-                for (other, shape), alias in emitter.aliases.items()
-                if other is value
-            ]
-    return lines
-
-
-def _captured(emitter: Emitter, lines: list[str]) -> list[str]:
-    """The names that a part uses and does not make itself, nor the module defines."""
-    made = assigned(lines)
-    return [name for name in free_names(emitter, lines) if name not in made]
-
-
-def free_names(emitter: Emitter, lines: list[str]) -> list[str]:
-    """The names in some lines that are not those of the module."""
-    module = {*emitter.expressions.constants.values(), *emitter.expressions.functions.values(), *emitter.type_names}
-    used: dict[str, None] = {}
-    for line in lines:
-        used.update((name, None) for name in _IDENTIFIER.findall(line.split("  #")[0]))
-    own = emitter.part_names
-    return [name for name in used if name not in module and name not in _KNOWN and name not in own]
+            found += memory.on_stack(emitter, value)
+            found += [memory.alias(emitter, other, shape) for other, shape in emitter.aliases if other is value]
+    return found

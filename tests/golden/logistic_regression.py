@@ -1,6 +1,5 @@
-import numpy as np
 from numba import float64
-from srcgrad.backends.buffer import at, local, own_part, part_of, reshaped, view
+from srcgrad.backends.buffer import local, view
 from srcgrad.backends.runtime import kernel
 from srcgrad.backends.vecmath.exponential import exp_f64 as exp
 from srcgrad.backends.vecmath.logarithm import log1p_f64 as log1p
@@ -23,7 +22,7 @@ def grad_logistic(w, x, labels, margin):
         t1 += w[i] * w[i]
         t2 = 0.5 * w[i]
         t3[i] = t2 + t2
-    for j in range(0, 569 - 3, 4):
+    for j in range(0, 566, 4):
         margin1_ = 0.0
         margin1_1 = 0.0
         margin1_2 = 0.0
@@ -37,7 +36,7 @@ def grad_logistic(w, x, labels, margin):
         margin1[j + 1] = margin1_1
         margin1[j + 2] = margin1_2
         margin1[j + 3] = margin1_3
-    for j in range(569 - 1, 569):
+    for j in range(568, 569):
         margin1_4 = 0.0
         for i in range(30):
             margin1_4 += x[j, i] * w[i]
@@ -45,22 +44,22 @@ def grad_logistic(w, x, labels, margin):
     for j in range(569):
         t4_ = exp(-(labels[j] * margin1[j]))
         t4[j] = t4_
-        margin2[j] = -(((1.0 / (1.0 + t4_)) * t4_) * labels[j])
+        margin2[j] = -(1.0 / (1.0 + t4_) * t4_ * labels[j])
     t5 = 0.0
     for j in range(569):
         t5 += log1p(t4[j])
     for i in range(30):
         margin3[i] = 0.0
-    for j in range(0, 569 - 3, 4):
+    for j in range(0, 566, 4):
         for i in range(30):
             margin3[i] += margin2[j] * x[j, i]
             margin3[i] += margin2[j + 1] * x[j + 1, i]
             margin3[i] += margin2[j + 2] * x[j + 2, i]
             margin3[i] += margin2[j + 3] * x[j + 3, i]
-    for j in range(569 - 1, 569):
+    for j in range(568, 569):
         for i in range(30):
             margin3[i] += margin2[j] * x[j, i]
     for i in range(30):
         margin[i] = t3[i] + margin3[i]
-    t = t5 + (0.5 * t1)
+    t = t5 + 0.5 * t1
     return t

@@ -1,6 +1,5 @@
-import numpy as np
 from numba import float64
-from srcgrad.backends.buffer import at, local, own_part, part_of, reshaped, view
+from srcgrad.backends.buffer import local, view
 from srcgrad.backends.runtime import kernel
 from srcgrad.backends.vecmath.exponential import exp_f64 as exp
 from srcgrad.backends.vecmath.hyperbolic import tanh_f64 as tanh
@@ -21,7 +20,7 @@ def grad_chain(x, t):
     for i in range(1000):
         t1_ = sin(x[i])
         t1[i] = t1_
-        t2[i] = 1.0 / (1.0 + (t1_ * t1_))
+        t2[i] = 1.0 / (1.0 + t1_ * t1_)
         t3[i] = cos(x[i])
     for i in range(1000):
         t4[i] = log1p(t1[i] * t1[i])
@@ -29,5 +28,5 @@ def grad_chain(x, t):
         t5[i] = exp(t4[i])
     for i in range(1000):
         t6 = tanh(t5[i])
-        t7 = (((1.0 - (t6 * t6)) * t5[i]) * t2[i]) * t1[i]
+        t7 = (1.0 - t6 * t6) * t5[i] * t2[i] * t1[i]
         t[i] = (t7 + t7) * t3[i]

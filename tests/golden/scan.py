@@ -1,6 +1,5 @@
-import numpy as np
 from numba import float64
-from srcgrad.backends.buffer import at, local, own_part, part_of, reshaped, view
+from srcgrad.backends.buffer import local, view
 from srcgrad.backends.runtime import kernel
 from srcgrad.backends.vecmath.hyperbolic import tanh_f64 as tanh
 
@@ -14,7 +13,7 @@ def grad_filtered(decay, inputs):
     t5 = local(float64, (50,))
     carry = 0.0
     for i in range(50):
-        level = tanh((decay * carry) + inputs[i])
+        level = tanh(decay * carry + inputs[i])
         t2 = level * level
         t3[i] = t2
         t4[i] = carry
@@ -26,9 +25,9 @@ def grad_filtered(decay, inputs):
     t = carry + t6
     ct0 = 1.0
     sum0 = 0.0
-    for i2 in range(50 - 1, -1, -1):
-        level1 = (ct0 + t5[i2] + t5[i2]) * (1.0 - (t5[i2] * t5[i2]))
+    for i2 in range(49, -1, -1):
+        level1 = (ct0 + t5[i2] + t5[i2]) * (1.0 - t5[i2] * t5[i2])
         ct0 = level1 * decay
-        sum0 += (level1 * t4[i2])
+        sum0 += level1 * t4[i2]
     t1 = sum0
     return t, t1

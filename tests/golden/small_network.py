@@ -1,6 +1,5 @@
-import numpy as np
 from numba import float64
-from srcgrad.backends.buffer import at, local, own_part, part_of, reshaped, view
+from srcgrad.backends.buffer import local, view
 from srcgrad.backends.runtime import kernel
 from srcgrad.backends.scalars import maximum, where
 
@@ -40,7 +39,7 @@ def train(parameters_0, parameters_1, parameters_2, parameters_3, x, y, rate, ca
             predicted1[i] = 0.0
             predicted2[i] = 0.0
         predicted3 = 0.0
-        for j in range(0, 100 - 1, 2):
+        for j in range(0, 99, 2):
             predicted4_0 = 0.0
             predicted4_1 = 0.0
             for i in range(32):
@@ -58,8 +57,8 @@ def train(parameters_0, parameters_1, parameters_2, parameters_3, x, y, rate, ca
                 predicted6_1[i] = predicted6_2
                 predicted4_0 += maximum(predicted6[i], 0.0) * carry_2[i]
                 predicted4_1 += maximum(predicted6_2, 0.0) * carry_2[i]
-            t3_0 = (predicted4_0 + carry_3) - y[j, 0]
-            t3_1 = (predicted4_1 + carry_3) - y[j + 1, 0]
+            t3_0 = predicted4_0 + carry_3 - y[j, 0]
+            t3_1 = predicted4_1 + carry_3 - y[j + 1, 0]
             predicted7_0 = t3_0 + t3_0
             predicted7_1 = t3_1 + t3_1
             for i in range(32):
@@ -78,12 +77,12 @@ def train(parameters_0, parameters_1, parameters_2, parameters_3, x, y, rate, ca
             predicted3 += predicted7_0
             predicted3 += predicted7_1
         for i in range(32):
-            carry_0[0, i] = carry_0[0, i] - (rate * predicted[0, i])
-            carry_0[1, i] = carry_0[1, i] - (rate * predicted[1, i])
-            carry_0[2, i] = carry_0[2, i] - (rate * predicted[2, i])
-            carry_1[i] = carry_1[i] - (rate * predicted1[i])
-            carry_2[i] = carry_2[i] - (rate * predicted2[i])
-        carry_3 = carry_3 - (rate * predicted3)
+            carry_0[0, i] = carry_0[0, i] - rate * predicted[0, i]
+            carry_0[1, i] = carry_0[1, i] - rate * predicted[1, i]
+            carry_0[2, i] = carry_0[2, i] - rate * predicted[2, i]
+            carry_1[i] = carry_1[i] - rate * predicted1[i]
+            carry_2[i] = carry_2[i] - rate * predicted2[i]
+        carry_3 = carry_3 - rate * predicted3
     for i in range(32):
         t[0, i] = carry_1[i]
         t1[i, 0] = carry_2[i]

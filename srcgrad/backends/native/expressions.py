@@ -1,4 +1,4 @@
-"""Expressions of emitted text to LLVM instructions.
+"""Operators, elements and calls to LLVM instructions.
 
 What operations mean is Numba's business: operators on anything but floats and int64, functions, casts and the calling
 convention are asked from its contexts. What is known at compile time is a Python object, all else an `Operand`.
@@ -6,11 +6,9 @@ convention are asked from its contexts. What is known at compile time is a Pytho
 
 from __future__ import annotations
 
-import ast
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -25,7 +23,6 @@ from numba.np.numpy_support import from_dtype
 from srcgrad.backends import buffer
 from srcgrad.backends.native.complex_parts import BY_PARTS, by_parts
 from srcgrad.backends.native.flags import FloatFlags
-from srcgrad.backends.native.names import in_memory
 from srcgrad.backends.threads import fork, run_parts
 
 I1, I64 = ir.IntType(1), ir.IntType(64)
@@ -43,30 +40,6 @@ class Operand:
     value: Any
 
 
-OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
-    ast.Pow: operator.pow,
-    ast.LShift: operator.lshift,
-    ast.RShift: operator.rshift,
-    ast.BitAnd: operator.and_,
-    ast.BitOr: operator.or_,
-    ast.BitXor: operator.xor,
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-    ast.USub: operator.neg,
-    ast.UAdd: operator.pos,
-    ast.Invert: operator.invert,
-    ast.Not: operator.not_,
-}
 _FOLDED = {operator.add, operator.sub, operator.mul, operator.neg}
 _COMPARISONS = {
     operator.eq: "==",
@@ -87,7 +60,7 @@ class Expressions:
         unit: the library, which knows the functions of our own.
         context: Numba's target context.
         function: the Python function, of whose module the text uses names.
-        tree: its syntax.
+        in_memory: the variables that need memory.
         floats: the flags of its floating-point operations.
     """
 
@@ -97,7 +70,7 @@ class Expressions:
         context: Any,
         builder: Any,
         function: Callable[..., Any],
-        tree: ast.FunctionDef,
+        in_memory: set[str],
         floats: FloatFlags,
     ) -> None:
         self.unit = unit
@@ -107,7 +80,7 @@ class Expressions:
         self.globals = function.__globals__
         cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
         self.closure = {name: cell.cell_contents for name, cell in cells}
-        self.in_memory = in_memory(tree)
+        self.in_memory = in_memory
         self.names: dict[str, Any] = {}
         self.slots: dict[str, Operand] = {}
 
@@ -144,81 +117,7 @@ class Expressions:
     def blocks(self, *names: str) -> list[Any]:
         return [self.builder.append_basic_block(name) for name in names]
 
-    # expressions
-
-    def expression(self, node: ast.expr) -> Any:
-        match node:
-            case ast.Name(id=name):
-                return self.load(name)
-            case ast.Constant(value=value):
-                return value
-            case ast.BinOp(left=left, op=op, right=right):
-                return self.apply(OPERATORS[type(op)], self.expression(left), self.expression(right))
-            case ast.Subscript(value=base, slice=index):
-                return self.get_item(self.expression(base), self.expression(index))
-            case ast.Call(func=function, args=args, keywords=[]):
-                return self.call(self.expression(function), [self.expression(arg) for arg in args])
-            case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in OPERATORS:
-                return self.apply(OPERATORS[type(op)], self.expression(left), self.expression(right))
-            case ast.UnaryOp(op=ast.Not(), operand=operand):
-                return Operand(types.boolean, self.builder.not_(self.truth(self.expression(operand))))
-            case ast.UnaryOp(op=op, operand=operand):
-                return self.apply(OPERATORS[type(op)], self.expression(operand))
-            case ast.Tuple(elts=parts):
-                return tuple(self.expression(part) for part in parts)
-            case ast.BoolOp(op=op, values=values):
-                return self.logic(isinstance(op, ast.And), values)
-            case ast.IfExp(test=test, body=body, orelse=orelse):
-                return self.choice(test, body, orelse)
-            case ast.Attribute(value=value, attr=name):
-                base = self.expression(value)
-                if isinstance(base, ModuleType):
-                    return getattr(base, name)
-        raise Unknown(f"expression {ast.unparse(node)}")
-
-    def logic(self, conjunction: bool, values: list[ast.expr]) -> Operand:
-        """`and`, `or`: what follows is computed only where it matters."""
-        first = self.operand(self.expression(values[0]))
-        if first.type != types.boolean:
-            raise Unknown("`and` and `or` of numbers")
-        if len(values) == 1:
-            return first
-        builder = self.builder
-        before = builder.block
-        more, after = self.blocks("more", "after")
-        builder.cbranch(first.value, *((more, after) if conjunction else (after, more)))
-        builder.position_at_end(more)
-        rest = self.logic(conjunction, values[1:])
-        end = builder.block
-        builder.branch(after)
-        builder.position_at_end(after)
-        result = builder.phi(I1)
-        result.add_incoming(ir.Constant(I1, 0 if conjunction else 1), before)
-        result.add_incoming(rest.value, end)
-        return Operand(types.boolean, result)
-
-    def choice(self, test: ast.expr, body: ast.expr, orelse: ast.expr) -> Operand:
-        builder = self.builder
-        condition = self.truth(self.expression(test))
-        then, other, after = self.blocks("then", "else", "after")
-        builder.cbranch(condition, then, other)
-        builder.position_at_end(then)
-        first = self.operand(self.expression(body))
-        then = builder.block
-        builder.position_at_end(other)
-        second = self.operand(self.expression(orelse))
-        kind = _common(first.type, second.type)
-        second_value = self.cast(second, kind)
-        other = builder.block
-        builder.branch(after)
-        builder.position_at_end(then)
-        first_value = self.cast(first, kind)
-        builder.branch(after)
-        builder.position_at_end(after)
-        result = builder.phi(first_value.type)
-        result.add_incoming(first_value, then)
-        result.add_incoming(second_value, other)
-        return Operand(kind, result)
+    # operators
 
     def apply(self, function: Callable[..., Any], *args: Any) -> Any:
         """An operator."""
@@ -241,7 +140,7 @@ class Expressions:
     def arithmetic(self, function: Callable[..., Any], operands: list[Operand]) -> Operand | None:
         """The operators on floats and int64 that are one instruction."""
         builder = self.builder
-        kind = operands[0].type if len(operands) == 1 else _common(*(operand.type for operand in operands))
+        kind = operands[0].type if len(operands) == 1 else common(*(operand.type for operand in operands))
         if function is operator.truediv and kind == types.int64:
             kind = types.float64
         values = [self.cast(operand, kind) for operand in operands]
@@ -480,7 +379,7 @@ def _is_index(value: Any) -> bool:
     return type(value) is int or (isinstance(value, Operand) and value.type == types.int64)
 
 
-def _common(first: types.Type, second: types.Type) -> types.Type:
+def common(first: types.Type, second: types.Type) -> types.Type:
     """What an operator on floats and int64 computes in, as Numba has it."""
     return first if first == second else types.float64
 

@@ -21,7 +21,8 @@ from numba.core.funcdesc import PythonFunctionDescriptor
 
 from srcgrad.backends.native.expressions import Operand, Unknown
 from srcgrad.backends.native.flags import FloatFlags
-from srcgrad.backends.native.statements import Lowering
+from srcgrad.backends.native.kernel import KERNEL, KernelLowering
+from srcgrad.backends.native.text import TextLowering
 
 #: bytes of a cache line, and of the widest vector
 STACK_ALIGNMENT = 64
@@ -63,7 +64,12 @@ class Unit:
         helper = context.call_conv.init_call_helper(builder)
         values = context.call_conv.decode_arguments(builder, descriptor.argtypes, declared)
         arguments = [Operand(kind, value) for kind, value in zip(descriptor.argtypes, values, strict=True)]
-        Lowering(self, context, builder, function, syntax(function), floats, arguments, descriptor.restype).run()
+        kernel = getattr(function, KERNEL, None)
+        given = floats, arguments, descriptor.restype
+        if kernel is not None:
+            KernelLowering(self, context, builder, function, kernel, *given).run()
+        else:
+            TextLowering(self, context, builder, function, syntax(function), *given).run()
         return helper
 
     def own(self, dispatcher: Any, kinds: Sequence[types.Type]) -> tuple[Any, Any] | None:
@@ -96,6 +102,9 @@ class Unit:
         self, context: Any, function: Callable[..., Any], kinds: Sequence[types.Type], flags: Any
     ) -> types.Type:
         """What a function returns, found by writing it into a module that is thrown away."""
+        kernel = getattr(function, KERNEL, None)
+        if kernel is not None and not kernel.results:
+            return types.none
         returns = [node for node in ast.walk(syntax(function)) if isinstance(node, ast.Return)]
         if all(node.value is None for node in returns):
             return types.none
@@ -105,7 +114,7 @@ class Unit:
         context.call_conv.init_call_helper(builder)
         values = context.call_conv.decode_arguments(builder, descriptor.argtypes, scratch)
         arguments = [Operand(kind, value) for kind, value in zip(kinds, values, strict=True)]
-        lowering = Lowering(self, context, builder, function, syntax(function), FloatFlags(), arguments, None)
+        lowering = TextLowering(self, context, builder, function, syntax(function), FloatFlags(), arguments, None)
         lowering.run()
         if lowering.return_type is None:
             raise Unknown("a function that only raises")

@@ -8,8 +8,13 @@ that block, assigns again after the use.
 from __future__ import annotations
 
 import ast
+import itertools
 from collections import defaultdict
 from dataclasses import dataclass
+from typing import Any
+
+from srcgrad.kernel import ir
+from srcgrad.kernel.names import defined, names_in
 
 #: the blocks around a statement, from the outside in; True for the body of a loop
 Path = tuple[tuple[int, bool], ...]
@@ -27,6 +32,36 @@ def in_memory(function: ast.FunctionDef) -> set[str]:
     for argument in function.args.args:
         accesses[argument.arg].append(_Access(True, ()))
     _block(function.body, (), accesses)
+    return {name for name, found in accesses.items() if any(a.stores for a in found) and not _is_name(found)}
+
+
+def in_memory_of(function: ir.Function) -> set[str]:
+    """The same of a function of the kernel IR."""
+    accesses: dict[str, list[_Access]] = defaultdict(list)
+    for parameter in function.parameters:
+        accesses[parameter.name].append(_Access(True, ()))
+    numbers = itertools.count()
+
+    def read(node: Any, path: Path) -> None:
+        for name in names_in(node):
+            accesses[name].append(_Access(False, path))
+
+    def visit(block: ir.Block, path: Path) -> None:
+        for statement in block:
+            inside = (*path, (next(numbers), not isinstance(statement, ir.If)))
+            read(ir.arguments(statement), inside if isinstance(statement, ir.While) else path)
+            for name in defined(statement):
+                accesses[name.name].append(_Access(True, inside if isinstance(statement, ir.For) else path))
+            if isinstance(statement, ir.Store) and isinstance(statement.target, ir.Variable):
+                accesses[statement.target.name].append(_Access(True, path))
+            if isinstance(statement, ir.If):
+                visit(statement.body, inside)
+                visit(statement.orelse, (*path, (next(numbers), False)))
+            elif isinstance(statement, ir.For | ir.While):
+                visit(statement.body, inside)
+
+    visit(function.body, ())
+    read(function.results, ())
     return {name for name, found in accesses.items() if any(a.stores for a in found) and not _is_name(found)}
 
 

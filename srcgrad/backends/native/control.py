@@ -1,22 +1,14 @@
-"""Emitted text to LLVM instructions in one pass over its syntax tree.
-
-Numba's own front end recovers from bytecode what emitted text says plainly: where a loop begins and ends, and, since
-dtypes are spelled out, the type of everything from the types of its parts. That recovery took half of the time to
-compile a kernel. Here a statement is lowered as it is read.
-
-What is not known here raises `Unknown`; Numba's own pipeline then compiles the function.
-"""
+"""Loops, branches and returns to LLVM instructions, for whoever reads what is in them."""
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from llvmlite import ir
 from numba.core import types
 
-from srcgrad.backends.native.expressions import I64, OPERATORS, Expressions, Operand, Unknown
+from srcgrad.backends.native.expressions import I1, I64, Expressions, Operand, Unknown
 from srcgrad.backends.native.flags import FloatFlags
 
 #: turns that fill a vector of float64
@@ -25,17 +17,17 @@ WHOLE = 8
 MOST_INLINED = 48
 
 
-class Lowering(Expressions):
+class Control(Expressions):
     """Lowers the body of one function into the function that the builder stands in.
 
     Args:
         unit: the library, which knows the functions of our own.
         context: Numba's target context.
-        function: the Python function, of whose module the text uses names.
-        tree: its syntax.
+        function: the Python function, of whose module it uses names.
+        in_memory: the variables that need memory.
         floats: the flags of its floating-point operations.
-        arguments: a type and an LLVM value for each parameter.
         return_type: what it returns; None where that is to be found out, and nothing is returned.
+        calls: how many calls it has outside of loops.
     """
 
     def __init__(
@@ -44,27 +36,28 @@ class Lowering(Expressions):
         context: Any,
         builder: Any,
         function: Callable[..., Any],
-        tree: ast.FunctionDef,
+        in_memory: set[str],
         floats: FloatFlags,
-        arguments: Sequence[Operand],
         return_type: types.Type | None,
+        calls: int,
     ) -> None:
-        super().__init__(unit, context, builder, function, tree, floats)
-        self.body = tree.body
+        super().__init__(unit, context, builder, function, in_memory, floats)
         self.return_type = return_type
         self.trial = return_type is None
-        self.crowded = _calls_outside_loops(tree.body) > MOST_INLINED
+        self.crowded = calls > MOST_INLINED
         #: where `continue` and `break` go, for each loop around
         self.loops: list[tuple[Any, Any]] = []
-        for parameter, argument in zip(tree.args.args, arguments, strict=True):
-            self.bind(parameter.arg, argument)
+
+    def body(self) -> None:
+        """Lower the body."""
+        raise NotImplementedError
 
     def run(self) -> None:
         """Lower the whole body; the entry block keeps what has to stand before it."""
         entry = self.builder.block
         body = self.builder.append_basic_block("body")
         self.builder.position_at_end(body)
-        self.block(self.body)
+        self.body()
         if not self.builder.block.is_terminated:
             self.leave(None)
         self.builder.position_at_end(entry)
@@ -81,65 +74,9 @@ class Lowering(Expressions):
         )
         return Operand(signature.return_type, result)
 
-    # statements
-
-    def block(self, statements: Sequence[ast.stmt]) -> None:
-        for statement in statements:
-            if self.builder.block.is_terminated:
-                return
-            self.statement(statement)
-
-    def statement(self, statement: ast.stmt) -> None:
-        match statement:
-            case ast.Assign(targets=targets, value=value):
-                result = self.expression(value)
-                for target in targets:
-                    self.assign(target, result)
-            case ast.AnnAssign(target=target, value=ast.expr() as value):
-                self.assign(target, self.expression(value))
-            case ast.AugAssign(target=target, op=op, value=value):
-                before = self.load(target.id) if isinstance(target, ast.Name) else self.expression(target)
-                self.assign(target, self.step(OPERATORS[type(op)], before, self.expression(value)))
-            case ast.Expr(value=ast.Constant()) | ast.Pass():
-                pass
-            case ast.Expr(value=value):
-                self.expression(value)
-            case ast.For(target=ast.Name(id=name), iter=span, body=body, orelse=[]):
-                self.for_loop(name, span, body)
-            case ast.While(test=test, body=body, orelse=[]):
-                self.while_loop(test, body)
-            case ast.If(test=test, body=body, orelse=orelse):
-                self.branch(test, body, orelse)
-            case ast.Return(value=value):
-                self.leave(None if value is None else self.expression(value))
-            case ast.Raise(exc=ast.Call(func=error, args=args, keywords=[]), cause=None):
-                reason = tuple(self.expression(arg) for arg in args)
-                self.context.call_conv.return_user_exc(self.builder, self.expression(error), reason)
-            case ast.Break() if self.loops:
-                self.builder.branch(self.loops[-1][1])
-            case ast.Continue() if self.loops:
-                self.builder.branch(self.loops[-1][0])
-            case _:
-                raise Unknown(f"statement {ast.unparse(statement)}")
-
-    def assign(self, target: ast.expr, value: Any) -> None:
-        match target:
-            case ast.Name(id=name):
-                self.bind(name, value)
-            case ast.Subscript(value=base, slice=index):
-                self.set_item(self.expression(base), self.expression(index), value)
-            case ast.Tuple(elts=parts):
-                for part, own in zip(parts, self.unpacked(value, len(parts)), strict=True):
-                    self.assign(part, own)
-            case _:
-                raise Unknown(f"target {ast.unparse(target)}")
-
-    def for_loop(self, name: str, span: ast.expr, body: list[ast.stmt]) -> None:
-        match span:
-            case ast.Call(func=ast.Name(id="range"), args=bounds, keywords=[]) if 1 <= len(bounds) <= 3:
-                values = [self.integer(self.expression(bound)) for bound in bounds]
-            case _:
-                raise Unknown(f"loop over {ast.unparse(span)}")
+    def for_loop(self, name: str, bounds: Sequence[Any], body: Callable[[], None], innermost: bool) -> None:
+        """A loop over the range with these bounds."""
+        values = [self.integer(bound) for bound in bounds]
         one = ir.Constant(I64, 1)
         start, stop, step = (
             (ir.Constant(I64, 0), values[0], one)
@@ -162,7 +99,7 @@ class Lowering(Expressions):
         builder.position_at_end(following)
         turn.add_incoming(builder.add(turn, step, flags=["nsw"]), following)
         back = builder.branch(head)
-        if is_of_whole_vectors(start, stop, step, body):
+        if innermost and is_of_whole_vectors(start, stop, step):
             keep_rolled(builder.module, back)
         builder.position_at_end(after)
 
@@ -174,34 +111,55 @@ class Lowering(Expressions):
         upwards = builder.icmp_signed(">", step, ir.Constant(I64, 0))
         return builder.select(upwards, builder.icmp_signed("<", turn, stop), builder.icmp_signed(">", turn, stop))
 
-    def while_loop(self, test: ast.expr, body: list[ast.stmt]) -> None:
+    def while_loop(self, test: Callable[[], Any], body: Callable[[], None]) -> None:
         builder = self.builder
         head, inside, after = self.blocks("head", "inside", "after")
         builder.branch(head)
         builder.position_at_end(head)
-        builder.cbranch(self.truth(self.expression(test)), inside, after)
+        builder.cbranch(self.truth(test()), inside, after)
         builder.position_at_end(inside)
         self.loop_body(body, head, after)
         builder.position_at_end(after)
 
-    def loop_body(self, body: list[ast.stmt], following: Any, after: Any) -> None:
+    def loop_body(self, body: Callable[[], None], following: Any, after: Any) -> None:
         self.loops.append((following, after))
-        self.block(body)
+        body()
         self.loops.pop()
         if not self.builder.block.is_terminated:
             self.builder.branch(following)
 
-    def branch(self, test: ast.expr, body: list[ast.stmt], orelse: list[ast.stmt]) -> None:
+    def branch(self, test: Any, body: Callable[[], None], orelse: Callable[[], None]) -> None:
         builder = self.builder
-        condition = self.truth(self.expression(test))
+        condition = self.truth(test)
         then, other, after = self.blocks("then", "else", "after")
         builder.cbranch(condition, then, other)
-        for block, statements in ((then, body), (other, orelse)):
+        for block, write in ((then, body), (other, orelse)):
             builder.position_at_end(block)
-            self.block(statements)
+            write()
             if not builder.block.is_terminated:
                 builder.branch(after)
         builder.position_at_end(after)
+
+    def logic(self, conjunction: bool, values: Sequence[Callable[[], Any]]) -> Operand:
+        """`and`, `or`: what follows is computed only where it matters."""
+        first = self.operand(values[0]())
+        if first.type != types.boolean:
+            raise Unknown("`and` and `or` of numbers")
+        if len(values) == 1:
+            return first
+        builder = self.builder
+        before = builder.block
+        more, after = self.blocks("more", "after")
+        builder.cbranch(first.value, *((more, after) if conjunction else (after, more)))
+        builder.position_at_end(more)
+        rest = self.logic(conjunction, values[1:])
+        end = builder.block
+        builder.branch(after)
+        builder.position_at_end(after)
+        result = builder.phi(I1)
+        result.add_incoming(ir.Constant(I1, 0 if conjunction else 1), before)
+        result.add_incoming(rest.value, end)
+        return Operand(types.boolean, result)
 
     def leave(self, value: Any) -> None:
         operand = Operand(types.none, self.context.get_dummy_value()) if value is None else self.operand(value)
@@ -218,23 +176,12 @@ class Lowering(Expressions):
         self.context.call_conv.return_value(self.builder, result)
 
 
-def _calls_outside_loops(statements: Sequence[ast.stmt]) -> int:
-    found, stack = 0, [*statements]
-    while stack:
-        node: ast.AST = stack.pop()
-        found += isinstance(node, ast.Call)
-        if not isinstance(node, ast.For | ast.While):
-            stack += ast.iter_child_nodes(node)  # type: ignore[arg-type]
-    return found
-
-
-def is_of_whole_vectors(start: Any, stop: Any, step: Any, body: list[ast.stmt]) -> bool:
-    """Whether an innermost loop has so many turns that they fill vectors without rest."""
+def is_of_whole_vectors(start: Any, stop: Any, step: Any) -> bool:
+    """Whether a loop has so many turns that they fill vectors without rest."""
     if not all(isinstance(bound, ir.Constant) for bound in (start, stop, step)) or step.constant != 1:
         return False
     turns = stop.constant - start.constant
-    inner = any(isinstance(part, ast.For | ast.While) for statement in body for part in ast.walk(statement))
-    return turns >= WHOLE and turns % WHOLE == 0 and not inner
+    return bool(turns >= WHOLE and turns % WHOLE == 0)
 
 
 def keep_rolled(module: ir.Module, back: Any) -> None:
