@@ -19,6 +19,7 @@ from srcgrad.graph.node import Graph, Node, bind
 from srcgrad.graph.structure import COND, WHILE, constant, items, loop, new_input
 from srcgrad.graph.verify import verify
 from srcgrad.transform.prune import prune
+from srcgrad.transform.simplify import simplify
 from tests.interpreted import gradient
 
 NUMBER, FLAG = ArrayType((), np.dtype(np.float64)), ArrayType((), np.dtype(bool))
@@ -207,7 +208,29 @@ def nest(depth: int) -> Graph:
     return Graph((X, S), (repeat([X, S], body(depth))[0],))
 
 
-@pytest.mark.parametrize(("make", "size"), [(shift, 100), (nest, 10)])
+def branches_in_branches(depth: int) -> Graph:
+    """Branches in branches, with a dead result each."""
+
+    def inside(level: int, a: Node, b: Node) -> tuple[Any, ...]:
+        if level == 0:
+            return a * 0.5, b * a
+        return tuple(branch(a > level, [a, b], lambda a, b: inside(level - 1, a + 1.0, b), lambda a, b: (a * b, b)))
+
+    return Graph((X, S), (inside(depth, X, S)[0],))
+
+
+@pytest.mark.parametrize(("make", "size"), [(nest, 10), (branches_in_branches, 10)])
+def test_twice_the_depth_is_twice_the_work_of_all_levels(make: Callable[[int], Graph], size: int) -> None:
+    """`simplify` prunes at each level."""
+    calls = []
+    for depth in (size, 2 * size):
+        graph, profile = make(depth), cProfile.Profile()
+        profile.runcall(simplify, graph)
+        calls.append(pstats.Stats(profile).total_calls)  # type: ignore[attr-defined]
+    assert calls[1] < 2.2 * calls[0]
+
+
+@pytest.mark.parametrize(("make", "size"), [(shift, 100), (nest, 10), (branches_in_branches, 10)])
 def test_twice_the_program_is_twice_the_work(make: Callable[[int], Graph], size: int) -> None:
     calls = []
     for count in (size, 2 * size):
