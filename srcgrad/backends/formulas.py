@@ -16,7 +16,8 @@ import numpy as np
 from srcgrad.core.types import real_dtype
 from srcgrad.kernel.ir import BOOL, INT64, Call, Callee, DType, Expr, Number, Operation, result_dtype
 
-_OPERATORS: dict[type[ast.AST], str] = {
+#: Python's operators by the names that they have in the kernel IR
+OPERATORS: dict[type[ast.AST], str] = {
     ast.Add: "+",
     ast.Sub: "-",
     ast.Mult: "*",
@@ -72,11 +73,11 @@ def applied(formula: str, args: Sequence[Expr], operand: DType, callee: Callable
             case ast.Constant(value=int(literal)):
                 return Number(literal, INT64)
             case ast.BinOp(left=left, op=op, right=right) | ast.Compare(left=left, ops=[op], comparators=[right]):
-                return _operation(_OPERATORS[type(op)], build(left), build(right))
+                return _operation(OPERATORS[type(op)], build(left), build(right))
             case ast.UnaryOp(op=op, operand=inner):
                 value = build(inner)
                 negated = isinstance(op, ast.Invert) and value.dtype == BOOL  # ~True is -2
-                return _operation("not" if negated else _OPERATORS[type(op)], value)
+                return _operation("not" if negated else OPERATORS[type(op)], value)
             case ast.Call(func=ast.Name(id=name), args=given):
                 operands = tuple(build(arg) for arg in given)
                 return Call(callee(name, operand), operands, _result(name, operands))

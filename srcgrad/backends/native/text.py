@@ -18,33 +18,17 @@ from typing import Any
 
 from numba.core import types
 
+from srcgrad.backends.formulas import OPERATORS as OPERATOR_NAMES
 from srcgrad.backends.native.control import Control
 from srcgrad.backends.native.expressions import Operand, Unknown, common
 from srcgrad.backends.native.flags import FloatFlags
+from srcgrad.backends.native.kernel import OPERATORS as BY_NAME
 from srcgrad.backends.native.names import in_memory
 
 OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
+    **{kind: BY_NAME[name] for kind, name in OPERATOR_NAMES.items() if name in BY_NAME},
     ast.Pow: operator.pow,
-    ast.LShift: operator.lshift,
-    ast.RShift: operator.rshift,
-    ast.BitAnd: operator.and_,
-    ast.BitOr: operator.or_,
-    ast.BitXor: operator.xor,
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-    ast.USub: operator.neg,
     ast.UAdd: operator.pos,
-    ast.Invert: operator.invert,
     ast.Not: operator.not_,
 }
 
