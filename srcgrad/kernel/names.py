@@ -95,8 +95,8 @@ class _Exposed:
                 return self.forget(self.block(statement.body))
             case If():
                 then = self.forget(self.block(statement.body))
-                orelse = self.forget(self.block(statement.orelse))
-                both = [name for name in then if name in set(orelse)]
+                orelse = set(self.forget(self.block(statement.orelse)))
+                both = [name for name in then if name in orelse]
                 self.known.update(both)
                 return both
         return self.define(statement)
@@ -107,6 +107,7 @@ class _Exposed:
         return new
 
     def forget(self, names: list[str]) -> list[str]:
+        """The names, known no more."""
         self.known.difference_update(names)
         return names
 
