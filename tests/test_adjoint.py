@@ -156,6 +156,11 @@ def test_simplifying_changes_no_value(function: Callable[..., Any]) -> None:
     np.testing.assert_allclose(interpret(simple, [W, X, V]), interpret(graph, [W, X, V]), rtol=1e-13)
 
 
+def operations(graph: Graph) -> int:
+    """Nodes that compute something: constants, also repeated ones, are written into what reads them."""
+    return sum(node.op.name not in ("constant", "broadcast_to") for node in graph.nodes())
+
+
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.function.__name__)
 def test_whole_programs_simplified(program: Program) -> None:
     leaves = tree.leaves(program.make(Maker("f8")))
@@ -165,7 +170,7 @@ def test_whole_programs_simplified(program: Program) -> None:
     seeds = [np.ones(output.shape) for output in graph.outputs if output.dtype.kind == "f"]
     simple = finish(gradient)
     verify(simple)
-    assert len(simple.nodes()) <= len(gradient.nodes())
+    assert operations(simple) <= operations(gradient)
     for found, expected in zip(interpret(simple, [*leaves, *seeds]), interpret(gradient, [*leaves, *seeds])):
         np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
     if program.smooth:

@@ -51,6 +51,17 @@ multiply = pointwise(
     dtypes=arithmetic_dtypes,
     kinds="biufc",
 )
+weigh = pointwise(
+    "weigh",
+    lambda out, x, y: y,
+    lambda out, x, y: x,
+    formula="where({0} == 0, {0}, {0} * {1})",
+    reference=lambda x, y: np.where(np.equal(x, 0), x, np.multiply(x, y)),
+    dtypes=arithmetic_dtypes,
+    kinds="fc",
+    doc="A cotangent times a partial derivative: 0 where the cotangent is, though the other be infinite or NaN. The "
+    "derivatives are those of the product.",
+)
 divide = pointwise(
     "divide",
     lambda out, x, y: 1 / y,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from srcgrad.core.types import TupleType
-from srcgrad.graph.node import Node
+from srcgrad.graph.node import Graph, Node, topological
+from srcgrad.graph.structure import COND, LOOP, WHILE, constant_value
 
 
 def differentiable_dependents(order: Sequence[Node], sources: Iterable[Node]) -> set[Node]:
@@ -42,3 +43,29 @@ def passes_derivative(node: Node) -> bool:
     """Whether the node's row has a derivative with respect to any operand at all."""
     partials = node.op.partials
     return has_derivative_type(node) and (partials is None or any(formula is not None for formula in partials))
+
+
+def may_stay_unread(order: Sequence[Node]) -> set[Node]:
+    """The nodes on which a region depends that may not run: a branch, or a loop of no iteration, inside a loop too.
+
+    If it does not, their cotangents are 0 whatever their derivatives are: ``s`` of ``a = sqrt(s)`` has derivative 0
+    where only the branch not taken reads ``a``, though the root's own be infinite or NaN.
+    """
+    found: set[Node] = set()
+    for node in reversed(order):
+        if node in found or _may_not_run(node):
+            found.update(node.inputs)
+    return found
+
+
+def _may_not_run(node: Node) -> bool:
+    if node.op is COND or node.op is WHILE:
+        return True
+    if node.op is not LOOP:
+        return False
+    count = constant_value(node.inputs[0])
+    return count is None or not count or _has_such(node.params["body"])
+
+
+def _has_such(graph: Graph) -> bool:
+    return any(_may_not_run(node) for node in topological(graph.outputs))

@@ -47,7 +47,7 @@ from srcgrad.core.partial import Where
 from srcgrad.core.types import TupleType
 from srcgrad.graph.node import Graph, Node, topological
 from srcgrad.graph.structure import COND, ITEM, LOOP, WHILE, is_run_time_stack, items
-from srcgrad.transform.activity import differentiable_dependents
+from srcgrad.transform.activity import differentiable_dependents, may_stay_unread
 from srcgrad.transform.branches import pullback_of_cond
 from srcgrad.transform.calls import CALL
 from srcgrad.transform.loops import pullback_of_loop, sum_of_stacks
@@ -64,15 +64,17 @@ def pullback_of_row(
     inputs: Sequence[Any],
     params: Mapping[str, Any],
     wanted: Sequence[bool] | None = None,
+    unreached: bool = False,
 ) -> list[Any]:
     """One cotangent, or None, per input of a row that was applied on any face.
 
+    ``unreached``: zeros of the cotangent may be those of a region that did not run (`may_stay_unread`).
     Where the row has several results, ``cotangent`` and ``out`` are tuples, and the cotangent of a result may be None.
     """
     if op.partials is not None:
         skipped = [wanted is not None and not flag for flag in wanted or op.partials]
         contributions = [
-            None if formula is None or skip else weigh(cotangent, formula(out, *inputs))
+            None if formula is None or skip else weigh(cotangent, formula(out, *inputs), unreached)
             for formula, skip in zip(op.partials, skipped, strict=True)
         ]
     elif op.adjoint is not None:
@@ -84,17 +86,19 @@ def pullback_of_row(
     return [None if c is None else _in_dtype(c, x) for c, x in zip(contributions, inputs, strict=True)]
 
 
-def weigh(cotangent: Any, partial: Any) -> Any:
+def weigh(cotangent: Any, partial: Any, unreached: bool = False) -> Any:
     """The cotangent times a partial derivative: a number, an array, or a selection."""
     if partial is None:
         return None
     if isinstance(partial, Where):
-        return apply("where", partial.condition, weigh(cotangent, partial.weight), 0.0)
+        return apply("where", partial.condition, weigh(cotangent, partial.weight, unreached), 0.0)
     if isinstance(partial, int | float):
         if partial == 1:
             return cotangent
         if partial == -1:
             return -cotangent
+    elif unreached:
+        return apply("weigh", cotangent, partial)
     return cotangent * partial
 
 
@@ -162,7 +166,7 @@ def run_sweep(
 ) -> Swept:
     """As `sweep`, and says what replaces primal nodes; ``start`` holds cotangents of ``wrt`` nodes to add to."""
     order = topological(outputs)
-    state = _Sweep(differentiable_dependents(order, wrt), dict(start or {}), {})
+    state = _Sweep(differentiable_dependents(order, wrt), may_stay_unread(order), dict(start or {}), {})
     for output, cotangent in zip(outputs, cotangents, strict=True):
         state.add(output, cotangent)
     ends = set(wrt)
@@ -179,6 +183,7 @@ class _Sweep:
     """The walk's state. ``found``: a cotangent per node; a list of cotangents where the node has several results."""
 
     varied: set[Node]
+    unread: set[Node]
     found: dict[Node, Any]
     replacements: dict[Node, Node]
 
@@ -207,10 +212,10 @@ class _Sweep:
             return pulled.cotangents  # type: ignore[no-any-return]
         if node.op.partials is not None and is_selected(cotangent):
             condition, chosen, zero = cotangent.inputs
-            found = pullback_of_row(node.op, chosen, node, node.inputs, node.params, wanted)
+            found = pullback_of_row(node.op, chosen, node, node.inputs, node.params, wanted, node in self.unread)
             return [None if c is None else _select(condition, c, zero) for c in found]
         if not isinstance(node.type, TupleType):
-            return pullback_of_row(node.op, cotangent, node, node.inputs, node.params, wanted)
+            return pullback_of_row(node.op, cotangent, node, node.inputs, node.params, wanted, node in self.unread)
         return pullback_of_row(node.op, tuple(cotangent), tuple(items(node)), node.inputs, node.params, wanted)
 
     def _pull_back_region(self, node: Node, cotangents: list[Any]) -> None:
