@@ -13,7 +13,7 @@ from typing import Any
 class Settings:
     """Everything that can be tuned. Defaults are what the benchmarks were run with."""
 
-    #: check the graph after every stage (always on in the tests)
+    #: check graphs after every stage, and kernels; tests of single stages switch it on
     verify: bool = False
     #: print every stage as text
     dump: bool = False
