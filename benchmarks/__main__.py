@@ -6,10 +6,10 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from fnmatch import fnmatch
 from pathlib import Path
 
 from benchmarks import bars, plot, report
+from benchmarks.case import matches
 from benchmarks.cases import CASES
 from benchmarks.contenders import CONTENDERS
 from benchmarks.results import Report
@@ -81,10 +81,6 @@ def print_tables() -> None:
         n_cases = sum(contender.has_program(case) for case in CASES)
         rows.append((contender.name, contender.role, f"{n_cases} cases", ", ".join(contender.packages)))
     print(report.plain_table(("contender", "role", "has", "imports"), rows))
-
-
-def matches(name: str, patterns: Sequence[str]) -> bool:
-    return any(fnmatch(name, pattern) for pattern in patterns)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,11 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 Inputs = tuple[Array, ...]
+
+
+def matches(name: str, patterns: Iterable[str]) -> bool:
+    """Whether a name is one of some names and shell patterns."""
+    return any(fnmatch(name, pattern) for pattern in patterns)
 
 
 @dataclass(frozen=True)

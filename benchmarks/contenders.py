@@ -9,12 +9,11 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from fnmatch import fnmatch
 from typing import Any
 
 import numpy as np
 
-from benchmarks.case import Array, Case, Gradient, Inputs, Program, leaves
+from benchmarks.case import Array, Case, Gradient, Inputs, Program, leaves, matches
 
 OURS, OP_BY_OP, BY_HAND, PEER = "ours", "ours, op by op", "by hand", "peer"
 PRIMAL, ONE_THREAD = "ours, primal alone", "ours, one thread"
@@ -56,7 +55,7 @@ class Contender:
     expected: Callable[[Case, Inputs, int], tuple[Any, ...]] = lambda case, inputs, units: case.expected(inputs, units)
 
     def has_program(self, case: Case) -> bool:
-        if case.name in self.without or not any(fnmatch(case.name, pattern) for pattern in self.cases):
+        if case.name in self.without or not matches(case.name, self.cases):
             return False
         if self.name in case.programs or (self.gradient and case.gradient):
             return True
