@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from llvmlite import ir
 from numba.core import types
 
-from srcgrad.backends.native.expressions import I1, I64, Expressions, Operand, Unknown
-from srcgrad.backends.native.flags import FloatFlags
+from srcgrad.backends.native.expressions import I1, I64, Expressions, Operand, Site, Unknown
 
 #: turns that fill a vector of float64
 WHOLE = 8
@@ -21,32 +20,29 @@ class Control(Expressions):
     """Lowers the body of one function into the function that the builder stands in.
 
     Args:
-        unit: the library, which knows the functions of our own.
-        context: Numba's target context.
-        function: the Python function, of whose module it uses names.
+        site: where it is lowered.
+        parameters: their names.
         in_memory: the variables that need memory.
-        floats: the flags of its floating-point operations.
         return_type: what it returns; None where that is to be found out, and nothing is returned.
         calls: how many calls it has outside of loops.
     """
 
     def __init__(
         self,
-        unit: Any,
-        context: Any,
-        builder: Any,
-        function: Callable[..., Any],
+        site: Site,
+        parameters: Iterable[str],
         in_memory: set[str],
-        floats: FloatFlags,
         return_type: types.Type | None,
         calls: int,
     ) -> None:
-        super().__init__(unit, context, builder, function, in_memory, floats)
+        super().__init__(site, in_memory)
         self.return_type = return_type
         self.trial = return_type is None
         self.crowded = calls > MOST_INLINED
         #: where `continue` and `break` go, for each loop around
         self.loops: list[tuple[Any, Any]] = []
+        for name, argument in zip(parameters, site.arguments, strict=True):
+            self.bind(name, argument)
 
     def body(self) -> None:
         """Lower the body."""

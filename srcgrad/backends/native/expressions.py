@@ -53,30 +53,34 @@ _FLOATS = {operator.add: "fadd", operator.sub: "fsub", operator.mul: "fmul", ope
 _INTEGERS = {operator.add: "add", operator.sub: "sub", operator.mul: "mul"}
 
 
-class Expressions:
-    """Lowers expressions at the place where the builder stands.
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where a function is lowered.
 
-    Args:
+    Attributes:
         unit: the library, which knows the functions of our own.
         context: Numba's target context.
-        function: the Python function, of whose module the text uses names.
-        in_memory: the variables that need memory.
+        builder: stands in the LLVM function.
+        function: the Python function, of whose module names are used.
         floats: the flags of its floating-point operations.
+        arguments: a type and an LLVM value for each parameter.
     """
 
-    def __init__(
-        self,
-        unit: Any,
-        context: Any,
-        builder: Any,
-        function: Callable[..., Any],
-        in_memory: set[str],
-        floats: FloatFlags,
-    ) -> None:
-        self.unit = unit
-        self.floats = floats
-        self.typing_context, self.context = unit.typing_context, context
-        self.builder = builder
+    unit: Any
+    context: Any
+    builder: Any
+    function: Callable[..., Any]
+    floats: FloatFlags
+    arguments: Sequence[Operand]
+
+
+class Expressions:
+    """Lowers expressions at the place where the builder stands; ``in_memory`` are the variables that need memory."""
+
+    def __init__(self, site: Site, in_memory: set[str]) -> None:
+        self.unit, self.context, self.builder, self.floats = site.unit, site.context, site.builder, site.floats
+        self.typing_context = site.unit.typing_context
+        function = site.function
         self.globals = function.__globals__
         cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
         self.closure = {name: cell.cell_contents for name, cell in cells}

@@ -19,7 +19,7 @@ from numba.core.compiler import Flags, _make_subtarget
 from numba.core.errors import NumbaError
 from numba.core.funcdesc import PythonFunctionDescriptor
 
-from srcgrad.backends.native.expressions import Operand, Unknown
+from srcgrad.backends.native.expressions import Operand, Site, Unknown
 from srcgrad.backends.native.flags import FloatFlags
 from srcgrad.backends.native.kernel import KERNEL, KernelLowering
 from srcgrad.backends.native.text import TextLowering
@@ -65,11 +65,11 @@ class Unit:
         values = context.call_conv.decode_arguments(builder, descriptor.argtypes, declared)
         arguments = [Operand(kind, value) for kind, value in zip(descriptor.argtypes, values, strict=True)]
         kernel = getattr(function, KERNEL, None)
-        given = floats, arguments, descriptor.restype
+        site = Site(self, context, builder, function, floats, arguments)
         if kernel is not None:
-            KernelLowering(self, context, builder, function, kernel, *given).run()
+            KernelLowering(site, kernel, descriptor.restype).run()
         else:
-            TextLowering(self, context, builder, function, syntax(function), *given).run()
+            TextLowering(site, syntax(function), descriptor.restype).run()
         return helper
 
     def own(self, dispatcher: Any, kinds: Sequence[types.Type]) -> tuple[Any, Any] | None:
@@ -114,7 +114,7 @@ class Unit:
         context.call_conv.init_call_helper(builder)
         values = context.call_conv.decode_arguments(builder, descriptor.argtypes, scratch)
         arguments = [Operand(kind, value) for kind, value in zip(kinds, values, strict=True)]
-        lowering = TextLowering(self, context, builder, function, syntax(function), FloatFlags(), arguments, None)
+        lowering = TextLowering(Site(self, context, builder, function, FloatFlags(), arguments), syntax(function), None)
         lowering.run()
         if lowering.return_type is None:
             raise Unknown("a function that only raises")

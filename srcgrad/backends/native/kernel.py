@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -13,8 +13,7 @@ from numba.np.numpy_support import from_dtype
 
 from srcgrad.backends import buffer
 from srcgrad.backends.native.control import Control
-from srcgrad.backends.native.expressions import Operand, Unknown
-from srcgrad.backends.native.flags import FloatFlags
+from srcgrad.backends.native.expressions import Operand, Site, Unknown
 from srcgrad.backends.native.names import in_memory_of
 from srcgrad.kernel import ir
 from srcgrad.kernel.outline import FORK
@@ -49,22 +48,10 @@ _BUILTINS: dict[str, Callable[..., Any]] = {"min": min, "max": max}
 class KernelLowering(Control):
     """Lowers a function of the kernel IR; see `Control`."""
 
-    def __init__(
-        self,
-        unit: Any,
-        context: Any,
-        builder: Any,
-        function: Callable[..., Any],
-        kernel: ir.Function,
-        floats: FloatFlags,
-        arguments: Sequence[Operand],
-        return_type: types.Type | None,
-    ) -> None:
+    def __init__(self, site: Site, kernel: ir.Function, return_type: types.Type | None) -> None:
         calls = _calls_outside_loops(kernel.body)
-        super().__init__(unit, context, builder, function, in_memory_of(kernel), floats, return_type, calls)
+        super().__init__(site, [p.name for p in kernel.parameters], in_memory_of(kernel), return_type, calls)
         self.kernel = kernel
-        for parameter, argument in zip(kernel.parameters, arguments, strict=True):
-            self.bind(parameter.name, argument)
 
     def body(self) -> None:
         self.block(self.kernel.body)

@@ -20,8 +20,7 @@ from numba.core import types
 
 from srcgrad.backends.formulas import OPERATORS as OPERATOR_NAMES
 from srcgrad.backends.native.control import Control
-from srcgrad.backends.native.expressions import Operand, Unknown, common
-from srcgrad.backends.native.flags import FloatFlags
+from srcgrad.backends.native.expressions import Operand, Site, Unknown, common
 from srcgrad.backends.native.kernel import OPERATORS as BY_NAME
 from srcgrad.backends.native.names import in_memory
 
@@ -36,22 +35,10 @@ OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
 class TextLowering(Control):
     """Lowers the syntax tree of a function; see `Control`."""
 
-    def __init__(
-        self,
-        unit: Any,
-        context: Any,
-        builder: Any,
-        function: Callable[..., Any],
-        tree: ast.FunctionDef,
-        floats: FloatFlags,
-        arguments: Sequence[Operand],
-        return_type: types.Type | None,
-    ) -> None:
+    def __init__(self, site: Site, tree: ast.FunctionDef, return_type: types.Type | None) -> None:
         calls = _calls_outside_loops(tree.body)
-        super().__init__(unit, context, builder, function, in_memory(tree), floats, return_type, calls)
+        super().__init__(site, [parameter.arg for parameter in tree.args.args], in_memory(tree), return_type, calls)
         self.tree = tree
-        for parameter, argument in zip(tree.args.args, arguments, strict=True):
-            self.bind(parameter.arg, argument)
 
     def body(self) -> None:
         self.block(self.tree.body)
