@@ -26,8 +26,10 @@ LOOP_NAMES = "ijklmnpqrs"
 STRETCH = 4096
 #: sums of at least this many turns are cut
 LONG = 2 * STRETCH
-#: turns of a loop that are written side by side, and of one whose turns are a single sum each
-LANES, SUM_LANES = 4, 8
+#: turns of a loop that are written side by side, of one whose turns are a single sum each, of one whose turns keep rows
+LANES, SUM_LANES, ROW_LANES = 4, 8, 2
+#: statements of such a loop, and their cost in multiplications: more would not stay in registers
+MOST_JAMMED, MOST_JAMMED_COST = 16, 60
 #: bytes of the widest vectors
 VECTOR_BYTES = 64
 #: where a loop starts and stops, and its step where that is not 1
@@ -91,14 +93,14 @@ class Reductions(Elements):
             self.loop(loop.axis, body, (integer("-", last, rest), last))
 
     def can_jam(self, loop: Loop) -> bool:
-        """Whether turns of a loop are independent, short, and leave everything that is theirs in local variables."""
+        """Whether turns of a loop are independent, short, and leave all that is theirs in local variables and rows."""
         inner = [item for item in loop.body.items if isinstance(item, Loop) and not item.axis.unrolled]
         if self.jammed is not None or loop.axis.unrolled or loop.axis.extent < 4 * LANES or not inner:
             return False
         entries = [entry for entry, _ in walk(loop.body)]
         statements = [entry for entry in entries if isinstance(entry, Statement)]
         plain = all(not (s.onto or s.key or s.product) for s in statements) and can_split(loop)
-        if not plain or len(statements) > 16 or sum(cost_of(s.expr) for s in statements) > 60:
+        if not plain or len(statements) > MOST_JAMMED or sum(cost_of(s.expr) for s in statements) > MOST_JAMMED_COST:
             return False
         if any(isinstance(item, Loop) and not item.axis.unrolled for one in inner for item in one.body.items):
             return False
@@ -110,7 +112,7 @@ class Reductions(Elements):
         if is_one_sum(loop):
             return SUM_LANES
         arrays = any(self.places[value].kind != "variable" for value in self.inside.get(loop, ()))
-        return 2 if arrays else LANES
+        return ROW_LANES if arrays else LANES
 
     def reduction(self, starts: list[Start], inner: Loop, bounds: Bounds | None = None) -> None:
         """Accumulators and the loop that fills them. One element of an array is accumulated in a variable and stored

@@ -44,9 +44,9 @@ LARGE = 1_000_000
 BLOCK_OVERHEAD = 20_000
 #: turns of the longest strip of a chain of transcendental functions
 STRIP = 512
-#: elements of the longest vector loop; what is left over at the end of a strip is done one by one, each for so many
-VECTOR = 16
-ONE = 4
+#: elements that a vectorised loop takes at a time, and what one of those costs that are left over and come one by one
+AT_A_TIME = 16
+LEFT_OVER_COST = 4
 #: rows of the smallest block
 SMALLEST = 16
 
@@ -83,8 +83,9 @@ def choose_strip(program: Program, threads: int, outside: frozenset[Value]) -> t
 
 
 def _longest_share(count: int, strip: int, threads: int) -> int:
-    """What the thread with the most strips has to do, in elements of whole vectors."""
-    return math.ceil(count / threads) * (strip + (ONE - 1) * (strip % VECTOR) + VECTOR)
+    """What the thread with the most strips has to do, in elements of whole vectors; a strip costs some to begin."""
+    left_over = strip % AT_A_TIME
+    return math.ceil(count / threads) * (AT_A_TIME + strip - left_over + LEFT_OVER_COST * left_over)
 
 
 def choose_cut(program: Program, threads: int, outside: frozenset[Value]) -> tuple[Axis, int] | None:
