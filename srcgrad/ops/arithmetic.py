@@ -51,16 +51,16 @@ multiply = pointwise(
     dtypes=arithmetic_dtypes,
     kinds="biufc",
 )
-weigh = pointwise(
-    "weigh",
-    lambda out, x, y: y,
-    lambda out, x, y: x,
-    formula="where({0} == 0, {0}, {0} * {1})",
-    reference=lambda x, y: np.where(np.equal(x, 0), x, np.multiply(x, y)),
+unless_zero = pointwise(
+    "unless_zero",
+    lambda out, x, y: 1,
+    None,
+    formula="where({1} == 0, {1}, {0})",
+    reference=lambda x, y: np.where(np.equal(y, 0), y, x),
     dtypes=arithmetic_dtypes,
     kinds="fc",
-    doc="A cotangent times a partial derivative: 0 where the cotangent is, though the other be infinite or NaN. The "
-    "derivatives are those of the product.",
+    doc="A contribution x to a cotangent, made of the cotangent y by a linear rule, and 0 where y is, though the rule "
+    "multiply it with infinities or NaN. The derivative is that of x also where y is 0: it may change.",
 )
 divide = pointwise(
     "divide",

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from weakref import WeakKeyDictionary
 
 from srcgrad.core.types import TupleType
 from srcgrad.graph.node import Graph, Node, topological
 from srcgrad.graph.structure import COND, LOOP, WHILE, constant_value
+
+#: whether a graph has regions that may not run: each is looked through once, however deep it lies
+_may_skip: WeakKeyDictionary[Graph, bool] = WeakKeyDictionary()
 
 
 def differentiable_dependents(order: Sequence[Node], sources: Iterable[Node]) -> set[Node]:
@@ -68,4 +72,6 @@ def _may_not_run(node: Node) -> bool:
 
 
 def _has_such(graph: Graph) -> bool:
-    return any(_may_not_run(node) for node in topological(graph.outputs))
+    if graph not in _may_skip:
+        _may_skip[graph] = any(_may_not_run(node) for node in topological(graph.outputs))
+    return _may_skip[graph]

@@ -36,6 +36,7 @@ derives them.
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -45,7 +46,7 @@ from srcgrad.core.errors import UnsupportedError
 from srcgrad.core.op import Op, apply
 from srcgrad.core.partial import Where
 from srcgrad.core.types import TupleType
-from srcgrad.graph.node import Graph, Node, topological
+from srcgrad.graph.node import Graph, Node, topological, topological_until
 from srcgrad.graph.structure import COND, ITEM, LOOP, WHILE, is_run_time_stack, items
 from srcgrad.transform.activity import differentiable_dependents, may_stay_unread
 from srcgrad.transform.branches import pullback_of_cond
@@ -64,17 +65,14 @@ def pullback_of_row(
     inputs: Sequence[Any],
     params: Mapping[str, Any],
     wanted: Sequence[bool] | None = None,
-    unreached: bool = False,
 ) -> list[Any]:
     """One cotangent, or None, per input of a row that was applied on any face.
-
-    ``unreached``: zeros of the cotangent may be those of a region that did not run (`may_stay_unread`).
     Where the row has several results, ``cotangent`` and ``out`` are tuples, and the cotangent of a result may be None.
     """
     if op.partials is not None:
         skipped = [wanted is not None and not flag for flag in wanted or op.partials]
         contributions = [
-            None if formula is None or skip else weigh(cotangent, formula(out, *inputs), unreached)
+            None if formula is None or skip else weigh(cotangent, formula(out, *inputs))
             for formula, skip in zip(op.partials, skipped, strict=True)
         ]
     elif op.adjoint is not None:
@@ -86,19 +84,17 @@ def pullback_of_row(
     return [None if c is None else _in_dtype(c, x) for c, x in zip(contributions, inputs, strict=True)]
 
 
-def weigh(cotangent: Any, partial: Any, unreached: bool = False) -> Any:
+def weigh(cotangent: Any, partial: Any) -> Any:
     """The cotangent times a partial derivative: a number, an array, or a selection."""
     if partial is None:
         return None
     if isinstance(partial, Where):
-        return apply("where", partial.condition, weigh(cotangent, partial.weight, unreached), 0.0)
+        return apply("where", partial.condition, weigh(cotangent, partial.weight), 0.0)
     if isinstance(partial, int | float):
         if partial == 1:
             return cotangent
         if partial == -1:
             return -cotangent
-    elif unreached:
-        return apply("weigh", cotangent, partial)
     return cotangent * partial
 
 
@@ -119,6 +115,24 @@ def _select(condition: Node, cotangent: Node, zero: Node) -> Node:
     if cotangent.dtype != zero.dtype:
         zero = zeros(cotangent.array_type)
     return apply("where", condition, cotangent, zero)  # type: ignore[no-any-return]
+
+
+def unless_zero(contribution: Node | None, node: Node, cotangent: Any) -> Node | None:
+    """A contribution of a node, and 0 where its cotangent is, which may be so because nothing that ran read the node.
+
+    Element by element for pointwise rows, for others where the whole cotangent is 0. A rule that reads no values moves
+    and adds cotangents only, and makes zeros of zeros.
+    """
+    parts = [c for c in (cotangent if isinstance(cotangent, list) else [cotangent]) if c is not None]
+    if contribution is None or contribution in parts or any(is_run_time_stack(c.type) for c in (contribution, *parts)):
+        return contribution
+    values = {node, *node.inputs}
+    if values.isdisjoint(topological_until([contribution], {*values, *parts})):
+        return contribution
+    if node.op.partials is None:
+        sizes = [apply("sum", apply("absolute", c), axes=tuple(range(c.ndim))) for c in parts]
+        return apply("unless_zero", contribution, functools.reduce(accumulate, sizes))  # type: ignore[no-any-return]
+    return apply("unless_zero", contribution, cotangent)  # type: ignore[no-any-return]
 
 
 def accumulate(first: Node | None, second: Node | None) -> Node | None:
@@ -201,7 +215,10 @@ class _Sweep:
             self._pull_back_region(node, cotangent)
         else:
             wanted = [operand in self.varied for operand in node.inputs]
-            for operand, contribution in zip(node.inputs, self._contributions(node, cotangent, wanted), strict=True):
+            contributions = self._contributions(node, cotangent, wanted)
+            if node in self.unread and node.op is not CALL:
+                contributions = [unless_zero(c, node, cotangent) for c in contributions]
+            for operand, contribution in zip(node.inputs, contributions, strict=True):
                 self.add(operand, contribution)
         return [self.found.get(operand) for operand in node.inputs]
 
@@ -212,10 +229,10 @@ class _Sweep:
             return pulled.cotangents  # type: ignore[no-any-return]
         if node.op.partials is not None and is_selected(cotangent):
             condition, chosen, zero = cotangent.inputs
-            found = pullback_of_row(node.op, chosen, node, node.inputs, node.params, wanted, node in self.unread)
+            found = pullback_of_row(node.op, chosen, node, node.inputs, node.params, wanted)
             return [None if c is None else _select(condition, c, zero) for c in found]
         if not isinstance(node.type, TupleType):
-            return pullback_of_row(node.op, cotangent, node, node.inputs, node.params, wanted, node in self.unread)
+            return pullback_of_row(node.op, cotangent, node, node.inputs, node.params, wanted)
         return pullback_of_row(node.op, tuple(cotangent), tuple(items(node)), node.inputs, node.params, wanted)
 
     def _pull_back_region(self, node: Node, cotangents: list[Any]) -> None:

@@ -30,7 +30,7 @@ logical_and logical_or logical_xor logical_not bitwise_and bitwise_or bitwise_xo
 bitwise_left_shift=left_shift bitwise_right_shift=right_shift
 """
 #: Rows that are no functions of their own for a user.
-INTERNAL = frozenset(("accumulate", "compose", "random_bits", "random_bits_second", "stop_gradient", "weigh"))
+INTERNAL = frozenset(("accumulate", "compose", "random_bits", "random_bits_second", "stop_gradient", "unless_zero"))
 
 
 def variant(name: str, *partials: Any, **changes: Any) -> Op:
