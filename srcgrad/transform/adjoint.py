@@ -48,7 +48,7 @@ from srcgrad.core.partial import Where
 from srcgrad.core.types import TupleType
 from srcgrad.graph.node import Graph, Node, topological, topological_until
 from srcgrad.graph.structure import COND, ITEM, LOOP, WHILE, is_run_time_stack, items
-from srcgrad.transform.activity import differentiable_dependents, may_stay_unread
+from srcgrad.transform.activity import differentiable_dependents, has_derivative_type, may_stay_unread
 from srcgrad.transform.branches import pullback_of_cond
 from srcgrad.transform.calls import CALL
 from srcgrad.transform.loops import pullback_of_loop, sum_of_stacks
@@ -120,14 +120,14 @@ def _select(condition: Node, cotangent: Node, zero: Node) -> Node:
 def unless_zero(contribution: Node | None, node: Node, cotangent: Any) -> Node | None:
     """A contribution of a node, and 0 where its cotangent is, which may be so because nothing that ran read the node.
 
-    Element by element for pointwise rows, for others where the whole cotangent is 0. A rule that reads no values moves
-    and adds cotangents only, and makes zeros of zeros.
+    Element by element for pointwise rows, for others where the whole cotangent is 0. A rule that reads no values, but
+    indices at most, moves and adds cotangents: it makes zeros of zeros.
     """
     parts = [c for c in (cotangent if isinstance(cotangent, list) else [cotangent]) if c is not None]
     if contribution is None or contribution in parts or any(is_run_time_stack(c.type) for c in (contribution, *parts)):
         return contribution
-    values = {node, *node.inputs}
-    if values.isdisjoint(topological_until([contribution], {*values, *parts})):
+    values = {value for value in (node, *node.inputs) if has_derivative_type(value)}
+    if values.isdisjoint(topological_until([contribution], {node, *node.inputs, *parts})):
         return contribution
     if node.op.partials is None:
         sizes = [apply("sum", apply("absolute", c), axes=tuple(range(c.ndim))) for c in parts]
