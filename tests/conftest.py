@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from srcgrad.core.settings import override
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -14,6 +16,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-golden", action="store_true", help="write what tests make to tests/golden, to be reviewed"
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _products_by_our_own_kernels() -> Iterator[None]:
+    """Whether a product calls BLAS is not left to a stopwatch on a busy machine."""
+    with override(blas_size=0):
+        yield
 
 
 @pytest.fixture

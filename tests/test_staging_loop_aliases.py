@@ -55,6 +55,37 @@ def test_writes_are_not_lost(loop: str, around: str) -> None:
         assert not outcome.is_wrong, (program.text, outcome)
 
 
+#: asked before the loop's names are bound anew in an iteration, or after it
+QUESTIONS = ["y is x", "y is z", "z is not w", "y is v", "v is x"]
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+@pytest.mark.parametrize("loop", [*LOOPS, "swap", "new", "whole"])
+def test_identity_is_pythons_or_an_error(loop: str, question: str) -> None:
+    more = {
+        "swap": "for c in range(n):\n    x, y = y, x",
+        "new": "for c in range(n):\n    x, y = y, x * 0.5",
+        "whole": "for c in range(n):\n    y = v",
+    }
+    asked = f"a = a + (1.0 if {question} else 0.1)"
+    head, body = (LOOPS | more)[loop].split("\n", 1)
+    for lines in (f"{head}\n    {asked}\n{body}", f"{head}\n{body}\n    {asked}", f"{head}\n{body}\n{asked}"):
+        for start in ("x", "x * 1", "v"):
+            text = f"a = 0.0\nz = x * 2\nv = x[...]\ny = {start}\nw = z + 1\n{lines}\nreturn a, y\n"
+            program = Program("def f(x, s, n):\n" + textwrap.indent(text, "    "), ("x", "s", "n"))
+            outcome = check(program, points=range(2), unroll=0)
+            assert not outcome.is_wrong, (program.text, outcome)
+
+
+@pytest.mark.parametrize("loop", ["for e in range(2):\n", "e = 0\nwhile e < 1:\n    e += 1\n"])
+@pytest.mark.parametrize("step", ["y, w = w, x * 0.5", "w, y, z = x, w, z + w"])
+def test_a_counted_loop_moves_an_older_array_to_another_name(loop: str, step: str) -> None:
+    text = f"w = x[::-1]\ny = z = x * 2\n{loop}    {step}\ny[::-1] += 1.5\nreturn x * 1, y, w\n"
+    program = Program("def f(x, s):\n" + textwrap.indent(text, "    "), ("x", "s"))
+    outcome = check(program, points=range(2), unroll=0)
+    assert outcome.kind == "match", (program.text, outcome)
+
+
 def _turned(count: int, write: str, around: str = "") -> Program:
     """An array that is turned around, or not, time and again: a choice of choices."""
     lines = "".join(f"if s > {k}.5 - 10:\n    y = y[::-1]\n" for k in range(count))

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -53,6 +53,8 @@ class Name:
     #: whether an index is carried, and whether reads and writes go where it says
     is_tracked: bool = False
     is_choosing: bool = False
+    #: whether the loop asks which object it is
+    is_asked: bool = False
     index: Node | None = None
     #: the name that is bound to the same object in every iteration
     same_as: Name | None = None
@@ -82,6 +84,8 @@ class Origin:
     kind: str
     what: Any = None
     parts: tuple[Origin, ...] = ()
+    #: whether it is that object, and not a view of the whole of it
+    is_same: bool = True
 
     def leaves(self) -> Sequence[Origin]:
         return self._leaves
@@ -90,6 +94,11 @@ class Origin:
     def _leaves(self) -> Sequence[Origin]:
         """Each once: choices of choices share their parts."""
         return [*dict.fromkeys(leaf for part in self.parts for leaf in part.leaves())] if self.parts else [self]
+
+    @functools.cached_property
+    def is_exact(self) -> bool:
+        """Whether it says which object it is, and not only whose elements it shows."""
+        return self.is_same and all(part.is_exact for part in self.parts)
 
     @functools.cached_property
     def is_new(self) -> bool:
@@ -110,6 +119,8 @@ class Bindings:
         self._names: dict[tuple[int, int], Name] = {}
         #: objects from before the loop that names may be bound to, as indices count them from 1
         self._older: list[Any] = []
+        #: whether all names are bound to these objects, and not to views of the whole of them
+        self._is_exact = True
         self._cyclic: set[Name] = set()
         self._owners: dict[int, Tracer] = {}
         #: owners that must not be read under another name while the body is recorded
@@ -140,19 +151,22 @@ class Bindings:
         for number, older in enumerate(self._older, 1):
             if older.__sg_type__ == own.__sg_type__:
                 predicate = apply("equal", index, constant(np.int64(number)))
-                made = chosen(Choice(predicate, older, made, own.__sg_node__, self._how))
+                made = chosen(Choice(predicate, older, made, own.__sg_node__, self._how, self._is_exact))
         return made
 
     # what an iteration did
 
-    def trace(self, watch: Watch) -> None:
-        """See where the objects come from that the names are bound to at the end of the iteration."""
+    def trace(self, watch: Watch, asked: Mapping[int, Any]) -> None:
+        """See where the objects come from that the names are bound to at the end of the iteration; ``asked`` are those
+        of which it asked whether they are some other one.
+        """
         starts = {id(name.own): name for name in reversed(self.active)}
         starts |= {id(name.fresh): name for name in reversed(self.active)}
         known: dict[int, tuple[Any, Origin]] = {}
         self.origin = lambda handle: _origin(handle, starts, watch, known)
         for name in self.active:
             name.origin = self.origin(name.leaving)
+            name.is_asked = name.is_asked or id(name.own) in asked
         self._cyclic = {name for cycle in self.cycles() for name in cycle}
 
     def settled(self, written: Iterable[Tracer]) -> bool:
@@ -161,6 +175,9 @@ class Bindings:
         older = self._possible_older()
         calm = [self._sees_older(name, older[name], touched) for name in self.active]
         calm += [self._sees_others(one, other) for one, other in self._possible_pairs()]
+        if self._is_exact and not all(name.origin is None or name.origin.is_exact for name in self.active):
+            self._is_exact = False
+            calm.append(not any(name.is_asked for name in self.active))
         hidden = {id(root): root for name in self._cyclic for root in roots(name.entry)}
         if not hidden.keys() <= self.hidden.keys():
             self.hidden |= hidden
@@ -222,9 +239,9 @@ class Bindings:
         if name.same_as is not None or name in self._cyclic or not older:
             return True
         alone = name.is_private and older <= _identities(name.entry)
-        is_used = bool(older & touched) or (name.is_written and not alone)
+        is_used = bool(older & touched) or ((name.is_written or name.is_asked) and not alone)
         stays = not (origin.is_new and self._runs) and not alone
-        if not is_used and not stays:
+        if not (is_used or stays or name.is_tracked):
             return True
         if is_used and not name.is_choosing and not self._peeled and origin.is_new:
             raise self._refusal(name, "an array from before the loop")
@@ -286,7 +303,7 @@ class Bindings:
 
     def _sees_others(self, one: Name, other: Name) -> bool:
         """Take care that two names that may be one object are, or that neither is written."""
-        if other.same_as is one or not (one.is_written or other.is_written):
+        if other.same_as is one or not any(name.is_written or name.is_asked for name in (one, other)):
             return True
         if one.entry is other.entry and one.leaving is other.leaving and other.same_as is None:
             other.same_as = one
@@ -294,12 +311,11 @@ class Bindings:
         raise self._refusal(one, other.text)
 
     def _refusal(self, name: Name, other: str) -> Aliased:
-        text = name.text
+        text, use = name.text, "compared by `is`" if name.is_asked else "written in place"
         return error(
             Aliased,
             f"in this loop {text} may be the same array as {other} when an iteration begins, and one of them is "
-            f"written in place; whether it is depends on what is known only when the program runs: bind {text} to a "
-            "copy",
+            f"{use}; whether it is depends on what is known only when the program runs: bind {text} to a copy",
         )
 
     # the state
@@ -428,7 +444,7 @@ def _new_origin(handle: Any, starts: dict[int, Name], watch: Watch, known: dict[
         return Origin("part", None, (made, *(_origin(other, starts, watch, known) for other, _ in owner.watched)))
     window = getattr(handle, "_window", None)
     if window is not None and window == Window.whole(base.shape):  # `x[:]` is x by another handle
-        return _origin(base, starts, watch, known)
+        return replace(_origin(base, starts, watch, known), is_same=False)
     if window is not None and watch.is_older(base):
         return Origin("older", handle)
     return Origin("part", None, (_origin(base, starts, watch, known),))

@@ -32,11 +32,21 @@ Select = Callable[[Node, Callable[[], Node], Callable[[], Node]], Node]
 class Choice(Tracer):
     """What the handle on a chosen array is a view of."""
 
-    __slots__ = ("_branch", "_seen", "_select", "_state", "no", "owners", "predicate", "roots", "yes")
+    __slots__ = ("_branch", "_seen", "_select", "_state", "is_exact", "no", "owners", "predicate", "roots", "yes")
 
-    def __init__(self, predicate: Node, yes: Array, no: Array, joined: Node | None, how: tuple[Branch, Select]) -> None:
+    def __init__(
+        self,
+        predicate: Node,
+        yes: Array,
+        no: Array,
+        joined: Node | None,
+        how: tuple[Branch, Select],
+        is_exact: bool = True,
+    ) -> None:
         super().__init__(predicate)
         self.predicate, self.yes, self.no = predicate, yes, no
+        #: whether it is one of the two, and not a view of the whole of one
+        self.is_exact = is_exact
         self._branch, self._select = how
         #: the nodes of both, and what was chosen of them
         self._seen: tuple[Node, Node, Node] | None = None
@@ -156,6 +166,12 @@ def over(base: Choice | Shared, strides: Ints | None = None) -> Array:
 def chosen(choice: Choice) -> Array:
     """The handle on a chosen array."""
     return over(choice, choice.strides)
+
+
+def choice_of(handle: Any) -> Choice | None:
+    """The choice that a handle stands for as a whole."""
+    is_whole = isinstance(handle._base, Choice) and handle._read is _itself
+    return handle._base if is_whole else None
 
 
 def _itself(base: Node) -> Node:

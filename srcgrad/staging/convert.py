@@ -155,7 +155,8 @@ def _code(function: FunctionType) -> CodeType:
         if made is None or not set(made.co_freevars) <= set(original.co_freevars):
             made = original
         number = id(original)
-        _codes[number] = weakref.ref(original, lambda _: _codes.pop(number, None)), made
+        forget = _codes.pop  # the module's names are gone when the interpreter ends
+        _codes[number] = weakref.ref(original, lambda _: forget(number, None)), made
     return made
 
 

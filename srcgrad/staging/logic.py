@@ -14,13 +14,10 @@ from typing import Any
 import numpy as np
 
 from srcgrad.control.failures import fail_if, not_failed, raising
-from srcgrad.core.errors import TraceError
 from srcgrad.core.op import apply
 from srcgrad.core.types import type_of
-from srcgrad.graph.structure import INPUT
 from srcgrad.graph.trace import Tracer
 from srcgrad.numpy import Array
-from srcgrad.numpy.messages import error
 from srcgrad.staging.attempts import now
 from srcgrad.staging.branches import (
     branch,
@@ -31,12 +28,13 @@ from srcgrad.staging.branches import (
     truth,
     value_without_effects,
 )
+from srcgrad.staging.identities import is_one
 from srcgrad.staging.places import Box, around, places
 
 _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     **{name: getattr(operator, name) for name in ("lt", "le", "gt", "ge", "eq", "ne")},
-    "is_": lambda a, b: _is(a, b),
-    "is_not": lambda a, b: not _is(a, b),
+    "is_": is_one,
+    "is_not": lambda a, b: not_(is_one(a, b)),
     "in_": lambda a, b: _in(a, b),
     "not_in": lambda a, b: not_(_in(a, b)),
 }
@@ -115,17 +113,6 @@ def chain(left: Any, *steps: tuple[str, Callable[[], Any]]) -> Any:
     right = operand()
     result = _COMPARE[name](left, right)
     return result if len(steps) == 1 else and_(result, lambda: chain(right, *steps[1:]))
-
-
-def _is(a: Any, b: Any) -> bool:
-    """``a is b``. One array that is passed as two arguments is traced as two: an error in place of False."""
-    if a is not b and isinstance(a, Array) and isinstance(b, Array) and not (a.is_scalar or b.is_scalar):
-        nodes = a.__sg_node__, b.__sg_node__
-        are_arguments = nodes[0] is not nodes[1] and all(node.op is INPUT for node in nodes)  # a copy has the same
-        if are_arguments and (a.shape, a.dtype) == (b.shape, b.dtype):
-            what = "whether two arguments are one array is not known while tracing"
-            raise error(TraceError, what, "Pass it once, or say so in an argument that is named in static_argnames")
-    return a is b
 
 
 def _in(item: Any, container: Any) -> Any:

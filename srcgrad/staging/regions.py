@@ -8,7 +8,7 @@ runs again, until nothing new shows. After each run everything is put back.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import CellType
 from typing import Any
@@ -27,6 +27,7 @@ from srcgrad.staging.bindings import Bindings, Name, is_object
 from srcgrad.staging.branches import read_chosen, record_branch
 from srcgrad.staging.containers import Containers, forget_choices
 from srcgrad.staging.growing import Growing
+from srcgrad.staging.identities import asking
 from srcgrad.staging.joining import zeros
 from srcgrad.staging.places import (
     UNBOUND,
@@ -107,12 +108,12 @@ class Recorder:
         set_aside = [handle for handle, _ in (*self.handles, *self._spoiled.values())]
         contents = [(handle, handle._node) for handle in (*set_aside, *self.bindings.hidden.values())]
         entered = [*self.slots]
-        with Watch() as watch, attempt():
+        with Watch() as watch, attempt(), asking() as asked:
             try:
                 with self._entered(), forget_choices() as forget:
                     with containers.kept(), in_region():
                         self.result = self._body()
-                    settled = self._see(watch, containers, entered, entries)
+                    settled = self._see(watch, containers, entered, entries, asked)
                     if not settled:
                         forget()
                     return settled
@@ -158,7 +159,14 @@ class Recorder:
         is_alone = isinstance(variable, Variable) and variable.name in self._private and entry is variable.get()
         return Name(slot, n, entry, is_alone, slot.fresh[n])
 
-    def _see(self, watch: Watch, containers: Containers, entered: Sequence[Slot], entries: Sequence[Any]) -> bool:
+    def _see(
+        self,
+        watch: Watch,
+        containers: Containers,
+        entered: Sequence[Slot],
+        entries: Sequence[Any],
+        asked: Mapping[int, Any],
+    ) -> bool:
         known = {id(handle) for handle, _ in self.handles}
         stale = {id(handle): (handle, handle._node) for handle, _ in watch.before if isinstance(handle._node, Stale)}
         spoiled, self._spoiled = self._spoiled, {**stale, **self._spoiled}
@@ -187,7 +195,7 @@ class Recorder:
             return False
         for name in self.bindings.active:
             name.leaving = name.slot.leaving[name.n]
-        self.bindings.trace(watch)
+        self.bindings.trace(watch, asked)
         if self._finds_objects_kept() or not self.bindings.settled([handle for handle, _ in self.handles]):
             return False
         self._collect(watch)
