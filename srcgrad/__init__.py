@@ -8,7 +8,11 @@ Write NumPy, get the gradient as compiled code:
 array([0., 1.])
 """
 
-from srcgrad import ops, optim, random
+import importlib
+import sys
+from typing import TYPE_CHECKING, Any
+
+import srcgrad.ops  # noqa: F401  (fills the table of operations)
 from srcgrad.api import (
     checkpoint,
     constant,
@@ -27,9 +31,13 @@ from srcgrad.api import (
 from srcgrad.control import checkpointed, cond, fori_loop, scan, while_loop
 from srcgrad.core import tree
 from srcgrad.core.errors import SrcgradError
+from srcgrad.core.requirements import check_requirements
 from srcgrad.dispatch.drawing import draw
 from srcgrad.inspection import cost, get_num_threads, profile, set_num_threads
 from srcgrad.numpy.callbacks import pure_callback
+
+if TYPE_CHECKING:
+    from srcgrad import eager, nn, numpy, optim, random
 
 __all__ = [
     "SrcgradError",
@@ -40,6 +48,7 @@ __all__ = [
     "cost",
     "custom_vjp",
     "draw",
+    "eager",
     "fori_loop",
     "get_num_threads",
     "grad",
@@ -48,7 +57,8 @@ __all__ = [
     "ir",
     "jacrev",
     "jit",
-    "ops",
+    "nn",
+    "numpy",
     "optim",
     "profile",
     "pure_callback",
@@ -62,3 +72,18 @@ __all__ = [
     "vjp",
     "while_loop",
 ]
+
+check_requirements()
+
+#: of these names, the ones that are imported when they are first used
+_MODULES = ("eager", "nn", "numpy", "optim", "random")
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"srcgrad.{name}")
+    raise AttributeError(f"module 'srcgrad' has no attribute {name!r}", name=name, obj=sys.modules[__name__])

@@ -19,7 +19,7 @@ from srcgrad.core.op import TABLE
 ROOT = Path(__file__).parents[1]
 PYTHON_FOLDERS = ("srcgrad", "tests", "examples", "benchmarks")
 LONGEST_FILE = 500
-NUMBA_MODULES = {"numba", "llvmlite", "numba_cuda"}
+NUMBA_MODULES = {"numba", "llvmlite"}
 FLOORS = (
     "core",
     "ops",

@@ -31,5 +31,9 @@ class UnsupportedError(SrcgradError, NotImplementedError):
     """A NumPy function or a combination that is not supported; the message says what to use instead."""
 
 
+class RequirementError(SrcgradError, ImportError):
+    """A package that this one stands on is missing, or of a version that it is not tested with."""
+
+
 class VerifyError(SrcgradError, AssertionError):
     """A compiler pass left an invalid graph: a defect of this package."""
