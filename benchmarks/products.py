@@ -111,7 +111,7 @@ def _product(name: str) -> Callable[[Any, Any], Any]:
         return np.matmul
     import srcgrad as sg
 
-    return sg.jit(lambda a, b: a @ b)  # type: ignore[no-any-return]
+    return sg.jit(lambda a, b: a @ b)
 
 
 def _seconds(product: Callable[[Any, Any], Any], a: Any, b: Any) -> float:

@@ -4,36 +4,29 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, overload
 
 from srcgrad.core import tree
 from srcgrad.core.errors import ArgumentError
 from srcgrad.dispatch import Function, Grad, Jit, Options, Specialisation, jacobians
 from srcgrad.dispatch.custom import Checkpoint, CustomVjp
 from srcgrad.dispatch.pullback import vjp
+from srcgrad.dispatch.transforms import Argnums
 from srcgrad.staging.hidden import fixed
 from srcgrad.transform.stop import stop_gradient as _stop
 
-Argnums = int | Sequence[int]
-Transform = TypeVar("Transform", bound=Callable[..., Any])
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
-_OPTIONS = """
-Options that the transforms share:
-    static_argnums, static_argnames: positions and names of arguments that are fixed for a specialisation: they must be
-        hashable, the function sees them as they are, and each new value is traced anew. Arguments that are neither
-        arrays nor numbers are static without being named.
-    backend: "cpu".
-    fast_math: by default floating point is NumPy's, but that a reduction (a sum, a product of matrices, a gradient that
-        a loop accumulates) is added up in any order, and that a product which feeds a sum may be rounded once with it.
-        True also lets LLVM reassociate what the function computes itself, multiply by reciprocals in place of dividing,
-        and lose the sign of a zero: ``(x + 1e16) - 1e16`` may become ``x``. NaN, infinities and the errors of functions
-        such as ``np.log1p`` stay.
-"""
+P = ParamSpec("P")
+Result = TypeVar("Result")
+Aux = TypeVar("Aux")
+Transform = TypeVar("Transform", bound=Callable[..., Any])
 
 
 def _explaining_options(transform: Transform) -> Transform:
     """The transform with the shared options explained at the end of its docstring."""
-    transform.__doc__ = inspect.cleandoc(transform.__doc__ or "") + "\n" + _OPTIONS
+    transform.__doc__ = f"{inspect.getdoc(transform)}\n\n{inspect.getdoc(Options)}"
     return transform
 
 
@@ -54,15 +47,12 @@ __all__ = [
 ]
 
 
+@overload
+def jit(function: Callable[P, Result], **options: Unpack[Options]) -> Jit[P, Result]: ...
+@overload
+def jit(function: None = None, **options: Unpack[Options]) -> Callable[[Callable[P, Result]], Jit[P, Result]]: ...
 @_explaining_options
-def jit(
-    function: Callable[..., Any] | None = None,
-    *,
-    static_argnums: Argnums = (),
-    static_argnames: str | Sequence[str] = (),
-    backend: str = "cpu",
-    fast_math: bool = False,
-) -> Any:
+def jit(function: Callable[..., Any] | None = None, **options: Unpack[Options]) -> Any:
     """The same function, traced once per combination of argument types and compiled.
 
     Arrays that the function writes into are written into.
@@ -74,20 +64,24 @@ def jit(
     >>> area(np.array([1.0, 2.0]))
     array([ 3., 12.])
     """
-    options = Options(backend, fast_math, static_argnums, static_argnames)
     return _decorate(function, lambda f: Jit(f, options))
 
 
+@overload
+def grad(
+    function: Callable[P, tuple[Any, Aux]], argnums: Argnums = 0, *, has_aux: Literal[True], **options: Unpack[Options]
+) -> Grad[P, tuple[Any, Aux]]: ...
+@overload
+def grad(
+    function: Callable[P, Any], argnums: Argnums = 0, has_aux: bool = False, **options: Unpack[Options]
+) -> Grad[P, Any]: ...
+@overload
+def grad(
+    function: None = None, argnums: Argnums = 0, has_aux: bool = False, **options: Unpack[Options]
+) -> Callable[[Callable[P, Any]], Grad[P, Any]]: ...
 @_explaining_options
 def grad(
-    function: Callable[..., Any] | None = None,
-    argnums: Argnums = 0,
-    has_aux: bool = False,
-    *,
-    static_argnums: Argnums = (),
-    static_argnames: str | Sequence[str] = (),
-    backend: str = "cpu",
-    fast_math: bool = False,
+    function: Callable[..., Any] | None = None, argnums: Argnums = 0, has_aux: bool = False, **options: Unpack[Options]
 ) -> Any:
     """The gradient of a function that returns a scalar, with respect to one argument or (a tuple) several.
 
@@ -113,20 +107,20 @@ def grad(
     >>> grad(lambda z: z.real**2 + z.imag**2)(3 + 4j)
     np.complex128(6+8j)
     """
-    options = Options(backend, fast_math, static_argnums, static_argnames)
     return _decorate(function, lambda f: Grad(f, argnums, has_aux, False, options))
 
 
+@overload
+def value_and_grad(
+    function: Callable[P, Result], argnums: Argnums = 0, has_aux: bool = False, **options: Unpack[Options]
+) -> Grad[P, tuple[Result, Any]]: ...
+@overload
+def value_and_grad(
+    function: None = None, argnums: Argnums = 0, has_aux: bool = False, **options: Unpack[Options]
+) -> Callable[[Callable[P, Result]], Grad[P, tuple[Result, Any]]]: ...
 @_explaining_options
 def value_and_grad(
-    function: Callable[..., Any] | None = None,
-    argnums: Argnums = 0,
-    has_aux: bool = False,
-    *,
-    static_argnums: Argnums = (),
-    static_argnames: str | Sequence[str] = (),
-    backend: str = "cpu",
-    fast_math: bool = False,
+    function: Callable[..., Any] | None = None, argnums: Argnums = 0, has_aux: bool = False, **options: Unpack[Options]
 ) -> Any:
     """As `grad`, and the value: ``(value, grads)``, or ``((value, aux), grads)`` with ``has_aux``.
 
@@ -135,7 +129,6 @@ def value_and_grad(
     >>> value_and_grad(lambda x: x * x)(3.0)
     (np.float64(9.0), np.float64(6.0))
     """
-    options = Options(backend, fast_math, static_argnums, static_argnames)
     return _decorate(function, lambda f: Grad(f, argnums, has_aux, True, options))
 
 
@@ -143,13 +136,13 @@ def _decorate(function: Callable[..., Any] | None, transform: Callable[[Callable
     return transform if function is None else transform(function)
 
 
-def stop_gradient(x: Any) -> Any:
+def stop_gradient(x: Result) -> Result:
     """The same value (or pytree of values), as a constant for differentiation.
 
     >>> grad(lambda x: x * stop_gradient(x))(3.0)
     np.float64(3.0)
     """
-    return tree.map(lambda leaf: _stop(leaf), x)
+    return tree.map(_stop, x)  # type: ignore[no-any-return]
 
 
 def constant(x: Any) -> Any:
@@ -173,16 +166,14 @@ def constant(x: Any) -> Any:
 constant.__sg_constant__ = True  # type: ignore[attr-defined]
 
 
-@_explaining_options
+@overload
+def jacrev(function: Callable[P, Any], argnums: Argnums = 0, **options: Unpack[Options]) -> Jit[P, Any]: ...
+@overload
 def jacrev(
-    function: Callable[..., Any] | None = None,
-    argnums: Argnums = 0,
-    *,
-    static_argnums: Argnums = (),
-    static_argnames: str | Sequence[str] = (),
-    backend: str = "cpu",
-    fast_math: bool = False,
-) -> Any:
+    function: None = None, argnums: Argnums = 0, **options: Unpack[Options]
+) -> Callable[[Callable[P, Any]], Jit[P, Any]]: ...
+@_explaining_options
+def jacrev(function: Callable[..., Any] | None = None, argnums: Argnums = 0, **options: Unpack[Options]) -> Any:
     """The Jacobian by reverse mode: one forward pass, then one pullback for each element of the result.
 
     A leaf has the shape of the result, then that of the argument. Several ``argnums`` give a tuple.
@@ -195,20 +186,17 @@ def jacrev(
     array([[2., 0.],
            [0., 4.]])
     """
-    options = Options(backend, fast_math, static_argnums, static_argnames)
     return _decorate(function, lambda f: jacobians.jacrev(f, argnums, options))
 
 
-@_explaining_options
+@overload
+def hessian(function: Callable[P, Any], argnums: Argnums = 0, **options: Unpack[Options]) -> Jit[P, Any]: ...
+@overload
 def hessian(
-    function: Callable[..., Any] | None = None,
-    argnums: Argnums = 0,
-    *,
-    static_argnums: Argnums = (),
-    static_argnames: str | Sequence[str] = (),
-    backend: str = "cpu",
-    fast_math: bool = False,
-) -> Any:
+    function: None = None, argnums: Argnums = 0, **options: Unpack[Options]
+) -> Callable[[Callable[P, Any]], Jit[P, Any]]: ...
+@_explaining_options
+def hessian(function: Callable[..., Any] | None = None, argnums: Argnums = 0, **options: Unpack[Options]) -> Any:
     """The matrix of second derivatives of a function that returns a scalar.
 
     >>> import numpy as np
@@ -216,11 +204,10 @@ def hessian(
     array([[4., 2.],
            [2., 0.]])
     """
-    options = Options(backend, fast_math, static_argnums, static_argnames)
     return _decorate(function, lambda f: jacobians.hessian(f, argnums, options))
 
 
-def hvp(function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+def hvp(function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, ...]:
     """The product of the Hessian of a scalar function with a vector, without the Hessian: a tuple like ``primals``.
 
     >>> import numpy as np
@@ -230,7 +217,7 @@ def hvp(function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence
     return jacobians.hvp(function, primals, tangents)
 
 
-def checkpoint(function: Callable[..., Any]) -> Checkpoint:
+def checkpoint(function: Callable[P, Result]) -> Checkpoint[P, Result]:
     """The same function; what its derivative reads of it is computed again in the reverse pass instead of kept.
 
     It trades time for memory, and matters in loops, where what is kept is kept for every iteration.
@@ -243,7 +230,7 @@ def checkpoint(function: Callable[..., Any]) -> Checkpoint:
     return Checkpoint(function)
 
 
-def custom_vjp(function: Callable[..., Any]) -> CustomVjp:
+def custom_vjp(function: Callable[P, Result]) -> CustomVjp[P, Result]:
     """The same function with a derivative of your own, given by ``.defvjp(forward, backward)``.
 
     ``forward(*args)`` returns ``(out, residuals)``; ``backward(residuals, cotangent)`` returns a tuple with a cotangent
@@ -277,7 +264,7 @@ def ir(function: Callable[..., Any], *args: Any, **kwargs: Any) -> str:
 
 
 def _specialisation(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Specialisation:
-    compiled = function if isinstance(function, Function) else Jit(function, Options())
+    compiled = function if isinstance(function, Function) else Jit(function)
     if args or kwargs:
         return compiled.specialise(*args, **kwargs)
     if compiled.last is None:

@@ -18,7 +18,7 @@ import numpy as np
 
 from srcgrad.api import _specialisation
 from srcgrad.core.errors import UnsupportedError
-from srcgrad.dispatch import Function, Jit, Options, Specialisation
+from srcgrad.dispatch import Function, Jit, Specialisation
 from srcgrad.dispatch.arguments import Arguments
 from srcgrad.pipeline import emit, schedule
 from srcgrad.schedule.ir import LibraryCall, Program
@@ -237,7 +237,7 @@ def profile(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Profile:
     """
     if os.name != "posix":
         raise UnsupportedError("sg.profile needs POSIX's clock_gettime, which this system does not have")
-    compiled = function if isinstance(function, Function) else Jit(function, Options())
+    compiled = function if isinstance(function, Function) else Jit(function)
     specialisation = compiled.specialise(*args, **kwargs)
     values = [*Arguments(compiled.parameters, args, kwargs).values, *specialisation.captured]
     peaks = _peaks()
@@ -319,7 +319,7 @@ def _peaks() -> Peaks:
     known = store.read(name)
     if known is not None:
         return Peaks(**json.loads(known))
-    product = Jit(lambda a, b: a @ b, Options())
+    product: Function = Jit(lambda a, b: a @ b)
     single, double = (
         2e-9 * PRODUCT**3 / _best(product, *np.ones((2, PRODUCT, PRODUCT), dtype)) for dtype in (np.float32, np.float64)
     )

@@ -101,7 +101,7 @@ def test_what_is_no_array_is_static() -> None:
 
 @pytest.mark.parametrize("options", [{"static_argnums": 1}, {"static_argnames": "n"}, {"static_argnums": (-1,)}])
 def test_static_numbers_compile_anew(options: Any) -> None:
-    power = sg.jit(lambda x, n: x * power.function(x, n - 1) if n else 1.0, **options)
+    power: Any = sg.jit(lambda x, n: x * power.function(x, n - 1) if n else 1.0, **options)
     assert [power(2.0, 3), power(3.0, 3), power(2.0, 4)] == [8.0, 27.0, 16.0]
     assert specialisations(power) == 2
     named = sg.jit(lambda x, n: x * n.real, **options)

@@ -348,7 +348,7 @@ def test_everything_nests():
     tripled.defvjp(lambda x: (3 * x * k, None), lambda _, ct: (ct * 3 * k,))
     cubed = sg.checkpoint(lambda x: x**3 * k)
     inner = sg.jit(lambda x: np.sum(cubed(x) * w + tripled(x)))
-    compiled = {
+    compiled: dict[str, Any] = {
         "value": sg.jit(inner),
         "grad": sg.grad(inner),
         "jacrev": sg.jacrev(lambda x: cubed(x) * w),

@@ -292,6 +292,7 @@ def test_the_stack_is_bounded() -> None:
     function = sg.jit(spread)
     with override(roll_repetitions=10**6):  # as a loop it would keep one of them
         np.testing.assert_allclose(function(x), spread(x), rtol=1e-9)
+    assert function.last is not None
     assert function.last.executable.module.workspace_bytes > 10 * x.nbytes
 
 

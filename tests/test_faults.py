@@ -34,6 +34,7 @@ def test_a_compilation_goes_with_its_function():
     def compiled(k: float) -> Any:
         function = sg.grad(lambda x, y: np.sum(np.sin(x) * k) + np.sum(np.cumsum(y) * x[0]))
         function(np.ones(3), np.ones(5))
+        assert function.last is not None
         return weakref.ref(function), weakref.ref(function.last.executable.function)
 
     with override(cache_dir=""):
@@ -52,7 +53,7 @@ def test_a_compilation_goes_with_its_function():
 
 def test_a_function_that_runs_outlives_its_last_name():
     function = sg.jit(lambda x: np.cumsum(x)[-1])
-    native = function.last if function.last else function.specialise(np.ones(4)).executable.function
+    native = function.specialise(np.ones(4)).executable.function
     del function
     gc.collect()
     assert native(np.arange(4.0)) == (6.0,)

@@ -61,6 +61,7 @@ def test_first_and_later_calls() -> None:
 
     for number, results in enumerate(at_once(work)):
         np.testing.assert_allclose(results, np.full(30, normalised(*data(number))), rtol=1e-9)
+    assert function.last is not None
     assert function.last.executable.module.workspace_bytes > 0
 
 

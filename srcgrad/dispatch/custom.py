@@ -12,7 +12,7 @@ from srcgrad.core import tree
 from srcgrad.core.errors import ArgumentError, TraceError
 from srcgrad.core.types import ArrayType
 from srcgrad.dispatch.arguments import Arguments
-from srcgrad.dispatch.function import Function, Options, handle_type
+from srcgrad.dispatch.function import P, Result, Transformed, handle_type
 from srcgrad.graph.captured import is_implicit
 from srcgrad.graph.node import Graph, Node, as_node
 from srcgrad.graph.structure import free_inputs, items
@@ -26,13 +26,13 @@ from srcgrad.transform.rewrite import strong, zeros
 _RECOMPUTE = Recompute()
 
 
-class _Called(Function):
+class _Called(Transformed[P, Result]):
     """While a program is recorded, the function becomes one node of it; otherwise it is the function."""
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Result:
         if not is_tracing():
-            return self.function(*args, **kwargs)
-        return self._call_slowly(args, kwargs)
+            return self.function(*args, **kwargs)  # type: ignore[no-any-return]
+        return self._call_slowly(args, kwargs)  # type: ignore[no-any-return]
 
     def made_from(self) -> tuple[Any, ...]:
         return (self.function,)
@@ -52,32 +52,29 @@ class _Called(Function):
         return tree.unflatten(traced.out_structure, map(handle, results[: traced.n_results]))
 
 
-class Checkpoint(_Called):
+class Checkpoint(_Called[P, Result]):
     """See `srcgrad.checkpoint`."""
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        super().__init__(function, Options())
 
     def inline(self, arguments: Arguments, handle: type[Tracer]) -> Any:
         return self.record_call(arguments, handle, _RECOMPUTE)
 
 
-class CustomVjp(_Called):
+class CustomVjp(_Called[P, Result]):
     """See `srcgrad.custom_vjp`."""
 
     def __init__(
         self,
-        function: Callable[..., Any],
+        function: Callable[P, Result],
         forward: Callable[..., Any] | None = None,
         backward: Callable[..., Any] | None = None,
     ) -> None:
-        super().__init__(function, Options())
+        super().__init__(function)
         self.forward, self.backward = forward, backward
 
     def made_from(self) -> tuple[Any, ...]:
         return self.function, self.forward, self.backward
 
-    def defvjp(self, forward: Callable[..., Any], backward: Callable[..., Any]) -> CustomVjp:
+    def defvjp(self, forward: Callable[..., Any], backward: Callable[..., Any]) -> CustomVjp[P, Result]:
         """``forward(*args) -> (out, residuals)``; ``backward(residuals, cotangent)`` -> a tuple like ``args``.
 
         Arguments without a derivative have None in its place.

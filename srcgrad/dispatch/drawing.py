@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from srcgrad.core.errors import ArgumentError
-from srcgrad.dispatch.function import Function, Options
+from srcgrad.dispatch.function import Function
 from srcgrad.dispatch.transforms import Jit
 from srcgrad.graph.draw import graph_picture
 from srcgrad.graph.picture import Picture
@@ -24,7 +24,7 @@ def draw(function: Any, *args: Any, **kwargs: Any) -> Picture:
         from srcgrad.eager.drawing import draw as draw_tensor
 
         return draw_tensor(function, *args, **kwargs)
-    compiled = function if isinstance(function, Function) else Jit(function, Options())
+    compiled = function if isinstance(function, Function) else Jit(function)
     found = compiled.specialise(*args, **kwargs) if args or kwargs else compiled.last
     if found is None:
         raise ArgumentError(f"{function!r} has not been called yet; give the arguments to look at")

@@ -9,7 +9,7 @@ import types
 import warnings
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypedDict, TypeVar
 
 from srcgrad.control.failures import collecting, hand_on
 from srcgrad.core import tree
@@ -32,6 +32,9 @@ from srcgrad.transform.finish import finish
 from srcgrad.transform.guards import guarded, unguarded, with_flag
 from srcgrad.transform.roll import roll
 
+P = ParamSpec("P")
+Result = TypeVar("Result")
+
 #: How many closures are tried, the last used first, before a call is looked up by its key.
 _RECENT = 4
 #: how many programs are kept that differ only in what they read from outside
@@ -41,22 +44,24 @@ _compiling = threading.RLock()
 hold_over_forks(_compiling)
 
 
-@dataclass(frozen=True)
-class Options:
-    """What every transform takes besides the function.
+class Options(TypedDict, total=False):
+    """Options that the transforms share:
 
-    Attributes:
-        backend: where the program runs.
-        fast_math: whether the arithmetic of the function itself may be reassociated, divisions become products with
-            reciprocals, and the signs of zeros get lost (`docs/floating_point.md`).
-        static_argnums: the positions of arguments that are part of the program.
-        static_argnames: their names.
+    static_argnums, static_argnames: positions and names of arguments that are fixed for a specialisation: they must be
+        hashable, the function sees them as they are, and each new value is traced anew. Arguments that are neither
+        arrays nor numbers are static without being named.
+    backend: "cpu".
+    fast_math: by default floating point is NumPy's, but that a reduction (a sum, a product of matrices, a gradient that
+        a loop accumulates) is added up in any order, and that a product which feeds a sum may be rounded once with it.
+        True also lets LLVM reassociate what the function computes itself, multiply by reciprocals in place of dividing,
+        and lose the sign of a zero: ``(x + 1e16) - 1e16`` may become ``x``. NaN, infinities and the errors of functions
+        such as ``np.log1p`` stay.
     """
 
-    backend: str = "cpu"
-    fast_math: bool = False
-    static_argnums: int | Sequence[int] = ()
-    static_argnames: str | Sequence[str] = ()
+    static_argnums: int | Sequence[int]
+    static_argnames: str | Sequence[str]
+    backend: str
+    fast_math: bool
 
 
 @dataclass(frozen=True)
@@ -100,13 +105,17 @@ def _takes_nothing(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 class Function:
     """Base of the transforms' results. A transform says in `record` what graph it makes of the function."""
 
-    def __init__(self, function: Callable[..., Any], options: Options) -> None:
+    def __init__(self, function: Callable[..., Any], options: Options | None = None) -> None:
+        transform = type(self).__name__.lower()
         if not callable(function):
-            raise ArgumentError(f"{type(self).__name__.lower()} takes a function, not {function!r}")
+            raise ArgumentError(f"{transform} takes a function, not {function!r}")
+        options = options or {}
+        for name in options.keys() - Options.__annotations__.keys():
+            raise ArgumentError(f"{transform} has no option {name!r}; it has {', '.join(Options.__annotations__)}")
         functools.update_wrapper(self, function, updated=())
         self.function = function
         self.options = options
-        self.parameters = Parameters(function, options.static_argnums, options.static_argnames)
+        self.parameters = Parameters(function, options.get("static_argnums", ()), options.get("static_argnames", ()))
         self._recent: tuple[Closure, ...] = ()
         #: the first of these, or one that takes nothing
         self._latest: Closure = _takes_nothing
@@ -364,11 +373,22 @@ class Function:
         check_closed(recorded.graph)
         graph, causes = with_flag(recorded.graph)
         graph = stage("simplify", finish, graph)
-        if self.options.backend != "cpu":
-            raise UnsupportedError(f"there is no backend {self.options.backend!r}; use 'cpu'")
-        executable = compile_graph(graph, fast_math=self.options.fast_math)
+        backend = self.options.get("backend", "cpu")
+        if backend != "cpu":
+            raise UnsupportedError(f"there is no backend {backend!r}; use 'cpu'")
+        executable = compile_graph(graph, fast_math=self.options.get("fast_math", False))
         executable.function  # noqa: B018  built here, once, and not by whoever calls first
         return Specialisation(recorded, graph, executable, causes, guards)
+
+
+class Transformed(Function, Generic[P, Result]):
+    """A transformed function with these parameters and this result: what editors and type checkers show."""
+
+    if TYPE_CHECKING:
+        __name__: str
+        __qualname__: str
+
+        def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Result: ...
 
 
 def _holds_tensors(arguments: Arguments) -> bool:

@@ -41,7 +41,7 @@ def jacrev(function: Callable[..., Any], argnums: Argnums, options: Options) -> 
 
 def hessian(function: Callable[..., Any], argnums: Argnums, options: Options) -> Function:
     """See `srcgrad.hessian`."""
-    gradient = Grad(function, argnums, False, False, options)
+    gradient: Function = Grad(function, argnums, False, False, options)
 
     @functools.wraps(gradient)
     def of_real(*args: Any, **kwargs: Any) -> Any:
@@ -55,28 +55,28 @@ def hessian(function: Callable[..., Any], argnums: Argnums, options: Options) ->
     return jacrev(of_real, argnums, options)
 
 
-def hvp(function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+def hvp(function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, ...]:
     """See `srcgrad.hvp`."""
     keyed = Keyed(function)
     compiled = _lasting_hvp if keyed.is_by_value else _passing_hvp
     known, product = compiled(keyed)
     if not known.serves(keyed, product):
         _, product = _compiled_hvp(keyed)
-    return product(tuple(primals), tuple(tangents))
+    return product(tuple(primals), tuple(tangents))  # type: ignore[no-any-return]
 
 
-def _compiled_hvp(keyed: Keyed) -> tuple[Keyed, Jit]:
+def _compiled_hvp(keyed: Keyed) -> tuple[Keyed, Function]:
     function = keyed.function
 
     def product(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> Any:
         numbers = tuple(range(len(primals)))
-        gradient = Grad(function, numbers, False, False, Options())
+        gradient: Function = Grad(function, numbers)
         value, pullback = vjp(gradient, *primals)
         if tree.flatten(tangents)[1] != tree.flatten(value)[1]:
             raise ArgumentError(f"hvp: tangents {tree.flatten(tangents)[1]} are not like the primals")
         return pullback(tangents)  # the Hessian is symmetric
 
-    return keyed, Jit(product, Options())
+    return keyed, Jit(product)
 
 
 _lasting_hvp = functools.lru_cache(maxsize=256)(_compiled_hvp)

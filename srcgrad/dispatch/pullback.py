@@ -17,7 +17,7 @@ from srcgrad.core.errors import ArgumentError, ArgumentValueError, TraceError
 from srcgrad.core.op import apply
 from srcgrad.core.types import ArrayType, type_of
 from srcgrad.dispatch.arguments import Arguments
-from srcgrad.dispatch.function import Options, Recorded, Specialisation, handle_type
+from srcgrad.dispatch.function import Function, Recorded, Specialisation, handle_type
 from srcgrad.dispatch.identity import Keyed
 from srcgrad.dispatch.transforms import Jit, differentiated_leaves
 from srcgrad.graph.node import Graph, Node, as_node, substitute
@@ -30,7 +30,7 @@ from srcgrad.transform.rewrite import zeros
 from srcgrad.transform.simplify import simplify
 
 
-class Vjp(Jit):
+class Vjp(Jit[..., Any]):
     """The function of `vjp`: messages call it so. It leaves its arguments as they are."""
 
     def record(self, arguments: Arguments) -> Recorded:
@@ -93,14 +93,14 @@ def _snapshot(leaf: Any) -> Any:
     return np.array(leaf) if type(leaf) is np.ndarray else copy.copy(leaf) if isinstance(leaf, np.ndarray) else leaf
 
 
-def _compiled_pair(keyed: Keyed, has_aux: bool) -> tuple[Keyed, Jit, Jit]:
+def _compiled_pair(keyed: Keyed, has_aux: bool) -> tuple[Keyed, Function, Function]:
     """For whom they are, the compiled function, and its pullback as a function of the cotangent and the primals."""
     function = keyed.function
 
     def transposed(cotangent: Any, *primals: Any) -> Any:
         return vjp(function, *primals, has_aux=has_aux)[1](cotangent)
 
-    return keyed, Vjp(function, Options()), Jit(transposed, Options())
+    return keyed, Vjp(function), Jit(transposed)
 
 
 _lasting_pair = lru_cache(maxsize=256)(_compiled_pair)
@@ -111,7 +111,7 @@ _passing_pair = lru_cache(maxsize=16)(_compiled_pair)
 def _traced_vjp(
     function: Callable[..., Any], primals: tuple[Any, ...], has_aux: bool, handle: type[Tracer]
 ) -> tuple[Any, ...]:
-    transform = Vjp(function, Options())
+    transform = Vjp(function)
     arguments = Arguments(transform.parameters, primals, {})
     leaves = differentiated_leaves(transform, arguments, tuple(range(len(primals))))
     wrt = [arguments.dynamic.index(position) for positions in leaves for position in positions]

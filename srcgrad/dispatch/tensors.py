@@ -15,7 +15,6 @@ import numpy as np
 from srcgrad.core import tree
 from srcgrad.core.types import type_of
 from srcgrad.dispatch.arguments import Arguments
-from srcgrad.dispatch.function import Options
 from srcgrad.dispatch.pullback import vjp
 from srcgrad.dispatch.transforms import Jit
 from srcgrad.eager import autograd
@@ -93,8 +92,9 @@ def _pullback(twin: Function, arguments: Arguments, wanted: tuple[int, ...]) -> 
 
         return vjp(results, *[values[position] for position in wanted])[1](list(cotangents))
 
-    found = twin.pullbacks[key] = Jit(transposed, Options())
-    return found
+    compiled: Function = Jit(transposed)
+    twin.pullbacks[key] = compiled
+    return compiled
 
 
 def with_arrays(function: Function, arguments: Arguments) -> tuple[Function, tuple[Any, ...], dict[str, Any]]:

@@ -10,7 +10,7 @@ import numpy as np
 from srcgrad.core import tree
 from srcgrad.core.errors import ArgumentError, ArgumentValueError, TraceError
 from srcgrad.dispatch.arguments import Arguments, Static
-from srcgrad.dispatch.function import Function, Options, Recorded
+from srcgrad.dispatch.function import Function, Options, P, Recorded, Result, Transformed
 from srcgrad.graph.node import Graph, Node
 from srcgrad.graph.trace import Tracer
 from srcgrad.staging import staged
@@ -22,7 +22,7 @@ from srcgrad.transform.simplify import simplify
 Argnums = int | Sequence[int]
 
 
-class Jit(Function):
+class Jit(Transformed[P, Result]):
     """See `srcgrad.jit`."""
 
     def record(self, arguments: Arguments) -> Recorded:
@@ -34,11 +34,16 @@ class Jit(Function):
         return staged(self.function)(*args, **kwargs)
 
 
-class Grad(Function):
+class Grad(Transformed[P, Result]):
     """See `srcgrad.grad` and `srcgrad.value_and_grad`."""
 
     def __init__(
-        self, function: Callable[..., Any], argnums: Argnums, has_aux: bool, with_value: bool, options: Options
+        self,
+        function: Callable[..., Any],
+        argnums: Argnums = 0,
+        has_aux: bool = False,
+        with_value: bool = False,
+        options: Options | None = None,
     ) -> None:
         super().__init__(function, options)
         self.argnums, self.has_aux, self.with_value = argnums, has_aux, with_value

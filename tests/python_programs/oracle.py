@@ -16,7 +16,7 @@ from srcgrad.core import tree
 from srcgrad.core.errors import SrcgradError, VerifyError
 from srcgrad.core.settings import override
 from srcgrad.dispatch.arguments import Arguments
-from srcgrad.dispatch.function import Function, Options, Recorded
+from srcgrad.dispatch.function import Function, Recorded
 from srcgrad.graph.node import Graph
 from srcgrad.graph.structure import constant
 from srcgrad.transform.adjoint import adjoint
@@ -114,7 +114,7 @@ def copied(arguments: Any) -> Any:
 def check(program: Program, *, points: Sequence[int] = (0, 1, 2), unroll: int = 16, compiled: bool = False) -> Outcome:
     """Run it both ways at these points."""
     function = loaded(program)
-    traced = Pulled(function, Options())
+    traced = Pulled(function)
     kinds = []
     with nullcontext() if compiled else interpreter(), override(unroll_loops=unroll), np.errstate(all="ignore"):
         for point in points:
