@@ -69,7 +69,7 @@ class Cost:
         temporary_bytes: their sizes; those that are not alive at a time share memory.
         workspace_bytes: the memory that a call needs besides its arguments and results.
         library_calls: calls whose inside is not counted.
-        exact: False where data decides how often a loop runs: such a loop counts as one turn.
+        exact: False where data decides how often a loop runs: such a loop counts as one iteration.
     """
 
     additions: int
@@ -108,7 +108,7 @@ class Cost:
         if self.library_calls:
             rows.append(("library calls, not counted", f"{self.library_calls}"))
         if not self.exact:
-            rows.append(("note", "loops whose length data decides count as one turn"))
+            rows.append(("note", "loops whose length data decides count as one iteration"))
         width = max(len(title) for title, _ in rows)
         return "\n".join(f"{title:<{width}}  {text}" for title, text in rows)
 
@@ -125,8 +125,8 @@ def cost(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Cost:
     program, storage = schedule(_specialisation(function, args, kwargs).graph)
     total, exact = Work(), True
     for phase in phases(program, storage):
-        total.add(phase.work, 1 if phase.turns is None else phase.turns)
-        exact = exact and phase.turns is not None
+        total.add(phase.work, 1 if phase.iterations is None else phase.iterations)
+        exact = exact and phase.iterations is not None
     temporaries: dict[str, int] = {}
     sizes: dict[str, int] = {}
     for value, place in storage.places.items():
@@ -161,7 +161,7 @@ class Row:
     what: str
     where: str
     depth: int
-    turns: int
+    iterations: int
     seconds: float
     operations: int
     traffic: int
@@ -199,12 +199,12 @@ class Profile:
     peaks: Peaks
 
     def __str__(self) -> str:
-        header = ("time", "share", "turns", "GFLOP/s", "of peak", "GB/s", "of peak", "phase", "lines")
+        header = ("time", "share", "iterations", "GFLOP/s", "of peak", "GB/s", "of peak", "phase", "lines")
         table = [header] + [
             (
                 _duration(row.seconds),
                 f"{row.seconds / self.seconds:.0%}",
-                str(row.turns),
+                str(row.iterations),
                 f"{row.gflops:.3g}",
                 f"{row.gflops / row.peak:.0%}",
                 f"{row.bandwidth:.3g}",
@@ -253,12 +253,12 @@ def profile(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Profile:
     return result
 
 
-def _row(phase: Phase, seconds: float, turns: int, peaks: Peaks) -> Row:
+def _row(phase: Phase, seconds: float, iterations: int, peaks: Peaks) -> Row:
     sizes = phase.work.by_size
     peak = peaks.float32 if sizes[4] > sizes[8] else peaks.float64
     work = Work()
-    work.add(phase.work, turns)
-    return Row(phase.what, phase.where, phase.depth, turns, seconds, work.arithmetic, work.traffic, peak)
+    work.add(phase.work, iterations)
+    return Row(phase.what, phase.where, phase.depth, iterations, seconds, work.arithmetic, work.traffic, peak)
 
 
 def _insert_ticks(program: Program, found: Sequence[Phase]) -> None:
@@ -278,7 +278,7 @@ def _tick(account: int) -> LibraryCall:
 def _measure(
     specialisation: Specialisation, program: Program, storage: Storage, values: Sequence[Any], count: int
 ) -> tuple[float, list[float], list[int], int]:
-    """Seconds a call, seconds and turns of each phase, and the number of calls."""
+    """Seconds a call, seconds and iterations of each phase, and the number of calls."""
     from srcgrad.backends.build import build
     from srcgrad.backends.library.clock import ACCOUNTS
 

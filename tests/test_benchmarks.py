@@ -134,7 +134,7 @@ class TestInterleave:
         assert list(found.times) == ["a"]
         assert found.errors == {"b": "StopIteration"}
 
-    def test_turns_rotate(self):
+    def test_iterations_rotate(self):
         order: list[str] = []
 
         class Runner:

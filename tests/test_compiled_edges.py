@@ -223,7 +223,7 @@ def no_elements(x, y):
 
 
 @case(np.zeros((3, 0)), np.array([], dtype=int))
-def no_turns(x, k):
+def no_iterations(x, k):
     picked = np.arange(5.0)[k]
     return sg.scan(lambda c, row: (c + 1.0, row * 2), 0.0, x), sg.fori_loop(0, 0, lambda i, c: c + 1, x[:, :0]), picked
 

@@ -75,7 +75,7 @@ def split_step_schroedinger(potential: Any) -> Any:
 
 
 def mandelbrot_potential(c: Any) -> Any:
-    """The smooth escape potential of many points side by side, with a fixed number of turns."""
+    """The smooth escape potential of many points side by side, with a fixed number of iterations."""
     z = 0 * c
     potential = np.zeros(c.shape)
     inside = np.ones(c.shape, bool)

@@ -151,7 +151,7 @@ def _counted(transformed: Any, size: int) -> int:
         graph = transformed.specialise(np.linspace(0.0, 1.0, size)).graph
     total = Work()
     for phase in phases(*schedule(graph)):
-        total.add(phase.work, phase.turns or 1)
+        total.add(phase.work, phase.iterations or 1)
     return int(sum(total.operations.values()) + sum(total.read.values()) / 8 + sum(total.written.values()) / 8)
 
 

@@ -20,7 +20,7 @@ from srcgrad.core.settings import settings
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 
-N = 67  # vectors, and some turns that are left over
+N = 67  # vectors, and some iterations that are left over
 INF, NAN = np.inf, np.nan
 ODD = np.resize([0.0, -0.0, 1.0, -1.0, NAN, INF, -INF, 5e-324, -1e-310, 1e308, 0.1, -0.3, 0.6, 0.7], N)
 OTHER = np.resize([-0.0, 0.0, 0.1, NAN, -INF, INF, 2.0, -5e-324, 1e-17, 3.0, 1e308], N)

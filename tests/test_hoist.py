@@ -157,7 +157,7 @@ def test_short_loops_and_small_matrices_stay() -> None:
     assert contracts_in_loops(check(Graph((x, w, h), tuple(results), "f"))) == 1
 
 
-def dear_in_loops(graph: Graph) -> int:
+def expensive_in_loops(graph: Graph) -> int:
     loops = [node for node in graph.nodes() if node.op is LOOP]
     return sum(node.op.name in ("divide", "exp") for one in loops for node in one.params["body"].nodes())
 
@@ -177,7 +177,7 @@ def integer(value: int) -> Node:
         lambda i: apply("add", apply("subtract", integer(T - 1), i), integer(2)),
     ],
 )
-def test_dear_functions_of_what_is_given_come_before(place: Any, reverse: bool) -> None:
+def test_expensive_functions_of_what_is_given_come_before(place: Any, reverse: bool) -> None:
     x, y, s, scale = variable(T + 3), variable(T), variable(), variable()
 
     def step(i: Any, consts: Any, c: Any, row: Any) -> list[Any]:
@@ -185,7 +185,7 @@ def test_dear_functions_of_what_is_given_come_before(place: Any, reverse: bool) 
         return [c[0] * apply("exp", element * consts[1]) + row[0] / (element * element + 1.0), c[0]]
 
     results = recurrence([y], [x, scale], [s], step, reverse=reverse)
-    assert dear_in_loops(check(Graph((x, y, s, scale), tuple(results), "f"))) == 0
+    assert expensive_in_loops(check(Graph((x, y, s, scale), tuple(results), "f"))) == 0
 
 
 def test_what_the_loop_carries_stays() -> None:
@@ -194,7 +194,7 @@ def test_what_the_loop_carries_stays() -> None:
     def step(i: Any, consts: Any, c: Any, row: Any) -> list[Any]:
         return [apply("exp", c[0] * row[0]) / (row[0] * row[0] + 1.0)]
 
-    assert dear_in_loops(check(Graph((x, s), tuple(recurrence([x], [], [s], step)), "f"))) == 2
+    assert expensive_in_loops(check(Graph((x, s), tuple(recurrence([x], [], [s], step)), "f"))) == 2
 
 
 @pytest.mark.parametrize(("extent", "left"), [(4, 0), (16, 1)])
@@ -204,7 +204,7 @@ def test_loops_over_more_elements_have_vectors_of_their_own(extent: int, left: i
     def step(i: Any, consts: Any, c: Any, row: Any) -> list[Any]:
         return [c[0] * apply("exp", row[0])]
 
-    assert dear_in_loops(check(Graph((x, s), tuple(recurrence([x], [], [s], step)), "f"))) == left
+    assert expensive_in_loops(check(Graph((x, s), tuple(recurrence([x], [], [s], step)), "f"))) == left
 
 
 @pytest.mark.parametrize("shift", [-1, 4])
@@ -217,7 +217,7 @@ def test_places_out_of_the_array_are_read_in_the_loop(shift: int) -> None:
         return [c[0] * apply("exp", apply("gather", consts[0], place, axes=(0,), position=0))]
 
     graph = simplify(Graph((x, s), tuple(recurrence([], [x], [s], step)), "f"))
-    assert dear_in_loops(simplify(hoist(graph))) == 1
+    assert expensive_in_loops(simplify(hoist(graph))) == 1
 
 
 def recurrent(wx: Any, wh: Any, b: Any, x: Any) -> Any:

@@ -34,13 +34,13 @@ class TestCost:
     def test_slices_count_what_they_touch(self):
         assert sg.cost(lambda x: x[:10] * 2.0, X).read["input"] == 10 * 50 * 8
 
-    def test_loops_count_their_turns(self):
+    def test_loops_count_their_iterations(self):
         once = sg.cost(lambda x: np.sin(x), X)
         found = sg.cost(lambda x: sg.fori_loop(0, 7, lambda i, x: np.sin(x), x), X)
         assert found.functions == 7 * once.functions
         assert found.exact
 
-    def test_turns_that_data_decides_count_once(self):
+    def test_iterations_that_data_decides_count_once(self):
         found = sg.cost(lambda x: sg.while_loop(lambda x: np.sum(x) > 0, lambda x: x - 1.0, x), X)
         assert not found.exact
         assert "data decides" in str(found)
@@ -81,7 +81,7 @@ class TestProfile:
             return sg.fori_loop(0, 5, lambda i, x: np.sin(x) + np.sum(x), x)
 
         found = sg.profile(steps, X)
-        assert {row.turns for row in found.rows if row.depth == 1} == {5}
+        assert {row.iterations for row in found.rows if row.depth == 1} == {5}
 
     def test_arguments_stay_as_they_are(self):
         def double(x):
@@ -91,10 +91,10 @@ class TestProfile:
         sg.profile(double, x)
         np.testing.assert_array_equal(x, X)
 
-    def test_a_branch_not_taken_takes_no_turn(self):
+    def test_a_branch_not_taken_takes_no_iteration(self):
         function = lambda x: sg.cond(x[0, 0] > 1e9, lambda x: np.sin(x), lambda x: np.cos(x), x)  # noqa: E731
-        turns = [row.turns for row in sg.profile(function, X).rows if row.depth == 1]
-        assert sorted(turns) == [0, 1]
+        iterations = [row.iterations for row in sg.profile(function, X).rows if row.depth == 1]
+        assert sorted(iterations) == [0, 1]
 
 
 class TestThreads:

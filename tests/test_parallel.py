@@ -51,7 +51,7 @@ PROGRAMS: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "several accumulators": (several, (floats(60, 40), floats(60, 40, seed=1))),
     "softmax": (lambda x: np.exp(x) / np.sum(np.exp(x), axis=1, keepdims=True), (floats(40, 33),)),
     "products": (lambda x, w: np.sum(np.tanh(x @ w), axis=0), (floats(128, 40), floats(40, 48, seed=1))),
-    "fewer turns than threads": (lambda x: np.sum(x, axis=1), (floats(1, 40),)),
+    "fewer iterations than threads": (lambda x: np.sum(x, axis=1), (floats(1, 40),)),
     "gathered": (lambda x, k: np.sum(x[k]), (floats(90), np.arange(0, 90, 3))),
 }
 
@@ -125,8 +125,8 @@ class TestSplitLoops:
 
         def steps(x):
             double = lambda x: np.sin(x) * 2  # noqa: E731
-            turn = lambda i, x: sg.cond(np.sum(x) > 0, double, lambda x: x - np.mean(x) + 0.1, x)  # noqa: E731
-            return sg.fori_loop(0, 5, turn, x)
+            iteration = lambda i, x: sg.cond(np.sum(x) > 0, double, lambda x: x - np.mean(x) + 0.1, x)  # noqa: E731
+            return sg.fori_loop(0, 5, iteration, x)
 
         with override(parallel_cycles=SERIAL):
             serial = sg.jit(steps)(x)

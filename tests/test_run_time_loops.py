@@ -143,7 +143,7 @@ def test_an_element_is_saved_and_not_the_array() -> None:
 
 
 def test_a_while_in_a_loop_is_repeated_on_the_way_back() -> None:
-    """Of each turn of the outer loop the number of inner turns is saved, and stacks are as long as one inner loop."""
+    """Each iteration of the outer loop saves its number of inner iterations; stacks are as long as one inner loop."""
     _, values = next(program for program in PROGRAMS if program[0] is iterations.roots_of_many)
     graph = graph_of(sg.grad(lambda a: iterations.roots_of_many(a).sum()), values)
     outer = [node for node in regions_of(graph) if node.params.get("length") == len(values)]

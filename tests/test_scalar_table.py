@@ -1,8 +1,8 @@
 """Every scalar function through `sg.jit` with its default options: in vectors and in what is left over of them.
 
 `test_vecmath` holds the functions by themselves to their bounds. Here kernels of several functions each run them in
-loops of 67 turns (vectors and a rest), 7 and 1: the results are those of the function by itself, bit for bit, and so
-within the same bounds, which mpmath checks once more on fewer arguments.
+loops of 67 iterations (vectors and a rest), 7 and 1: the results are those of the function by itself, bit for bit, and
+so within the same bounds, which mpmath checks once more on fewer arguments.
 """
 
 from __future__ import annotations

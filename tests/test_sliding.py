@@ -1,4 +1,4 @@
-"""Elements handed on from turn to turn: the same values, and no reads of what has just been written."""
+"""Elements handed on from iteration to iteration: the same values, and no reads of what has just been written."""
 
 from __future__ import annotations
 

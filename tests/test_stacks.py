@@ -145,7 +145,7 @@ def test_the_loop_carries_no_array(form: Callable[..., Any]) -> None:
     first = 1 + loop.params["n_consts"]
     assert all(carry.size == 1 for carry in loop.inputs[first : first + loop.params["n_carries"]])
     if form in (elements, rows):  # every element is written once, and nothing before
-        written = sum(sum(phase.work.written.values()) * (phase.turns or 1) for phase in phases(*schedule(graph)))
+        written = sum(sum(phase.work.written.values()) * (phase.iterations or 1) for phase in phases(*schedule(graph)))
         assert written == form(X).nbytes
 
 

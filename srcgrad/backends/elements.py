@@ -70,7 +70,7 @@ class Elements:
         self.accumulators: dict[tuple[Value, Element], Variable] = {}
         #: of long sums in single precision in variables, the totals in double
         self.totals: dict[Place, Variable] = {}
-        #: the loop several turns of which are written side by side, the turn at hand, and the values that each turn has
+        #: the loop that is jammed, the iteration at hand, and the values that each iteration has
         self.jammed: Loop | None = None
         self.lane: int | None = None
         self.lanes = 1
@@ -88,10 +88,10 @@ class Elements:
         self.copies: dict[tuple[Value, tuple[int, ...]], ir.Expr] = {}
         #: variables that may be assigned again
         self.unsteady: set[Variable] = set()
-        #: variables that are assigned in each turn of some unrolled axes
-        self.turns: dict[Variable, frozenset[Axis]] = {}
+        #: variables that are assigned in each iteration of some unrolled axes
+        self.iterations: dict[Variable, frozenset[Axis]] = {}
         self.uses, self.region_written, self.added_onto = count_uses(program)
-        #: the values that live within the turns of a loop
+        #: the values that live within the iterations of a loop
         self.inside: dict[Loop, list[Value]] = {}
         for value, place in self.places.items():
             for loop in place.loops:
@@ -253,7 +253,7 @@ class Elements:
     def assign(self, value: Value, index: tuple[Index, ...], expr: ir.Expr, location: Location | None = None) -> None:
         target = self.target(value, index)
         if isinstance(target, Variable):
-            self.turns[target] = self.turns_of(value, index)
+            self.iterations[target] = self.iterations_of(value, index)
             if value.mutable or value in self.region_written:
                 self.unsteady.add(target)
         self.write(target, expr, location)
@@ -266,7 +266,7 @@ class Elements:
         else:
             self.out.step(target, "+", rest, self.comment(location))
 
-    def turns_of(self, value: Value, index: tuple[Index, ...]) -> frozenset[Axis]:
+    def iterations_of(self, value: Value, index: tuple[Index, ...]) -> frozenset[Axis]:
         """The unrolled axes around here that the name of an element's variable does not tell apart."""
         named = {axis.find() for dim in self.place(value).kept for axis in index_axes(index[dim])}
         return frozenset(axis for axis in self.expressions.fixed if axis not in named)

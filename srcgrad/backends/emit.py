@@ -60,8 +60,8 @@ from srcgrad.schedule.parallel import between_signals
 
 #: expressions longer than this get a variable
 WIDTH = 72
-#: multiplications in a turn from which a scalar turn after the vectors is worth avoiding
-DEAR = 16.0
+#: multiplications in an iteration from which a scalar iteration after the vectors is worth avoiding
+EXPENSIVE = 16.0
 
 
 class Emitter(Reductions):
@@ -106,9 +106,9 @@ class Emitter(Reductions):
     def whole_vectors(self, loop: Loop) -> list[Bounds | None]:
         """The bounds under which a loop is written.
 
-        A dear loop whose turns do not fill its last vector is written as two: all whole vectors, then the last
-        turns as one more whole vector, which does some turns again. That needs turns that only write, and read
-        nothing that the loop writes.
+        An expensive loop whose iterations do not fill its last vector is written as two: all whole vectors, then the
+        last iterations as one more whole vector, which does some iterations again. That needs iterations that only
+        write, and read nothing that the loop writes.
         """
         items = loop.body.items
         statements = [item for item in items if isinstance(item, Statement)]
@@ -121,8 +121,8 @@ class Emitter(Reductions):
             return [None]
         lanes = VECTOR_BYTES // max((value.dtype.itemsize for value in written), default=VECTOR_BYTES)
         extent = loop.axis.extent
-        dear = sum(cost_of(statement.expr) for statement in statements) >= DEAR
-        if not dear or extent <= lanes or extent % lanes == 0:
+        is_expensive = sum(cost_of(statement.expr) for statement in statements) >= EXPENSIVE
+        if not is_expensive or extent <= lanes or extent % lanes == 0:
             return [None]
         whole = number(0), number(extent - extent % lanes)
         return [whole, (number(extent - lanes), number(extent))]
@@ -181,7 +181,7 @@ class Emitter(Reductions):
             return True
         if not isinstance(expr, Variable) or expr in self.unsteady:
             return False
-        return self.turns.get(expr, frozenset()) <= self.turns_of(value, index)
+        return self.iterations.get(expr, frozenset()) <= self.iterations_of(value, index)
 
     def combine(self, statement: Statement, expr: Expr) -> None:
         value = statement.target
@@ -310,19 +310,19 @@ class Emitter(Reductions):
 
     def counted(self, region: LoopRegion, count: Expr, comment: str) -> None:
         """A loop; one that may be long is cut into stretches, between which signals are seen to."""
-        turn, stretch = Variable(self.name(region.counter), INT64), between_signals(region)
+        iteration, stretch = Variable(self.name(region.counter), INT64), between_signals(region)
         if stretch is None:
             bounds: tuple[Expr, Expr, int] = (number(0), count, 1)
             if region.reverse:
                 bounds = (integer("-", count, number(1)), number(-1), -1)
-            with self.out.loop(turn, *bounds, note=comment):
+            with self.out.loop(iteration, *bounds, note=comment):
                 self.program_tree(region.body)
             return
         first = self.fresh("first")
         if not isinstance(count, Variable):
-            turns = self.fresh("turns")
-            self.out.let(turns, count)
-            count = turns
+            iterations = self.fresh("iterations")
+            self.out.let(iterations, count)
+            count = iterations
         with self.out.loop(first, number(0), count, stretch, note=comment):
             with self.out.block() as later:
                 self.look()
@@ -332,7 +332,7 @@ class Emitter(Reductions):
             if region.reverse:
                 top = integer("-", count, number(1))
                 within = (integer("-", top, first), integer("-", top, last), -1)
-            with self.out.loop(turn, *within):
+            with self.out.loop(iteration, *within):
                 self.program_tree(region.body)
 
     def repeated(self, region: WhileRegion, comment: str) -> None:
@@ -340,9 +340,9 @@ class Emitter(Reductions):
         going = self.fresh("going")
         self.out.let(going, number(1))
         is_going = Operation("==", (going, number(1)), BOOL)
-        turn = self.fresh("turn")
+        iteration = self.fresh("iteration")
         with self.out.block() as outer:
-            with self.out.loop(turn, number(0), number(between_signals(region) or 1)):
+            with self.out.loop(iteration, number(0), number(between_signals(region) or 1)):
                 self.program_tree(region.condition)
                 ended = Operation("not", (self.expressions.of(region.predicate),), BOOL)
                 self.out.add(If(ended, (Let(going, number(0)), Break())))

@@ -31,7 +31,7 @@ class Expressions:
         self.load = load
         self.spill = spill
         self.fixed: dict[Axis, int] = {}
-        #: of an axis several turns of which are written side by side: which turn after its variable this is
+        #: of an axis several iterations of which are written side by side: which iteration after its variable this is
         self.shift: dict[Axis, int] = {}
         self.indices: dict[Axis, Variable] = {}
         #: in a part of a split loop: the buffer that notes an index out of bounds

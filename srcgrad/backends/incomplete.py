@@ -21,7 +21,7 @@ _EPSILON = 2.0**-54
 _TINY = 1e-300
 _EULER = 0.5772156649015329
 #: enough for every argument below 1e8; NaN stops at once
-_TURNS = 100_000
+_ITERATIONS = 100_000
 
 
 def _scalar(function: Callable[..., Any]) -> Any:
@@ -64,7 +64,7 @@ def _gamma_density(a: float, x: float) -> Any:
 def _lower_gamma(a: float, x: float) -> Any:
     """The regularised lower function, ``x`` up to about ``a``."""
     term, total = 1.0 / a, 1.0 / a
-    for n in range(1, _TURNS):
+    for n in range(1, _ITERATIONS):
         term *= x / (a + n)
         total += term
         if not term > _EPSILON * total:
@@ -78,7 +78,7 @@ def _upper_gamma(a: float, x: float) -> Any:
     b = x + 1.0 - a
     c, d = 1.0 / _TINY, 1.0 / b
     found = d
-    for n in range(1, _TURNS):
+    for n in range(1, _ITERATIONS):
         numerator = -n * (n - a)
         b += 2.0
         d = numerator * d + b
@@ -124,7 +124,7 @@ def _beta_fraction(a: float, b: float, x: float) -> Any:
     c, d = 1.0, 1.0 - (a + b) * x / (a + 1.0)
     d = 1.0 / (_TINY if d == 0.0 else d)
     found = d
-    for m in range(1, _TURNS):
+    for m in range(1, _ITERATIONS):
         for odd in range(2):
             if odd:
                 numerator = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1.0))
@@ -184,7 +184,7 @@ def _exp1_positive(x: float) -> Any:
     b = x + 1.0
     c, d = 1.0 / _TINY, 1.0 / b
     found = d
-    for n in range(1, _TURNS):
+    for n in range(1, _ITERATIONS):
         b += 2.0
         d = 1.0 / (b - n * n * d)
         c = b - n * n / c

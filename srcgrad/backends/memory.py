@@ -53,7 +53,7 @@ def array(emitter: Elements, value: Value) -> list[Declare]:
 
 
 def on_stack(emitter: Elements, value: Value) -> list[Declare]:
-    """An array on the stack; one for each of the turns that are written side by side."""
+    """An array on the stack; one for each of the iterations that are written side by side."""
     return [local(buffer) for buffer in (emitter.buffer(value), *emitter.lane_arrays.get(value, ()))]
 
 

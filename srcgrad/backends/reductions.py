@@ -22,11 +22,11 @@ from srcgrad.schedule.ir import Axis, Block, Loop, Start, Statement, cost_of, wa
 from srcgrad.schedule.parallel import can_split
 
 LOOP_NAMES = "ijklmnpqrs"
-#: turns of a float32 sum that are added up before they join the total
+#: iterations of a float32 sum that are added up before they join the total
 STRETCH = 4096
-#: sums of at least this many turns are cut
+#: sums of at least this many iterations are cut
 LONG = 2 * STRETCH
-#: turns of a loop that are written side by side, of one whose turns are a single sum each, of one whose turns keep rows
+#: iterations of a loop that are jammed; where each is a single sum; where each keeps rows
 LANES, SUM_LANES, ROW_LANES = 4, 8, 2
 #: statements of such a loop, and their cost in multiplications: more would not stay in registers
 MOST_JAMMED, MOST_JAMMED_COST = 16, 60
@@ -44,10 +44,10 @@ class Reductions(Elements):
         raise NotImplementedError
 
     def loop(self, axis: Axis, body: Any, bounds: Bounds | None = None) -> None:
-        """The turns of an axis, or those within bounds; written out where the axis is unrolled."""
+        """The iterations of an axis, or those within bounds; written out where the axis is unrolled."""
         if axis.unrolled:
-            for turn in range(axis.extent):
-                self.expressions.fixed[axis] = turn
+            for iteration in range(axis.extent):
+                self.expressions.fixed[axis] = iteration
                 body()
             self.expressions.fixed.pop(axis, None)
             return
@@ -60,7 +60,7 @@ class Reductions(Elements):
         self.held.clear()
 
     def each_lane(self) -> Iterator[None]:
-        """Once, or once for each of the turns that are written side by side."""
+        """Once, or once for each of the iterations that are written side by side."""
         if self.jammed is None:
             yield
             return
@@ -72,7 +72,7 @@ class Reductions(Elements):
         del self.expressions.shift[axis]
 
     def write_loop(self, loop: Loop, body: Any, bounds: Bounds | None = None) -> None:
-        """A loop, with several turns side by side where that shares the reads of the loops inside it.
+        """A loop, with several iterations side by side where that shares the reads of the loops inside it.
 
         for i:                           for i in steps of 4:
             for j: s += x[i, j] * w[j]       for j: s_0 += x[i, j] * w[j]; s_1 += x[i + 1, j] * w[j]; ...
@@ -93,7 +93,7 @@ class Reductions(Elements):
             self.loop(loop.axis, body, (integer("-", last, rest), last))
 
     def can_jam(self, loop: Loop) -> bool:
-        """Whether turns of a loop are independent, short, and leave all that is theirs in local variables and rows."""
+        """Whether iterations are independent, short, and leave all that is theirs in local variables and rows."""
         inner = [item for item in loop.body.items if isinstance(item, Loop) and not item.axis.unrolled]
         if self.jammed is not None or loop.axis.unrolled or loop.axis.extent < 4 * LANES or not inner:
             return False
@@ -108,7 +108,7 @@ class Reductions(Elements):
         return all(place.kind == "variable" or (place.kind == "stack" and len(place.shape) == 1) for place in own)
 
     def lanes_of(self, loop: Loop) -> int:
-        """How many turns of a loop are written side by side."""
+        """How many iterations of a loop are written side by side."""
         if is_one_sum(loop):
             return SUM_LANES
         arrays = any(self.places[value].kind != "variable" for value in self.inside.get(loop, ()))
@@ -261,20 +261,20 @@ def _inner_statements(loop: Loop) -> list[Statement] | None:
 
 
 def is_one_sum(loop: Loop) -> bool:
-    """Whether each turn of a loop is one sum of several vectors: the more such sums there are side by side, the less
-    the last additions across each are waited for.
+    """Whether each iteration of a loop is one sum of several vectors: the more such sums are computed side by side,
+    the less the last additions across each are waited for.
     """
     statements = _inner_statements(loop)
     if statements is None or len(statements) != 1 or loop.axis.extent < 4 * SUM_LANES:
         return False
     (only,) = statements
-    turns = math.prod(axis.extent for axis in only.reduced_classes)
-    long = turns * only.target.dtype.itemsize >= 8 * VECTOR_BYTES
+    iterations = math.prod(axis.extent for axis in only.reduced_classes)
+    long = iterations * only.target.dtype.itemsize >= 8 * VECTOR_BYTES
     return long and bool(only.combine) and loop.axis not in only.reduced_classes
 
 
 def holds_rows(loop: Loop) -> bool:
-    """Whether a loop adds to rows that are short enough to stay in registers from one turn to the next."""
+    """Whether a loop adds to rows that are short enough to stay in registers from one iteration to the next."""
     statements = _inner_statements(loop)
     if statements is None:
         return False

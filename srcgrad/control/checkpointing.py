@@ -126,8 +126,8 @@ class _Levels:
         left = apply("maximum", apply("minimum", total - offset, size), 0)
         outputs = call(self.segment(size), [start + offset, left, *inner], _RECOMPUTE)
         body = Graph((number, start, total, *inner), tuple(outputs), "segments")
-        turns = constant(np.int64(math.ceil(length / size)))
-        results = loop(turns, [first, count, *fixed], carries, [], body=body, length=math.ceil(length / size))
+        iterations = constant(np.int64(math.ceil(length / size)))
+        results = loop(iterations, [first, count, *fixed], carries, [], body=body, length=math.ceil(length / size))
         return [*results[: self.n_carries], *(_rows(_joined(y), length) for y in results[self.n_carries :])]
 
     def segment(self, size: int) -> Graph:
@@ -136,10 +136,10 @@ class _Levels:
         return Graph(tuple(inputs), tuple(self.steps(first, count, size, fixed, carries)), "segment")
 
     def innermost(self, first: Node, count: Node, length: int, fixed: list[Node], carries: list[Node]) -> list[Node]:
-        turn, start, *inner = self.inputs("t", "first")
+        number, start, *inner = self.inputs("t", "first")
         step, *own = self.iteration.inputs
-        outputs = substitute(self.iteration.outputs, {step: start + turn, **dict(zip(own, inner, strict=True))})
-        body = Graph((turn, start, *inner), tuple(outputs), self.iteration.name)
+        outputs = substitute(self.iteration.outputs, {step: start + number, **dict(zip(own, inner, strict=True))})
+        body = Graph((number, start, *inner), tuple(outputs), self.iteration.name)
         return loop(count, [first, *fixed], carries, [], body=body, length=length)
 
     def inputs(self, *numbers: str) -> list[Node]:

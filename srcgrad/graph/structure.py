@@ -1,6 +1,6 @@
 """The structural rows: inputs, constants, projections of tuples, and control flow with regions.
 
-A loop carries values, reads one slice of each of its inputs a turn and may collect one slice of outputs a turn:
+A loop carries values. Each iteration reads one slice of each of its inputs and may collect one slice of outputs:
 
     loop(trip_count, *consts, *carries, *xs)          params: body, n_consts, n_carries, length, reverse
     body(i, *consts, *carries, *x_slices) -> (*carries, *y_slices)
@@ -28,7 +28,7 @@ from srcgrad.graph.node import Graph, Node, bind, make_node, topological, topolo
 
 _SMALL = 4096
 
-#: the extent of a stack of slices, one a turn of a loop whose trip count is known only when it runs
+#: the extent of a stack of slices, one for each iteration of a loop whose trip count is known only when it runs
 RUN_TIME = -1
 
 
@@ -141,7 +141,7 @@ def loop(
 
 
 def is_run_time_stack(type_: Type) -> bool:
-    """Whether a value is a stack of as many slices as a loop turns out to have turns."""
+    """Whether a value is a stack of as many slices as a loop turns out to have iterations."""
     return isinstance(type_, ArrayType) and type_.shape[:1] == (RUN_TIME,)
 
 

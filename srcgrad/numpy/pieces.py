@@ -283,8 +283,8 @@ def polyint(p: Any, m: int = 1, k: Any = None) -> Any:
     if count < 0:
         raise error(TraceShapeError, "Order of integral must be positive (see polyder)")
     constants = [0] * count if k is None else [k] * count if np.ndim(k) == 0 else k
-    for turn in range(count):
-        p = concatenate([p / np.arange(p.shape[0], 0, -1), convert(array([constants[turn]]), type_of(p / 1).dtype)])
+    for number in range(count):
+        p = concatenate([p / np.arange(p.shape[0], 0, -1), convert(array([constants[number]]), type_of(p / 1).dtype)])
     return p
 
 

@@ -1,6 +1,6 @@
 """Axis classes: which loop variables may be one.
 
-A statement that reads element ``i`` of a value in its own turn ``i`` may share the loop that writes it: its
+A statement that reads element ``i`` of a value in its own iteration ``i`` may share the loop that writes it: its
 axis and the value's are merged. Merging goes greedily over all such pairs, pairs that carry data within the
 program first. A pair whose merging would put two axes of one statement, or two dimensions of one value, into
 one class is left out: that read is then a read at other indices, and what it reads is complete before.
@@ -27,7 +27,7 @@ from srcgrad.schedule.ir import (
 )
 
 Pair = tuple[Axis, Axis]
-#: turns of a loop that fill the widest vectors of float32
+#: iterations of a loop that fill the widest vectors of float32
 VECTOR = 16
 
 

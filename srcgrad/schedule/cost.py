@@ -1,6 +1,6 @@
 """The cost model of the search: rough cycles, good enough to rank axis orders.
 
-leaf      arithmetic and memory of one statement in one turn; divided by the vector width in an innermost loop
+leaf      arithmetic and memory of one statement in one iteration; divided by the vector width in an innermost loop
 crossing  what is written in one loop and read in another has to be stored
 loop      what entering a loop costs
 """
@@ -39,7 +39,7 @@ def loop_overhead(axis: Axis) -> float:
 
 
 def leaf_cost(statement: AnyStatement, innermost: Axis | None, fixed: frozenset[Axis]) -> float:
-    """One turn of a statement whose innermost loop is ``innermost`` (None: not in an innermost loop)."""
+    """One iteration of a statement whose innermost loop is ``innermost`` (None: not in an innermost loop)."""
     if not isinstance(statement, Statement):
         return 0.0
     if statement.product is not None:
@@ -55,8 +55,8 @@ def leaf_cost(statement: AnyStatement, innermost: Axis | None, fixed: frozenset[
     memory = [_stride_cost(load.index, load.value, innermost) for load in statement.reads()]
     memory.append(_stride_cost(statement.index, statement.target, innermost) * 0.5)
     if innermost is None:
-        cheap, dear = _split_cost(statement.expr)
-        return copies * (0.35 * cheap + dear + 0.15 * len(memory))
+        cheap, expensive = _split_cost(statement.expr)
+        return copies * (0.35 * cheap + expensive + 0.15 * len(memory))
     lanes = VECTOR_BYTES / max(statement.target.dtype.itemsize, 4) * 0.75
     if innermost.extent < lanes:
         lanes = max(1.0, innermost.extent / 2)
@@ -69,15 +69,15 @@ def leaf_cost(statement: AnyStatement, innermost: Axis | None, fixed: frozenset[
 def _split_cost(expr: Expr) -> tuple[float, float]:
     """Of single instructions, of which several run at once, and of functions that are long chains."""
     own = expr.cost if isinstance(expr, Apply) else 0.0
-    cheap, dear = (own, 0.0) if own < 4.0 else (0.0, own)
+    cheap, expensive = (own, 0.0) if own < 4.0 else (0.0, own)
     for child in children(expr):
         inner = _split_cost(child)
-        cheap, dear = cheap + inner[0], dear + inner[1]
-    return cheap, dear
+        cheap, expensive = cheap + inner[0], expensive + inner[1]
+    return cheap, expensive
 
 
 def accumulator_cost(members: tuple[AnyStatement, ...], axis: Axis, fixed: frozenset[Axis]) -> float:
-    """Of accumulators that live across the turns of a loop over ``axis``: read and written in each turn."""
+    """Of accumulators that live across the iterations of a loop over ``axis``: read and written in each iteration."""
     total = 0.0
     for statement in members:
         if isinstance(statement, Statement) and statement.combine and axis in statement.reduced_classes:
@@ -98,14 +98,14 @@ def jump_cost(members: tuple[AnyStatement, ...], axis: Axis, fixed: frozenset[Ax
         if not isinstance(statement, Statement) or statement.product is not None or axis not in statement.classes:
             continue
         inner = [a for a in statement.classes if a not in fixed and a is not axis and not a.unrolled]
-        turns = axis.extent * math.prod(a.extent for a in inner)
-        if not inner or turns * statement.target.dtype.itemsize <= L1:
+        iterations = axis.extent * math.prod(a.extent for a in inner)
+        if not inner or iterations * statement.target.dtype.itemsize <= L1:
             continue
         for value, index in ((load.value, load.index) for load in _touched(statement)):
             strides = _strides(value, index)
             own, furthest = strides.get(axis, 0), max(strides.get(a, 0) for a in inner)
             if 0 < own < furthest:
-                lines = turns * value.dtype.itemsize / VECTOR_BYTES
+                lines = iterations * value.dtype.itemsize / VECTOR_BYTES
                 total += lines * (FAR_LINE if math.prod(value.shape) * value.dtype.itemsize > L2 else NEAR_LINE)
     return total
 
@@ -128,7 +128,7 @@ def _strides(value: Value, index: tuple[Index, ...]) -> dict[Axis, int]:
 
 
 def _stride_cost(index: tuple[Index, ...], value: Value, innermost: Axis | None) -> float:
-    """Of touching a value in successive turns of the innermost loop: 0 the same element, 1 the next, 3 elsewhere."""
+    """Of access in successive iterations of the innermost loop: 0 to the same element, 1 to the next, 3 elsewhere."""
     stride, step = 0, 1
     for part, extent in zip(reversed(index), reversed(value.shape), strict=True):
         if isinstance(part, Affine):

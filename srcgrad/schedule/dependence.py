@@ -15,8 +15,9 @@ Dependences = dict[AnyStatement, list[tuple[AnyStatement, frozenset[Axis]]]]
 def dependences(statements: Iterable[AnyStatement]) -> Dependences:
     """Reads after writes, writes after reads, writes after writes.
 
-    A pair is aligned on an axis where both touch the value at the same index, which moves with that axis: then turn
-    ``i`` of the later one needs only turn ``i`` of the earlier one. Those that touch different parts do not meet.
+    A pair is aligned on an axis where both touch the value at the same index, which moves with that axis: then
+    iteration ``i`` of the later one needs only iteration ``i`` of the earlier one. Those that touch different parts do
+    not meet.
     """
     found: dict[AnyStatement, dict[AnyStatement, frozenset[Axis]]] = {}
     writers: dict[Value, list[Access]] = {}
@@ -58,7 +59,7 @@ def _aligned(a: tuple[Index, ...] | None, b: tuple[Index, ...] | None) -> frozen
 
 
 def _common_axis(x: Index, y: Index) -> Axis | None:
-    """The one axis with which two equal indices move: at different turns of it they touch different elements."""
+    """The one axis with which two equal indices move: at different iterations of it they touch different elements."""
     if not isinstance(x, Affine) or not isinstance(y, Affine) or x.const != y.const:
         return None
     if len(x.terms) != 1 or len(y.terms) != 1 or x.terms[0][1] != y.terms[0][1]:

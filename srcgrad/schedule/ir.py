@@ -132,7 +132,9 @@ class Value:
     data: Any = None  # of a constant
     mutable: bool = False  # a carry: read at its old value, then written
     bounds: tuple[int, int] | None = None  # of an integer: the least and the greatest that it can be, where known
-    stacked: bool = False  # one slice a turn of a loop with a run-time trip count: the first extent is nominal
+    stacked: bool = (
+        False  # one slice for each iteration of a loop with a run-time trip count: the first extent is nominal
+    )
     location: Location | None = None
     serial: int = field(default_factory=lambda: next(_serials))
 
@@ -351,7 +353,7 @@ class LoopRegion(Region):
 
 @dataclass(eq=False, slots=True)
 class WhileRegion(Region):
-    """``while predicate: body``; the condition's program runs before every turn."""
+    """``while predicate: body``; the condition's program runs before every iteration."""
 
     condition: Program
     predicate: Expr
@@ -401,7 +403,7 @@ class Program:
 
 @dataclass(eq=False, slots=True)
 class Loop:
-    """All turns of an axis."""
+    """All iterations of an axis."""
 
     axis: Axis
     body: Block

@@ -50,7 +50,7 @@ class Regions(Frame):
         counter = Value((), INT64, (), str(body.inputs[0].params["name"]) or "t", "counter")
         if node.params["length"]:
             counter.bounds = (0, node.params["length"] - 1)
-        turn = Dynamic(Load(counter, ()))
+        iteration = Dynamic(Load(counter, ()))
 
         inside = self.inner()
         inside.env[body.inputs[0]] = converted_scalar(Load(counter, ()), body.inputs[0].dtype)
@@ -62,7 +62,7 @@ class Regions(Frame):
         for inner, outer in zip(body.inputs[1 + n_consts + n_carries :], xs, strict=True):
             axes = fresh_axes(inner.shape)
             inside.env[inner] = Element(
-                inner.shape, axes, self.read(outer, (_turn_index(outer, turn), *identity(axes)))
+                inner.shape, axes, self.read(outer, (_iteration_index(outer, iteration), *identity(axes)))
             )
         mark = next_serial()
         results = inside.run(body)
@@ -70,7 +70,7 @@ class Regions(Frame):
             row = fresh_axes(output.shape)
             expr = element.at(identity(row))
             assert expr is not None
-            lead: Index = turn if value.shape[0] != 1 else Affine()
+            lead: Index = iteration if value.shape[0] != 1 else Affine()
             inside.statements.append(
                 Statement(value, (lead, *identity(row)), axes_of(row), expr, location=output.location)
             )
@@ -82,7 +82,7 @@ class Regions(Frame):
         return [element_of(value) for value in (*carries, *stacked)]
 
     def stack(self, type_: ArrayType, node: Node) -> Value:
-        """The value for one slice a turn."""
+        """The value that holds one slice for each iteration."""
         if not is_run_time_stack(type_):
             return self.value(type_, node)
         value = self.value(type_.with_shape((_NOMINAL, *type_.shape[1:])), node)
@@ -202,5 +202,5 @@ class Regions(Frame):
         self.statements.append(region)
 
 
-def _turn_index(operand: Node, turn: Dynamic) -> Index:
-    return turn if operand.shape[0] != 1 else Affine()
+def _iteration_index(operand: Node, iteration: Dynamic) -> Index:
+    return iteration if operand.shape[0] != 1 else Affine()

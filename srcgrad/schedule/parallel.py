@@ -1,6 +1,6 @@
 """Threads: which loops and products are split, one fork and join for a whole fused loop.
 
-The outermost loop of a tree may be split when every turn writes elements of its own, or adds to accumulators
+The outermost loop of a tree may be split when every iteration writes elements of its own, or adds to accumulators
 (each part gets accumulators of its own, combined in order after the join, so that results depend on the number
 of parts alone). It is split when the work pays for it. An index out of bounds in a part is noted there and raised
 after the join.
@@ -62,7 +62,7 @@ def _mark_products(entry: object, least: float) -> None:
 
 
 def can_split(loop: Loop) -> bool:
-    """Whether the turns of a loop are independent but for accumulators."""
+    """Whether the iterations of a loop are independent but for accumulators."""
     for entry, _ in walk(loop.body):
         if isinstance(entry, Start):
             continue
@@ -77,12 +77,12 @@ def can_split(loop: Loop) -> bool:
 
 
 def writes_apart(statement: Statement, axis: Axis) -> bool:
-    """Whether each turn of an axis writes elements of its own."""
+    """Whether each iteration of an axis writes elements of its own."""
     return any(_moves_with(index, axis) for index in statement.index)
 
 
 def _moves_with(index: Index, axis: Axis) -> bool:
-    """Whether an index is another one in each turn of an axis, whatever the other axes do: not so in windows."""
+    """Whether an index is another one in each iteration of an axis, whatever the other axes do: not so in windows."""
     if not isinstance(index, Affine) or axis not in set(index_axes(index)):
         return False
     step = sum(coefficient for one, coefficient in index.terms if one.find() is axis)

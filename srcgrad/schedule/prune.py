@@ -1,4 +1,4 @@
-"""Remove statements whose values nobody reads or that have no turns, and loops that became empty."""
+"""Remove statements whose values nobody reads or that have no iterations, and loops that became empty."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _drop(program: Program, dead: set[Statement]) -> None:
 
 
 def _writes_nothing(statement: Statement) -> bool:
-    """Whether a statement has no turns at all; one that is reduced over no elements has a start."""
+    """Whether a statement has no iterations at all; one that is reduced over no elements has a start."""
     return any(axis.extent == 0 and axis.find() not in statement.reduced_classes for axis in statement.axes)
 
 

@@ -37,7 +37,7 @@ from srcgrad.schedule.ir import (
 )
 from srcgrad.schedule.substitution import substitute_expr
 
-#: dearest expression that is computed again, in multiplications
+#: most expensive expression that is computed again, in multiplications
 CHEAP = 3.0
 
 

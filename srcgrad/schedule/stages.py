@@ -4,8 +4,8 @@
                                                        for i: b[i] = exp(a[i])
                                                        ...
 
-A vector turn of such a chain takes some two hundred cycles from end to end, and a core looks ahead little
-further than one of them: the loop waits. Loops over one function each overlap many turns. What they hand on
+A vector iteration of such a chain takes some two hundred cycles from end to end, and a core looks ahead little
+further than one of them: the loop waits. Loops over one function each overlap many iterations. What they hand on
 stays in L1, because a long axis is cut first.
 """
 
@@ -18,15 +18,15 @@ from srcgrad.schedule.dependence import Dependences, dependences
 from srcgrad.schedule.ir import AnyStatement, Apply, Axis, Expr, Statement, children
 
 #: functions that are chains of instructions of their own, in multiplications
-DEAR = 8.0
+EXPENSIVE = 8.0
 #: the longest row that is handed from one stage to the next, and the shortest that is worth it
 LONGEST, SHORTEST = 1024, 32
 
 
-def count_dear(expr: Expr) -> int:
+def count_expensive(expr: Expr) -> int:
     """How many transcendental functions an expression has."""
-    own = 1 if isinstance(expr, Apply) and expr.cost >= DEAR else 0
-    return own + sum(count_dear(child) for child in children(expr))
+    own = 1 if isinstance(expr, Apply) and expr.cost >= EXPENSIVE else 0
+    return own + sum(count_expensive(child) for child in children(expr))
 
 
 def runs_along(statement: AnyStatement, axis: Axis) -> bool:
@@ -47,8 +47,10 @@ def stages(group: Iterable[AnyStatement], axis: Axis, before: Dependences) -> di
         if axis not in statement.classes:
             continue
         depth = max((found[o] for o, aligned in before[statement] if o in found and axis in aligned), default=0)
-        dear = isinstance(statement, Statement) and runs_along(statement, axis) and count_dear(statement.expr) > 0
-        found[statement] = depth + dear
+        is_expensive = (
+            isinstance(statement, Statement) and runs_along(statement, axis) and count_expensive(statement.expr) > 0
+        )
+        found[statement] = depth + is_expensive
     if max(found.values(), default=0) < 2:
         return {}
     return {statement: max(1, depth) for statement, depth in found.items()}  # what leads up to the first is with it
@@ -71,5 +73,5 @@ def _longest_chain(statements: Iterable[Statement], axis: Axis, before: Dependen
         if not runs_along(statement, axis):
             continue
         known = (depth[o] for o, aligned in before[statement] if o in depth and axis in aligned)
-        depth[statement] = max(known, default=0) + count_dear(statement.expr)
+        depth[statement] = max(known, default=0) + count_expensive(statement.expr)
     return max(depth.values(), default=0)

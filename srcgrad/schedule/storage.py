@@ -1,11 +1,11 @@
 """Where values live: what fusion lets shrink, shrinks.
 
-A value that is written and read inside one turn of a loop does not need that loop's axis. What remains of its
+A value that is written and read inside one iteration of a loop does not need that loop's axis. What remains of its
 dimensions decides its place:
 
     none, or only unrolled ones with indices known in the text    local variables, which LLVM keeps in registers
     few bytes                                                     the stack
-    as many slices as a loop turns out to have turns              memory of its own, kept by the workspace
+    as many slices as a loop turns out to have iterations         memory of its own, kept by the workspace
     more                                                          a part of the workspace
     an input, an output                                           the caller's array
 

@@ -124,7 +124,7 @@ class _Names:
             case LoopRegion():
                 order = "downwards" if entry.reverse else "upwards"
                 count = self.expr(entry.trip_count)
-                yield f"{indent}loop {self.value(entry.counter)}, {count} turns {order}:"
+                yield f"{indent}loop {self.value(entry.counter)}, {count} iterations {order}:"
                 yield from self.program(entry.body, inside)
             case WhileRegion():
                 yield f"{indent}while:"

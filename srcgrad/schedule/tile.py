@@ -42,7 +42,7 @@ from srcgrad.schedule.substitution import substitute_expr, substitute_index
 LARGE = 1_000_000
 #: what another block costs besides, in bytes of traffic
 BLOCK_OVERHEAD = 20_000
-#: turns of the longest strip of a chain of transcendental functions
+#: iterations of the longest strip of a chain of transcendental functions
 STRIP = 512
 #: elements that a vectorised loop takes at a time, and what one of those costs that are left over and come one by one
 AT_A_TIME = 16
@@ -110,7 +110,7 @@ def choose_cut(program: Program, threads: int, outside: frozenset[Value]) -> tup
 
 
 def _adds_together(program: Program, axis: Axis) -> bool:
-    """Whether turns of an axis are added to the same elements, as windows that overlap are: threads cannot share it."""
+    """Whether iterations add to the same elements, as windows that overlap do: threads cannot share the axis."""
     return any(
         isinstance(statement, Statement)
         and statement.onto

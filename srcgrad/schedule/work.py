@@ -2,7 +2,7 @@
 
 A phase is what runs from one top-level item of the tree to the next: a nest of loops with the starts of its
 accumulators, a product, a run of scalar statements. A region (a loop of the user's, a branch) is no phase of its own:
-its programs' items are, each for one turn.
+its programs' items are, each for one iteration.
 
 Operations are counted as they are written: an addition, a multiplication, a division, a call of a transcendental
 function are one each. Bytes are those of the elements that a phase touches, each array once: what has to come from
@@ -44,7 +44,7 @@ from srcgrad.schedule.sections import blocks
 from srcgrad.schedule.storage import Storage
 
 #: functions that cost at least this many multiplications are transcendental; the others (where, maximum) are cheap
-DEAR = 4.0
+EXPENSIVE = 4.0
 #: where a value can live that is no variable
 MEMORY = ("input", "constant", "output", "workspace", "stack")
 
@@ -86,11 +86,11 @@ class Work:
 
 @dataclass
 class Phase:
-    """One phase: a run of items of a block. ``turns`` is how often it runs in one call, None if the data decides."""
+    """A run of items of a block. ``iterations`` is how often it runs in one call, None if the data decides."""
 
     block: Block
     items: list[Part]
-    turns: int | None
+    iterations: int | None
     depth: int
     work: Work
 
@@ -130,26 +130,26 @@ class Phase:
         return ", ".join(parts)
 
 
-def phases(program: Program, storage: Storage, turns: int | None = 1, depth: int = 0) -> Iterator[Phase]:
+def phases(program: Program, storage: Storage, iterations: int | None = 1, depth: int = 0) -> Iterator[Phase]:
     """The phases of a scheduled program, in the order in which they run."""
     assert program.tree is not None
     for block in blocks(program.tree):
-        yield from _phases_of(block, storage, turns, depth)
+        yield from _phases_of(block, storage, iterations, depth)
 
 
-def _phases_of(block: Block, storage: Storage, turns: int | None, depth: int) -> Iterator[Phase]:
+def _phases_of(block: Block, storage: Storage, iterations: int | None, depth: int) -> Iterator[Phase]:
     items: list[Part] = []
 
     def finished() -> Iterator[Phase]:
         if items:
-            yield Phase(block, list(items), turns, depth, _work(items, storage))
+            yield Phase(block, list(items), iterations, depth, _work(items, storage))
             items.clear()
 
     for entry in block.items:
         assert not isinstance(entry, Section)
         if isinstance(entry, LoopRegion | WhileRegion | BranchRegion):
             yield from finished()
-            inside = _turns(entry, turns)
+            inside = _iterations(entry, iterations)
             for inner in inner_programs(entry):
                 yield from phases(inner, storage, inside, depth + 1)
             continue
@@ -166,7 +166,7 @@ def _is_scalar(item: Part) -> bool:
     return isinstance(item, Statement) and item.product is None
 
 
-def _turns(region: Part, around: int | None) -> int | None:
+def _iterations(region: Part, around: int | None) -> int | None:
     count = region.trip_count if isinstance(region, LoopRegion) else None
     return around * int(count.value) if isinstance(count, Const) and around is not None else None
 
@@ -204,7 +204,7 @@ def _work(items: Sequence[Part], storage: Storage) -> Work:
 
 
 def _operations(statement: Statement) -> Counter[str]:
-    """The operations of one turn."""
+    """The operations of one iteration."""
     found: Counter[str] = Counter()
     _count(statement.expr, found)
     if statement.key is not None:
@@ -216,7 +216,7 @@ def _operations(statement: Statement) -> Counter[str]:
 
 def _count(expr: Expr, found: Counter[str]) -> None:
     if isinstance(expr, Apply):
-        found.update(_of_formula(expr.formula, expr.cost >= DEAR))
+        found.update(_of_formula(expr.formula, expr.cost >= EXPENSIVE))
     for child in children(expr):
         _count(child, found)
 
@@ -234,11 +234,11 @@ _KINDS: dict[type[ast.AST], str] = {
 
 
 @functools.cache
-def _of_formula(formula: str, dear: bool) -> dict[str, int]:
+def _of_formula(formula: str, expensive: bool) -> dict[str, int]:
     found: Counter[str] = Counter()
     for node in ast.walk(ast.parse(re.sub(r"\{(\d+)\}", r"x\1", formula).strip(), mode="eval")):
         if isinstance(node, ast.Call):
-            found["function" if dear else "other"] += 1
+            found["function" if expensive else "other"] += 1
         elif type(node) in _KINDS:
             found[_KINDS[type(node)]] += 1
     return dict(found)

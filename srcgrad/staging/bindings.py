@@ -347,14 +347,14 @@ class Bindings:
             if name.is_tracked
         ]
 
-    def after(self, results: dict[Name, Node], nodes: list[Node], turns: int | Node) -> dict[Name, Any]:
+    def after(self, results: dict[Name, Node], nodes: list[Node], iterations: int | Node) -> dict[Name, Any]:
         """What the names are bound to after the loop; takes the indices from the front of the nodes."""
         index = {name: nodes.pop(0) for name in self.active if name.is_tracked}
         groups = self._groups()
         older = self._possible_older()
         made: dict[Name, Any] = {}
         for cycle in self.cycles():
-            made |= self._swapped(cycle, results, turns)
+            made |= self._swapped(cycle, results, iterations)
         for name in self.active:
             if name in made:
                 continue
@@ -370,16 +370,16 @@ class Bindings:
             made[name] = self._choice(index[name], own) if name in index else own
         return made
 
-    def _swapped(self, cycle: list[Name], results: dict[Name, Node], turns: int | Node) -> dict[Name, Any]:
+    def _swapped(self, cycle: list[Name], results: dict[Name, Node], iterations: int | Node) -> dict[Name, Any]:
         """Arrays that changed places are the same arrays: where each is depends on how often they did."""
         size = len(cycle)
         nodes = [results[name] for name in cycle]
         originals = [name.entry for name in cycle]
-        if isinstance(turns, int):
+        if isinstance(iterations, int):
             for place, original in enumerate(originals):
-                original.assign(nodes[(place - turns) % size])
-            return {name: originals[(place + turns) % size] for place, name in enumerate(cycle)}
-        number = apply("remainder", turns, size)
+                original.assign(nodes[(place - iterations) % size])
+            return {name: originals[(place + iterations) % size] for place, name in enumerate(cycle)}
+        number = apply("remainder", iterations, size)
         passed = [apply("equal", number, constant(np.int64(count))) for count in range(size)]
         for place, original in enumerate(originals):
             node = nodes[place]

@@ -53,13 +53,13 @@ class Growing:
                 raise TraceError(f"{self.name} grows by an array that the loop changes in place")
         return [_strong(as_node(leaf)) for leaf in leaves]
 
-    def extended(self, stacks: Iterator[Node], turns: int) -> None:
+    def extended(self, stacks: Iterator[Node], iterations: int) -> None:
         """Append what all iterations do."""
         arrays = [[Array.new(next(stacks)) for _ in tree.leaves(value)] for value in self.values]
         structures = [tree.flatten(value)[1] for value in self.values]
-        for turn in range(turns):
+        for iteration in range(iterations):
             for structure, stacked in zip(structures, arrays, strict=True):
-                self.target.append(tree.unflatten(structure, [Row.of(stack, turn) for stack in stacked]))
+                self.target.append(tree.unflatten(structure, [Row.of(stack, iteration) for stack in stacked]))
 
 
 def _strong(node: Node) -> Node:

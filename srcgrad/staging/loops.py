@@ -207,13 +207,13 @@ def _staged(
     carried = [name for name in carried if not (has_target and name == target)]
     after = [name for name in leaving if not (has_target and name == target)]
 
-    def turn() -> Any:
+    def iteration() -> Any:
         going = True if stop is None else unless_failed(not_(stop()))
         body(space.at(Array(index)))
         return going
 
     recorder = Recorder(
-        turn,
+        iteration,
         cells,
         carried,
         after,
@@ -257,7 +257,7 @@ def _staged(
 
 
 def _counting(body: Body, index: Node) -> Body:
-    """The body with the number of the turn among what it carries."""
+    """The body with the number of the iteration among what it carries."""
     following = converted(apply("add", index, constant(np.int64(1))), index.array_type)
     return replace(body, inputs=(*body.inputs, index), outputs=(*body.outputs, following))
 
@@ -325,12 +325,12 @@ def _staged_while(
 ) -> bool:
     """Record the loop as a node; False where it should run as Python does."""
 
-    def turn() -> Any:
+    def iteration() -> Any:
         result = going()
         body()
         return result
 
-    recorder = Recorder(turn, cells, carried, leaving, may_not_run=True, runs=runs)
+    recorder = Recorder(iteration, cells, carried, leaving, may_not_run=True, runs=runs)
     if recorder.is_plain:
         return False
     if not isinstance(recorder.result, Tracer):
@@ -338,21 +338,21 @@ def _staged_while(
             return False
         raise error(TraceError, "this while loop does not end: nothing in it changes its condition")
     condition = truth(recorder.result)
-    turns = _count_turns(condition, recorder)
-    if turns is not None and turns <= settings.unroll_loops:
+    iterations = _count_iterations(condition, recorder)
+    if iterations is not None and iterations <= settings.unroll_loops:
         return False
     recorded = recorder.body
-    if turns is not None:
+    if iterations is not None:
         index = new_input(_INDEX, "i")
         declare_natural(index)
         consts, (graph,) = closed([recorded])
         region = Graph((index, *graph.inputs), graph.outputs, "loop")
-        results = loop(constant(np.int64(turns)), consts, recorder.initial, (), body=region, length=turns)
-        recorder.leave(results, turns)
+        results = loop(constant(np.int64(iterations)), consts, recorder.initial, (), body=region, length=iterations)
+        recorder.leave(results, iterations)
     else:
         initial = recorder.initial
-        if recorder.bindings.cycles():  # where each array is depends on the number of turns
-            recorded = _counting(recorded, new_input(_INT64, "turns"))
+        if recorder.bindings.cycles():  # where each array is depends on the number of iterations
+            recorded = _counting(recorded, new_input(_INT64, "iterations"))
             initial.append(constant(np.int64(0)))
         results = _while_node(condition, recorded, initial)
         recorder.leave(results, results[-1])
@@ -375,7 +375,7 @@ def _while_node(condition: Node, recorded: Body, initial: Sequence[Node]) -> lis
     return items(bind(WHILE, (*cond_consts, *body_consts, *initial), params))
 
 
-def _count_turns(condition: Node, recorder: Recorder) -> int | None:
+def _count_iterations(condition: Node, recorder: Recorder) -> int | None:
     """How often a `while` runs, where that depends on plain numbers alone: found by running just these."""
     inputs, outputs, initial = recorder.inputs, recorder.outputs, recorder.initial
     position = {node: k for k, node in enumerate(inputs)}
@@ -393,8 +393,8 @@ def _count_turns(condition: Node, recorder: Recorder) -> int | None:
         return None
     step = Graph(tuple(inputs[k] for k in chosen), (condition, *(outputs[k] for k in chosen)), "count")
     values: list[Any] = interpret(Graph((), tuple(initial[k] for k in chosen)), [])
-    for turns in range(_PLAIN):
+    for iterations in range(_PLAIN):
         going, *values = interpret(step, values)
         if not going:
-            return turns
+            return iterations
     return None

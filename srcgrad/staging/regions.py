@@ -267,14 +267,14 @@ class Recorder:
         body = self.body
         return all(is_static(node) for node in closed([body.with_outputs((*body.outputs, *results))])[0])
 
-    def leave(self, results: Sequence[Node], turns: int | Node) -> None:
-        """Bring the state into what that many turns of the loop made of it."""
+    def leave(self, results: Sequence[Node], iterations: int | Node) -> None:
+        """Bring the state into what that many iterations of the loop made of it."""
         nodes = [*results]
         after = [slot.results(nodes) for slot in self.slots]
         for handle, _ in self.handles:
             handle.assign(nodes.pop(0))
         contents = {name: after[self.slots.index(name.slot)][name.n].__sg_node__ for name in self.bindings.active}
-        made = self.bindings.after(contents, nodes, turns)
+        made = self.bindings.after(contents, nodes, iterations)
         for name, handle in made.items():
             after[self.slots.index(name.slot)][name.n] = handle
         for slot, leaves in zip(self.slots, after, strict=True):
@@ -292,8 +292,8 @@ class Recorder:
             handle.spoil(stale.message)
         stacks = iter(nodes)
         for growing in self.growing.values():
-            assert isinstance(turns, int)
-            growing.extended(stacks, turns)
+            assert isinstance(iterations, int)
+            growing.extended(stacks, iterations)
 
     def _after(self, leaf: Any, nodes: list[Node], known: dict[int, Any]) -> Any:
         """A leaf of what a name is bound to after the loop; one object stays one."""

@@ -78,8 +78,8 @@ def range_(*args: Any) -> Any:
         raise error(TraceError, "range() with a step that is known only when the program runs; give it a fixed step")
     first, last = as_node(start), as_node(stop)
     distance = last - first if step > 0 else first - last
-    turns = distance if abs(step) == 1 else apply("floor_divide", distance + (abs(step) - 1), abs(step))
-    count = converted(apply("maximum", turns, 0), _INT64)
+    iterations = distance if abs(step) == 1 else apply("floor_divide", distance + (abs(step) - 1), abs(step))
+    count = converted(apply("maximum", iterations, 0), _INT64)
     limits = interval(count)
     bound = None if limits is None else max(limits[1], 0)
     return Space(None, lambda i: _affine(i, start, step), count, bound, None)

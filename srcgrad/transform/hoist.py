@@ -13,7 +13,7 @@ vectors outside it.
 * What is read from the inputs of the loop alone, and not from what it carries, can be computed before.
 * What only goes into a sum, or out, can be computed after; its operands are then put out by the loop, step by step.
 * A step's product is moved where its operands, for all steps, are small beside the matrix that each step would touch;
-  elementwise work where it is dear, and on a few numbers: a loop over more of them has vectors of its own.
+  elementwise work where it is expensive, and on a few numbers: a loop over more of them has vectors of its own.
 
 This is for the graph that is scheduled, after all derivatives are taken; only loops of known length.
 """
@@ -37,7 +37,7 @@ _SHORTEST, _SMALLEST = 8, 256
 #: a step's product is moved where its matrix has so many times the elements that have to be kept of the step
 _SUM_GAIN, _PRODUCT_GAIN = 4, 8
 #: elementwise work is moved where a step does at least so many multiplications on fewer elements than this
-_DEAR, _FEW = 4.0, 8
+_EXPENSIVE, _FEW = 4.0, 8
 
 
 def hoist(graph: Graph) -> Graph:
@@ -166,7 +166,7 @@ class _Hoist:
     # before the loop
 
     def computed_before(self) -> dict[Node, Node]:
-        """Products and dear functions of what the loop does not carry, for all steps."""
+        """Products and expensive functions of what the loop does not carry, for all steps."""
         found: dict[Node, Node] = {}
         roots = [*(output for output in self.outputs if output is not None), *self.stacks]
         order = Graph((), tuple(roots)).nodes()
@@ -174,7 +174,7 @@ class _Hoist:
         for reader in [*order, None]:
             if reader not in moved:
                 for node in moved.intersection(roots if reader is None else reader.inputs):
-                    if node not in found and _cost(node, moved) >= _DEAR:
+                    if node not in found and _cost(node, moved) >= _EXPENSIVE:
                         found[node] = self.all_steps(node, {})
         for node in order:
             product = self.with_matrix(node)

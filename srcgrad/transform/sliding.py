@@ -1,16 +1,16 @@
-"""Sliding elements: what a turn of a loop reads of an array just where the turn before has written is handed on.
+"""Scalar replacement across iterations: what an iteration reads where the one before has written is handed on.
 
     for i: a[i + 1] = f(a[i], ...)      ->      e = a[0];  for i: e = f(e, ...); a[i + 1] = e
 
-A recurrence along an array waits in every turn for the store and for the load behind it, which takes longer than most
-of its arithmetic; a number that the loop carries stays in a register (Callahan, Carr and Kennedy, "Improving register
-allocation for subscripted variables", 1990). But of a longer sum LLVM adds that number first, and the recurrence waits
-for all of the sum: there the read stays.
+A recurrence along an array waits in every iteration for the store and for the load behind it, which takes longer than
+most of its arithmetic; a number that the loop carries stays in a register (Callahan, Carr and Kennedy, "Improving
+register allocation for subscripted variables", 1990). But of a longer sum LLVM adds that number first, and the
+recurrence waits for all of the sum: there the read stays.
 
 Places are linear in the index of the loop: i, minus i or neither, plus something that the loop does not change. A read
-slides if its place in the next turn is that of a write in this one, and no later write of the turn is there. What the
-element then holds is what was written, or what was there with something added. This is for the graph that is scheduled,
-after all derivatives are taken; only loops of known length.
+slides if its place in the next iteration is that of a write in this one, and no later write of the iteration is there.
+What the element then holds is what was written, or what was there with something added. This is for the graph that is
+scheduled, after all derivatives are taken; only loops of known length.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _SUMS = ("add", "accumulate", "subtract")
 
 
 def hand_on_elements(graph: Graph) -> Graph:
-    """The same graph, and the graphs inside its regions, with elements handed on from turn to turn."""
+    """The same graph, and the graphs inside its regions, with elements handed on from iteration to iteration."""
     return with_loops(graph, lambda loop: _Sliding(loop).run() if (loop.params["length"] or 0) > 1 else None)
 
 
@@ -45,7 +45,7 @@ class _Line:
         return replace(self, offset=self.offset + number)
 
     def is_apart(self, other: _Line, extent: int) -> bool:
-        """Whether the two name different places in every turn, also counted from the end."""
+        """Whether the two name different places in every iteration, also counted from the end."""
         same_line = (self.slope, self.base) == (other.slope, other.base)
         return same_line and (self.offset - other.offset) % extent != 0
 
@@ -70,7 +70,7 @@ class _Sliding:
     def run(self) -> list[Node] | None:
         """What replaces the results of the loop, None where nothing slides."""
         parts = self.parts
-        found = {}  # the read: what it is in the next turn
+        found = {}  # the read: what it is in the next iteration
         for position in parts.carries:
             for read in self.reads_of(parts.inner[position]):
                 following = self.handed_on(read, parts.body.outputs[position - parts.n_consts])
@@ -99,7 +99,7 @@ class _Sliding:
         return [*results[:count], *results[count + added :]]
 
     def reads_of(self, carry: Node) -> list[Node]:
-        """The reads of one element that a turn finds in an array."""
+        """The reads of one element that an iteration finds in an array."""
         reads = [n for n in self.order if n.op.name == "gather" and n.inputs[0] is carry and n.ndim == 0]
         return [read for read in reads if not self.is_in_long_sum(read)]
 
@@ -111,7 +111,7 @@ class _Sliding:
         return bool(above or beside)
 
     def handed_on(self, read: Node, end: Node) -> Node | None:
-        """What a turn leaves, in the array that it ends with, where the next one reads."""
+        """What an iteration leaves, in the array that it ends with, where the next one reads."""
         place = self.place(read, 1)
         if place is None:
             return None
@@ -163,7 +163,7 @@ class _Sliding:
         return None if node in self.varying else _Line(0, node, 0)
 
     def at_first(self, read: Node) -> Node:
-        """What the first turn reads."""
+        """What the first iteration reads."""
         assert self.parts.length is not None
         first = self.parts.length - 1 if self.step < 0 else 0
         given = dict(zip(self.parts.inner[: self.parts.carries.stop], self.parts.operands, strict=False))

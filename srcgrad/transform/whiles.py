@@ -1,11 +1,12 @@
-"""The adjoint of a `while`: count the turns, then it is a loop.
+"""The adjoint of a `while`: count the iterations, then it is a loop.
 
     while p(c): c = b(c)        becomes        n = 0
                                                while p(c): c, n = b(c), n + 1
 
-and with the number of turns known, the final c is that of ``loop(n, b)``, whose adjoint (`loops`) saves what it needs
-in stacks of exactly n slices. The loop repeats the turns of the `while`, and is computed only where something is saved.
-See docs/design/while_adjoint.md for why the turns are counted first.
+and with the number of iterations known, the final c is that of ``loop(n, b)``, whose adjoint (`loops`) saves what it
+needs in stacks of exactly n slices. The loop repeats the iterations of the `while`, and is computed only where
+something is saved.
+See docs/design/while_adjoint.md for why the iterations are counted first.
 """
 
 from __future__ import annotations
@@ -38,12 +39,12 @@ def pullback_of_while(
     """
     body: Graph = node.params["body"]
     n_cond, n_body = node.params["n_cond_consts"], node.params["n_body_consts"]
-    turns, counted = _counted(node)
-    turn = new_input(_INDEX, "t")
-    known = _functions_of_the_turn(node, turn)
-    region = Graph((turn, *body.inputs), tuple(substitute(body.outputs, known)), body.name)
+    iterations, counted = _counted(node)
+    iteration = new_input(_INDEX, "t")
+    known = _functions_of_the_iteration(node, iteration)
+    region = Graph((iteration, *body.inputs), tuple(substitute(body.outputs, known)), body.name)
     params = {"body": region, "n_consts": n_body, "n_carries": len(body.outputs), "length": None, "reverse": False}
-    as_loop = bind(LOOP, (turns, *node.inputs[n_cond:]), params)
+    as_loop = bind(LOOP, (iterations, *node.inputs[n_cond:]), params)
     as_loop.location = node.location
     flags, sums = [False, *wanted[n_cond:]], [None, *so_far[n_cond:]]
     pulled = pullback_of_loop(as_loop, cotangents, flags, sums, run_sweep)
@@ -59,10 +60,10 @@ def _counted(node: Node) -> tuple[Node, dict[Node, Node]]:
     for start, inner, outer, result in zip(initial, body.inputs[-len(initial) :], body.outputs, results, strict=True):
         if uniform_value(start) == 0 and _step(inner, outer) == 1:
             return result, {}
-    before = new_input(_INDEX, "turns")
+    before = new_input(_INDEX, "iterations")
     params = {
         **node.params,
-        "cond": Graph((*cond.inputs, new_input(_INDEX, "turns")), cond.outputs, cond.name),
+        "cond": Graph((*cond.inputs, new_input(_INDEX, "iterations")), cond.outputs, cond.name),
         "body": Graph((*body.inputs, before), (*body.outputs, before + 1), body.name),
     }
     made = bind(WHILE, (*node.inputs, constant(np.int64(0))), params)
@@ -71,21 +72,21 @@ def _counted(node: Node) -> tuple[Node, dict[Node, Node]]:
     return counting[-1], dict(zip(results, counting[:-1], strict=True))
 
 
-def _functions_of_the_turn(node: Node, turn: Node) -> dict[Node, Node]:
-    """The whole numbers that begin as a constant and change by the same step in every turn: nothing has to be saved."""
+def _functions_of_the_iteration(node: Node, iteration: Node) -> dict[Node, Node]:
+    """Integers that begin as a constant and change by the same step in every iteration: nothing has to be saved."""
     body: Graph = node.params["body"]
     initial = node.inputs[node.params["n_cond_consts"] + node.params["n_body_consts"] :]
     found = {}
     for start, inner, outer in zip(initial, body.inputs[-len(initial) :], body.outputs, strict=True):
         first, step = uniform_value(start), _step(inner, outer)
         if first is not None and step is not None:
-            value = turn * step + first
+            value = iteration * step + first
             found[inner] = apply("astype", value, dtype=inner.dtype, weak=inner.array_type.weak)
     return found
 
 
 def _step(before: Node, after: Node) -> int | None:
-    """By how much a whole number changes in a turn; None where that is not a constant."""
+    """By how much a whole number changes in an iteration; None where that is not a constant."""
     after = _unconverted(after)
     if before.shape or before.dtype != _INDEX.dtype or after.op.name not in ("add", "subtract"):
         return None

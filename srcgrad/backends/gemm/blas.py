@@ -56,7 +56,7 @@ def measured(dtype: str) -> int:
 
 
 def _seconds(dtype: str, size: int) -> tuple[float, float]:
-    """Of one product, ours and that of BLAS, on all threads; the best of several turns."""
+    """Of one product, ours and that of BLAS, on all threads; the best of several iterations."""
     from srcgrad.backends.gemm.native import address_of_split
 
     index, pointer = ctypes.c_int64, ctypes.c_void_p

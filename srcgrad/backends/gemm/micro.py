@@ -169,8 +169,8 @@ class _Tile:
             return builder.load(builder.gep(step, [number]))
         return builder.mul(number, step)
 
-    def loop(self, count: Any, start: list[Any], turn: Any) -> list[Any]:
-        """``count`` turns that take vectors to vectors."""
+    def loop(self, count: Any, start: list[Any], iteration: Any) -> list[Any]:
+        """``count`` iterations that take vectors to vectors."""
         builder = self.builder
         entry = builder.block
         head = builder.append_basic_block("gemm.head")
@@ -187,7 +187,7 @@ class _Tile:
             so_far.append(phi)
         builder.cbranch(builder.icmp_signed("<", p, count), body, done)
         builder.position_at_end(body)
-        new = turn(p, so_far)
+        new = iteration(p, so_far)
         following = builder.add(p, self.constant(1))
         last = builder.block
         builder.branch(head)
@@ -227,7 +227,7 @@ class _Tile:
     ) -> list[Any]:
         builder, tile = self.builder, self.tile
 
-        def turn(p: Any, so_far: list[Any]) -> list[Any]:
+        def iteration(p: Any, so_far: list[Any]) -> list[Any]:
             row_of_b = builder.gep(b, [builder.mul(p, b_row)])
             vectors = [self.load(row_of_b, v, masks) for v in range(tile.vectors)]
             column_of_a = builder.mul(p, a_col)
@@ -240,7 +240,7 @@ class _Tile:
                 new += [self.multiply_add(splat, vector, total) for vector, total in zip(vectors, own, strict=True)]
             return new
 
-        return self.loop(depth, sums, turn)
+        return self.loop(depth, sums, iteration)
 
     def store_row(self, c: Any, c_row: Any, r: int, sums: list[Any], masks: list[Any], accumulate: Any) -> None:
         builder, tile = self.builder, self.tile

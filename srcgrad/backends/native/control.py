@@ -10,7 +10,7 @@ from numba.core import types
 
 from srcgrad.backends.native.expressions import I1, I64, Expressions, Operand, Site, Unknown
 
-#: turns that fill a vector of float64
+#: iterations that fill a vector of float64
 WHOLE = 8
 #: calls outside of loops from which on a function does not have formulas inlined there: they are dozens of instructions
 MOST_INLINED = 48
@@ -86,26 +86,26 @@ class Control(Expressions):
         head, inside, following, after = self.blocks("head", "inside", "following", "after")
         builder.branch(head)
         builder.position_at_end(head)
-        turn = builder.phi(I64)
-        turn.add_incoming(start, before)
-        builder.cbranch(self.is_before(turn, stop, step), inside, after)
+        index = builder.phi(I64)
+        index.add_incoming(start, before)
+        builder.cbranch(self.is_before(index, stop, step), inside, after)
         builder.position_at_end(inside)
-        self.bind(name, Operand(types.int64, turn))
+        self.bind(name, Operand(types.int64, index))
         self.loop_body(body, following, after)
         builder.position_at_end(following)
-        turn.add_incoming(builder.add(turn, step, flags=["nsw"]), following)
+        index.add_incoming(builder.add(index, step, flags=["nsw"]), following)
         back = builder.branch(head)
         if innermost and is_of_whole_vectors(start, stop, step):
             keep_rolled(builder.module, back)
         builder.position_at_end(after)
 
-    def is_before(self, turn: Any, stop: Any, step: Any) -> Any:
+    def is_before(self, index: Any, stop: Any, step: Any) -> Any:
         """Whether a range goes on."""
         builder = self.builder
         if isinstance(step, ir.Constant):
-            return builder.icmp_signed("<" if step.constant > 0 else ">", turn, stop)
+            return builder.icmp_signed("<" if step.constant > 0 else ">", index, stop)
         upwards = builder.icmp_signed(">", step, ir.Constant(I64, 0))
-        return builder.select(upwards, builder.icmp_signed("<", turn, stop), builder.icmp_signed(">", turn, stop))
+        return builder.select(upwards, builder.icmp_signed("<", index, stop), builder.icmp_signed(">", index, stop))
 
     def while_loop(self, test: Callable[[], Any], body: Callable[[], None]) -> None:
         builder = self.builder
@@ -173,16 +173,17 @@ class Control(Expressions):
 
 
 def is_of_whole_vectors(start: Any, stop: Any, step: Any) -> bool:
-    """Whether a loop has so many turns that they fill vectors without rest."""
+    """Whether a loop has so many iterations that they fill vectors without rest."""
     if not all(isinstance(bound, ir.Constant) for bound in (start, stop, step)) or step.constant != 1:
         return False
-    turns = stop.constant - start.constant
-    return bool(turns >= WHOLE and turns % WHOLE == 0)
+    iterations = stop.constant - start.constant
+    return bool(iterations >= WHOLE and iterations % WHOLE == 0)
 
 
 def keep_rolled(module: ir.Module, back: Any) -> None:
-    """Let LLVM not write out the turns of a loop before it makes vectors of them: short loops would stay scalar. Those
-    of the loop over vectors it may: what short loops keep in memory then stays in registers.
+    """Forbid LLVM to unroll a loop before it is vectorised: short loops would stay scalar.
+
+    The loop over vectors may be unrolled: what short loops keep in memory then stays in registers.
     """
     rolled = module.add_metadata(["llvm.loop.unroll.disable"])
     vectorised = module.add_metadata(["llvm.loop.isvectorized", ir.Constant(ir.IntType(32), 1)])
