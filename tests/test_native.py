@@ -5,10 +5,14 @@ from __future__ import annotations
 import ast
 import dataclasses
 import itertools
+import os
 import random
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -181,7 +185,18 @@ def test_the_front_end_knows_all_that_the_benchmarks_need(case: Any) -> None:
     kernels = {name.partition(" ")[2] for name in passes if name.startswith("text_lowering")}
     by_numba = {name.partition(" ")[2] for name in passes if name.startswith("nopython_type_inference")}
     assert kernels
-    assert by_numba <= {"[quadrant_of_huge_f64]", "[ol_max.<locals>.impl]"}  # a table that is hardly ever read
+    assert not by_numba
+
+
+def test_a_compilation_does_without_what_numba_knows_of_arrays(tmp_path: Path) -> None:
+    lines = [
+        "import sys, numpy as np, srcgrad as sg",
+        "sg.grad(lambda w: np.sum(np.tanh(w) * np.sin(w)))(np.linspace(-1.0, 1.0, 5))",
+        "assert 'numba' in sys.modules",
+        "sys.exit(str({'numba.np.arraymath', 'numba.np.arrayobj', 'scipy.linalg'} & sys.modules.keys() or '') or None)",
+    ]
+    environment = {**os.environ, "SRCGRAD_CACHE_DIR": str(tmp_path), "PYTHONPATH": str(Path(__file__).parents[1])}
+    subprocess.run([sys.executable, "-c", "\n".join(lines)], env=environment, check=True, timeout=300)
 
 
 # kernels are lowered from their trees, which mean what their text means

@@ -142,9 +142,7 @@ def view(typingctx: Any, array: Any, shape: Any) -> Any:
     result = Buffer(array.dtype, extents)
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        from numba.np import arrayobj
-
-        data = arrayobj.make_array(array)(context, builder, args[0]).data
+        data = cgutils.create_struct_proxy(array)(context, builder, args[0]).data
         return builder.bitcast(data, context.get_value_type(result))
 
     return result(array, shape), codegen
@@ -179,9 +177,7 @@ def part_of(typingctx: Any, workspace: Any, offset: Any, dtype: Any, shape: Any)
     result = Buffer(dtype.dtype, extents)
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        from numba.np import arrayobj
-
-        data = arrayobj.make_array(workspace)(context, builder, args[0]).data
+        data = cgutils.create_struct_proxy(workspace)(context, builder, args[0]).data
         address = builder.gep(data, [ir.Constant(ir.IntType(64), start)], inbounds=True)
         return builder.bitcast(address, context.get_value_type(result))
 

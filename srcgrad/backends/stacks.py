@@ -51,14 +51,12 @@ def stack_of(typingctx: Any, workspace: Any, offset: Any, count: Any, dtype: Any
     result = Buffer(dtype.dtype, extents)
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        from numba.np import arrayobj
-
         word = ir.IntType(64)
 
         def number(value: int) -> Any:
             return ir.Constant(word, value)
 
-        data = arrayobj.make_array(workspace)(context, builder, args[0]).data
+        data = cgutils.create_struct_proxy(workspace)(context, builder, args[0]).data
         entry = builder.bitcast(builder.gep(data, [number(start)], inbounds=True), word.as_pointer())
         room = builder.gep(entry, [number(1)], inbounds=True)
         wanted = context.cast(builder, args[2], sig.args[2], types.int64)

@@ -6,6 +6,8 @@ has no reference counts that could meet.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from numba.core import lowering
@@ -13,6 +15,8 @@ from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler, DefaultPassBuilder, _LowerResult
 from numba.core.compiler_machinery import LoweringPass, PassManager, register_pass
 from numba.core.errors import NumbaError
+from numba.core.imputils import builtin_registry
+from numba.core.runtime import rtsys
 from numba.core.typed_passes import NativeLowering, NoPythonBackend
 
 from srcgrad.backends.native.entry import LAYOUT, write_entry
@@ -98,6 +102,24 @@ class _NumbaLowering(NativeLowering):
         return _Lower
 
 
+@contextmanager
+def _as_they_are(*contexts: Any) -> Iterator[None]:
+    """Numba's contexts are not filled with all that it implements: our front end needs casts of numbers and the calling
+    convention, and asks for more where it comes to it (`Unit.ask_numba`).
+    """
+    for context in contexts:
+        context.refresh = _nothing
+    try:
+        yield
+    finally:
+        for context in contexts:
+            del context.refresh
+
+
+def _nothing() -> None:
+    pass
+
+
 class KernelCompiler(Compiler):
     """Our front end; where it does not know something, Numba's.
 
@@ -107,6 +129,12 @@ class KernelCompiler(Compiler):
     reads_text = True
 
     _knows = True
+
+    def __init__(self, typing_context: Any, target_context: Any, *args: Any) -> None:
+        with _as_they_are(typing_context, target_context):
+            super().__init__(typing_context, target_context, *args)
+        rtsys.initialize(target_context)
+        target_context.install_registry(builtin_registry)
 
     def define_pipelines(self) -> list[Any]:
         if not self._knows:
@@ -125,5 +153,7 @@ class KernelCompiler(Compiler):
         except (NumbaError, NotImplementedError):
             if not self._knows:
                 raise
+            self.state.typingctx.refresh()
+            self.state.targetctx.refresh()
             self._knows, self.state.status.fail_reason, self.state.library = False, None, None
             return super()._compile_core()

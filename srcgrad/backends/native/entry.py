@@ -163,9 +163,7 @@ class Entry(PyCallWrapper):
 
     def array(self, thing: Any, kind: types.Array) -> Any:
         """What Numba's calling convention passes for an array: of this one, kernels read no more than the address."""
-        from numba.np import arrayobj
-
-        array = arrayobj.make_array(kind)(self.context, self.builder)
+        array = cgutils.create_struct_proxy(kind)(self.context, self.builder)
         array.data = self.builder.bitcast(self.field(thing, DATA, POINTER), array.data.type)
         return array._getvalue()
 

@@ -6,6 +6,7 @@ convention are asked from its contexts. What is known at compile time is a Pytho
 
 from __future__ import annotations
 
+import hashlib
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from numba.core.dispatcher import Dispatcher
 from numba.core.errors import NumbaError
 from numba.core.extending import _Intrinsic
 from numba.core.funcdesc import ExternalFunctionDescriptor
+from numba.cpython import numbers
 from numba.np.numpy_support import from_dtype
 
 from srcgrad.backends import buffer
@@ -51,6 +53,10 @@ _COMPARISONS = {
 }
 _FLOATS = {operator.add: "fadd", operator.sub: "fsub", operator.mul: "fmul", operator.truediv: "fdiv"}
 _INTEGERS = {operator.add: "add", operator.sub: "sub", operator.mul: "mul"}
+_BITS = {operator.and_: "and_", operator.or_: "or_", operator.xor: "xor"}
+_SHIFTS = {operator.lshift: "shl", operator.rshift: "ashr"}
+_DIVISIONS = {operator.floordiv: numbers.int_floordiv_impl, operator.mod: numbers.int_rem_impl}
+_INT64_OF_TWO = types.int64(types.int64, types.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +135,19 @@ class Expressions:
             return function(*args)
         operands = [self.operand(arg) for arg in args]
         kinds = [operand.type for operand in operands]
+        if all(isinstance(kind, types.Integer) and kind.signed for kind in kinds):  # as NumPy and Numba have it
+            operands = [Operand(types.int64, self.cast(operand, types.int64)) for operand in operands]
+            kinds = [types.int64] * len(operands)
         if all(kind in (types.float64, types.float32, types.int64) for kind in kinds):
             found = self.arithmetic(function, operands)
             if found is not None:
                 return found
         values = [operand.value for operand in operands]
+        if function in _BITS and kinds == [types.boolean] * 2:
+            return Operand(types.boolean, getattr(self.builder, _BITS[function])(*values))
         if isinstance(kinds[0], types.Complex) and kinds == [kinds[0]] * 2 and function in BY_PARTS:
             return Operand(kinds[0], by_parts(self.builder, function, values[0], values[1], self.floats.plain))
+        self.unit.ask_numba()
         signature = self.typing_context.resolve_function_type(function, tuple(kinds), {})
         if signature is None:
             raise Unknown(f"{function.__name__} of {kinds}")
@@ -159,7 +171,9 @@ class Expressions:
                 return Operand(kind, builder.neg(*values))
             if function in _INTEGERS:
                 return Operand(kind, getattr(builder, _INTEGERS[function])(*values, flags=["nsw"]))
-            if function in (operator.floordiv, operator.mod):
+            if function in _BITS or function in _SHIFTS:
+                return Operand(kind, getattr(builder, (_BITS | _SHIFTS)[function])(*values))
+            if function in _DIVISIONS:
                 return self.divide(function, *values)
             return None
         if function is operator.neg:
@@ -182,10 +196,11 @@ class Expressions:
         flags = self.floats.of_step(operands[1].value)
         return Operand(kind, getattr(self.builder, _FLOATS[function])(*(o.value for o in operands), flags=flags))
 
-    def divide(self, function: Callable[..., Any], value: Any, by: Any) -> Operand | None:
-        """Rounded down, by a positive constant."""
+    def divide(self, function: Callable[..., Any], value: Any, by: Any) -> Operand:
+        """Rounded down; by a positive constant without a branch."""
         if not isinstance(by, ir.Constant) or by.constant <= 0:
-            return None
+            found = _DIVISIONS[function](self.context, self.builder, _INT64_OF_TWO, (value, by))
+            return Operand(types.int64, found)
         builder, zero = self.builder, ir.Constant(I64, 0)
         rest = builder.srem(value, by)
         below = builder.icmp_signed("<", rest, zero)
@@ -196,8 +211,12 @@ class Expressions:
 
     def truth(self, value: Any) -> Any:
         operand = self.operand(value)
+        if isinstance(operand.type, types.Integer):
+            return self.builder.icmp_unsigned("!=", operand.value, ir.Constant(operand.value.type, 0))
+        if isinstance(operand.type, types.Float):
+            return self.builder.fcmp_unordered("!=", operand.value, ir.Constant(operand.value.type, 0.0))
         if operand.type != types.boolean:
-            operand = Operand(types.boolean, self.context.is_true(self.builder, operand.type, operand.value))
+            raise Unknown(f"the truth of {operand.type}")
         return operand.value
 
     def integer(self, value: Any) -> Any:
@@ -253,8 +272,22 @@ class Expressions:
         if isinstance(base, Operand) and isinstance(base.type, types.CPointer):
             address = self.builder.gep(base.value, [self.integer(index)])
             return Operand(base.type.dtype, self.context.unpack_value(self.builder, base.type.dtype, address))
+        if isinstance(base, np.ndarray):
+            base = self.table(base)
         address = self.address(base, index)
         return Operand(base.type.dtype, self.context.unpack_value(self.builder, base.type.dtype, address))
+
+    def table(self, array: np.ndarray[Any, Any]) -> Operand:
+        """An array among the names of the module, as numbers beside the code."""
+        kind = buffer.Buffer(from_dtype(array.dtype), array.shape)
+        element = self.context.get_data_type(kind.dtype)
+        name = f"table_{hashlib.blake2b(array.tobytes(), digest_size=8).hexdigest()}_{kind.dtype}"
+        found = self.builder.module.globals.get(name)
+        if found is None:
+            found = cgutils.global_constant(
+                self.builder.module, name, ir.Constant(ir.ArrayType(element, array.size), array.ravel().tolist())
+            )
+        return Operand(kind, self.builder.bitcast(found, element.as_pointer()))
 
     def set_item(self, base: Any, index: Any, value: Any) -> None:
         if isinstance(base, Operand) and isinstance(base.type, types.CPointer):
@@ -309,6 +342,7 @@ class Expressions:
         if own is not None:
             return self.call_own(own[0], own[1], operands)
         kind = types.Dispatcher(function) if isinstance(function, Dispatcher) else self.known_to_numba(function)
+        self.unit.ask_numba()
         signature = self.typing_context.resolve_function_type(kind, kinds, {})
         if signature is None:
             raise Unknown(f"{function!r} of {kinds}")
@@ -316,6 +350,7 @@ class Expressions:
 
     def known_to_numba(self, function: Any) -> types.Type:
         """The type of a function that Numba or one of its extensions has."""
+        self.unit.ask_numba()
         try:
             return self.typing_context.resolve_value_type(function)
         except (NumbaError, ValueError) as error:

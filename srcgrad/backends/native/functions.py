@@ -38,6 +38,11 @@ class Unit:
         self._modules: dict[str, tuple[Any, Any]] = {}
         self._functions: dict[Any, tuple[Any, Any] | None] = {}
 
+    def ask_numba(self) -> None:
+        """Make all that Numba and its extensions implement known to its contexts: about as much work as a kernel."""
+        self.typing_context.refresh()
+        self.target_context.refresh()
+
     def module(self, flags: Any) -> tuple[Any, Any]:
         """The context and the module for functions with these flags; Numba does not add any to their arithmetic."""
         key = flags.error_model
