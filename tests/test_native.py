@@ -1,4 +1,4 @@
-"""The front end of kernels: what it makes of text, against Python; what it does not know, Numba compiles."""
+"""The frontend of kernels: what it makes of text, against Python; what it does not know, Numba compiles."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def compiled_passes() -> Iterator[list[str]]:
 
 
 def compiled(function: Any, signature: Any, *, known: bool = True) -> Any:
-    """A function, compiled by the front end alone, or by Numba in its place."""
+    """A function, compiled by the frontend alone, or by Numba in its place."""
     dispatcher = njit(error_model="numpy", pipeline_class=KernelCompiler)(function)
     with compiled_passes() as passes:
         dispatcher.compile(signature)
@@ -175,7 +175,7 @@ def test_which_variables_need_memory(text: str, expected: set[str]) -> None:
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.gradient], ids=lambda case: case.name)
-def test_the_front_end_knows_all_that_the_benchmarks_need(case: Any) -> None:
+def test_the_frontend_knows_all_that_the_benchmarks_need(case: Any) -> None:
     assert case.gradient is not None
     inputs = case.inputs(0)
     transform = sg.value_and_grad if case.gradient.with_value else sg.grad
@@ -203,7 +203,7 @@ def test_a_compilation_does_without_what_numba_knows_of_arrays(tmp_path: Path) -
 
 
 def instructions(module: Module) -> str:
-    """What the front end makes of a module, before LLVM's passes; names without the numbers that Numba gives out."""
+    """What the frontend makes of a module, before LLVM's passes; names without the numbers that Numba gives out."""
     written: list[str] = []
 
     def finish(unit: Unit) -> None:

@@ -49,7 +49,7 @@ def compiled_symbol(function: Callable[..., Any], signature: Any, **options: Any
 def native_symbol(
     name: str, make: Callable[[], Any], signature: Any, *, reads_text: bool = False, **options: Any
 ) -> Symbol:
-    """The same for a function that is made, or imported, only where it has to be compiled; by our own front end?"""
+    """The same for a function that is made, or imported, only where it has to be compiled; by our own frontend?"""
     name = entry_name(f"{name}_{stamp.digest()}", signature)
     content = store.read(name)
     if content is not None:
@@ -86,7 +86,7 @@ def compiled_entry(name: str, dispatcher: Any, signature: Any, module: types.Mod
     """The same compiled now, and kept; where that cannot be done, the next process compiles it again."""
     with global_compiler_lock:
         compiled = dispatcher._compiler.compile(signature.args, signature.return_type)
-        if compiled.entry_point is not None:  # Numba's front end and engine, which would keep it
+        if compiled.entry_point is not None:  # Numba's frontend and engine, which would keep it
             cpu_target.target_context.remove_user_function(compiled.entry_point)
         descriptor, own = compiled.fndesc, compiled.environment
         others = [found for found in compiled._find_referenced_environments() if found is not own]

@@ -1,4 +1,4 @@
-"""Numba's compiler with our front end before its own, and with one run of LLVM's passes.
+"""Numba's compiler with our frontend before its own, and with one run of LLVM's passes.
 
 Numba optimises each function by itself, then the module cheaply, so that reference counts meet, then in full; a kernel
 has no reference counts that could meet.
@@ -121,7 +121,7 @@ def _nothing() -> None:
 
 
 class KernelCompiler(Compiler):
-    """Our front end; where it does not know something, Numba's.
+    """Our frontend; where it does not know something, Numba's.
 
     A function with this compiler that is called by another is defined within that one's module (`Unit.own`).
     """

@@ -31,7 +31,7 @@ I1, I64 = ir.IntType(1), ir.IntType(64)
 
 
 class Unknown(NumbaError):
-    """Something in the text that this front end does not know."""
+    """Something in the text that this frontend does not know."""
 
 
 @dataclass(slots=True)
@@ -410,7 +410,7 @@ class Expressions:
 
 
 def _reads_text(function: Any) -> bool:
-    """Whether a function is compiled by this front end."""
+    """Whether a function is compiled by this frontend."""
     return isinstance(function, Dispatcher) and getattr(function._compiler.pipeline_class, "reads_text", False)
 
 

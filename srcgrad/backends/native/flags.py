@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-#: what kernels are compiled with, also by Numba where our front end does not know something: then sums keep their order
+#: what kernels are compiled with, also by Numba where our frontend does not know something: then sums keep their order
 DEFAULT = frozenset({"contract"})
 FAST = frozenset({"contract", "reassoc", "nsz", "arcp"})
 

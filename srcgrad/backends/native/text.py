@@ -1,6 +1,6 @@
 """The text of a Python function to LLVM instructions in one pass over its syntax tree.
 
-Numba's own front end recovers from bytecode what the text of our functions says plainly: where a loop begins and ends,
+Numba's own frontend recovers from bytecode what the text of our functions says plainly: where a loop begins and ends,
 and, since dtypes are spelled out, the type of everything from the types of its parts. Here a statement is lowered as it
 is read. Kernels whose tree is at hand are not read (`kernel.py`).
 
