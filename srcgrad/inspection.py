@@ -312,10 +312,10 @@ PRODUCT, COPY = 768, 1 << 24
 
 def _peaks() -> Peaks:
     """Measured once for a machine and number of threads, and kept in the cache directory."""
-    from srcgrad.backends import stamp, store
+    from srcgrad.backends import fingerprint, store
 
     threads = get_num_threads()
-    name = f"peaks_{stamp.digest()}_{threads}.json"
+    name = f"peaks_{fingerprint.of_backends()}_{threads}.json"
     known = store.read(name)
     if known is not None:
         return Peaks(**json.loads(known))

@@ -147,9 +147,9 @@ def _signature(module: Module) -> Any:
 
 def _source_file(module: Module) -> Path:
     """Where the source is kept: written unless it is there. Where it cannot be, only tracebacks miss it."""
-    from srcgrad.backends import stamp
+    from srcgrad.backends import fingerprint
 
-    content = f"{stamp.digest()}{module.source}{_layout(module)}"
+    content = f"{fingerprint.of_backends()}{module.source}{_layout(module)}"
     digest = hashlib.blake2b(content.encode(), digest_size=12).hexdigest()
     name = f"{module.name[:NAME]}_{digest}.py"
     return store.write_text(name, module.source) or Path(tempfile.gettempdir()) / name

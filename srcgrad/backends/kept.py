@@ -13,7 +13,7 @@ from dataclasses import fields
 
 from llvmlite import binding
 
-from srcgrad.backends import plain, stamp, store
+from srcgrad.backends import fingerprint, plain, store
 from srcgrad.backends.module import Module
 from srcgrad.backends.threads import limit
 from srcgrad.core.settings import settings
@@ -34,7 +34,7 @@ def kept_module(graph: Graph, fast_math: bool, make: Callable[[], Module]) -> Mo
     if digest is None:
         return make()
     tuned = [getattr(settings, field.name) for field in fields(settings) if field.name not in _ASIDE]
-    key = repr((digest, fast_math, tuned, limit(), binding.get_host_cpu_name(), stamp.of_package()))
+    key = repr((digest, fast_math, tuned, limit(), binding.get_host_cpu_name(), fingerprint.of_package()))
     name = hashlib.blake2b(key.encode(), digest_size=12).hexdigest()
     content = store.read(f"{name}.module")
     if content is not None:

@@ -25,7 +25,7 @@ from numba.core.lowering import Environment
 from numba.core.registry import cpu_target
 from numba.core.runtime import rtsys
 
-from srcgrad.backends import plain, stamp, store
+from srcgrad.backends import fingerprint, plain, store
 from srcgrad.backends.native.code import Code
 
 #: entries that are in this process already
@@ -50,7 +50,7 @@ def native_symbol(
     name: str, make: Callable[[], Any], signature: Any, *, reads_text: bool = False, **options: Any
 ) -> Symbol:
     """The same for a function that is made, or imported, only where it has to be compiled; by our own frontend?"""
-    name = entry_name(f"{name}_{stamp.digest()}", signature)
+    name = entry_name(f"{name}_{fingerprint.of_backends()}", signature)
     content = store.read(name)
     if content is not None:
         with contextlib.suppress(Exception), global_compiler_lock:  # of no use here: compiled again, and replaced

@@ -39,9 +39,9 @@ def threshold(dtype: str, multiplications: int) -> int:
 @functools.cache
 def measured(dtype: str) -> int:
     """The multiplications of the smallest product measured from which BLAS was always faster."""
-    from srcgrad.backends import stamp, store
+    from srcgrad.backends import fingerprint, store
 
-    name = f"blas_{dtype}_{stamp.digest()}_{limit()}.json"
+    name = f"blas_{dtype}_{fingerprint.of_backends()}_{limit()}.json"
     known = store.read(name)
     if known is not None:
         return int(json.loads(known)["multiplications"])

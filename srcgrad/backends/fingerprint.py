@@ -1,4 +1,4 @@
-"""What compiled code depends on besides its own text: the versions of the tools and the source of our own runtime."""
+"""Version fingerprints of what compiled code depends on besides its text: the tools' versions, our runtime's source."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 @functools.cache
-def digest() -> str:
+def of_backends() -> str:
     """Changes whenever machine code made before must not be used."""
     import llvmlite
     import numba
@@ -27,4 +27,4 @@ def of_package() -> str:
     """Changes whenever another schedule might be made: the versions, and when each of our own files was written."""
     files = sorted(Path(__file__).parents[1].rglob("*.py"))
     written = [(str(file), status.st_mtime_ns, status.st_size) for file in files for status in [file.stat()]]
-    return hashlib.blake2b(f"{digest()} {written}".encode(), digest_size=8).hexdigest()
+    return hashlib.blake2b(f"{of_backends()} {written}".encode(), digest_size=8).hexdigest()
