@@ -155,7 +155,7 @@ def cost(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Cost:
 
 
 @dataclass(frozen=True)
-class Row:
+class Timing:
     """One phase: what it is, the user's lines, how often it runs in a call, and what a call spends in it."""
 
     what: str
@@ -193,7 +193,7 @@ class Profile:
     """The phases of a program with their times (medians over ``calls`` calls); ``str`` of it is a table."""
 
     name: str
-    rows: tuple[Row, ...]
+    rows: tuple[Timing, ...]
     seconds: float
     calls: int
     peaks: Peaks
@@ -245,20 +245,20 @@ def profile(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Profile:
     found = list(phases(program, storage))
     _insert_ticks(program, found)
     seconds, times, counts, calls = _measure(specialisation, program, storage, values, len(found))
-    rows = [_row(*row, peaks) for row in zip(found, times, counts, strict=True)]
+    rows = [_timing(*row, peaks) for row in zip(found, times, counts, strict=True)]
     rest = max(0.0, seconds - sum(times))
-    rows.append(Row("call, making of results", "", 0, 1, rest, 0, 0, peaks.float64))
+    rows.append(Timing("call, making of results", "", 0, 1, rest, 0, 0, peaks.float64))
     result = Profile(specialisation.graph.name, tuple(rows), seconds, calls, peaks)
     print(result)  # noqa: T201  what it is for
     return result
 
 
-def _row(phase: Phase, seconds: float, iterations: int, peaks: Peaks) -> Row:
+def _timing(phase: Phase, seconds: float, iterations: int, peaks: Peaks) -> Timing:
     sizes = phase.work.by_size
     peak = peaks.float32 if sizes[4] > sizes[8] else peaks.float64
     work = Work()
     work.add(phase.work, iterations)
-    return Row(phase.what, phase.where, phase.depth, iterations, seconds, work.arithmetic, work.traffic, peak)
+    return Timing(phase.what, phase.where, phase.depth, iterations, seconds, work.arithmetic, work.traffic, peak)
 
 
 def _insert_ticks(program: Program, found: Sequence[Phase]) -> None:

@@ -158,27 +158,27 @@ def thread_count(typingctx: Any, most: Any) -> Any:
 
 
 @intrinsic
-def fork(typingctx: Any, phase: Any, parts: Any, captured: Any) -> Any:
-    """``phase(part, parts, *captured)`` for every part, each in a thread of its own, and wait for all."""
+def fork(typingctx: Any, function: Any, parts: Any, captured: Any) -> Any:
+    """``function(part, parts, *captured)`` for every part, each in a thread of its own, and wait for all."""
     if not isinstance(captured, types.BaseTuple):
         return None
     inner = (types.int64, types.int64, *captured)
-    phase_signature = phase.get_call_type(typingctx, inner, {})
+    signature = function.get_call_type(typingctx, inner, {})
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         _, parts_value, values = args
         arguments = [builder.extract_value(values, k) for k in range(len(captured))]
-        compiled = phase.dispatcher.get_compile_result(phase_signature)
+        compiled = function.dispatcher.get_compile_result(signature)
         context.add_linking_libs([compiled.library])
 
         def call(inside: Any, values: tuple[Any, ...]) -> None:
-            """A phase raises nothing: what could is never split."""
-            context.call_internal_no_propagate(inside, compiled.fndesc, phase_signature, values)
+            """A function raises nothing: what could is never split."""
+            context.call_internal_no_propagate(inside, compiled.fndesc, signature, values)
 
         run_parts(builder, call, parts_value, arguments)
         return context.get_dummy_value()
 
-    return types.void(phase, types.int64, captured), codegen
+    return types.void(function, types.int64, captured), codegen
 
 
 def run_parts(builder: Any, call: Any, parts: Any, arguments: list[Any]) -> None:

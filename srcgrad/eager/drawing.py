@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from typing import Any
 
-from srcgrad.eager.tensors.node import Node
+from srcgrad.eager.tensors.node import BackwardNode
 from srcgrad.eager.tensors.tensor import AccumulateGrad, Tensor
 from srcgrad.graph.picture import Box, Picture
 
@@ -26,7 +26,7 @@ def draw(tensor: Tensor, names: Mapping[str, Tensor] | None = None) -> Picture:
     known = {id(leaf): name for name, leaf in (names or {}).items()}
     boxes: dict[Hashable, Box] = {"result": Box(_shape("tensor", tensor), "result")}
     arrows: list[tuple[Hashable, Hashable]] = [("result", root)]
-    stack: list[Node] = [root]
+    stack: list[BackwardNode] = [root]
     while stack:
         node = stack.pop()
         if node in boxes:
@@ -39,7 +39,7 @@ def draw(tensor: Tensor, names: Mapping[str, Tensor] | None = None) -> Picture:
     return Picture(boxes, arrows, f"the graph of {type(root).__name__}")
 
 
-def _box(node: Node, known: Mapping[int, str]) -> Box:
+def _box(node: BackwardNode, known: Mapping[int, str]) -> Box:
     if not isinstance(node, AccumulateGrad):
         return Box(type(node).__name__)
     leaf = node.variable

@@ -17,7 +17,7 @@ from srcgrad.numpy.assignment import warn_of_lost_part
 from srcgrad.numpy.geometry import is_contiguous
 from srcgrad.numpy.messages import COUNT, error
 from srcgrad.numpy.protocols import creates, implements, involves_face, is_face
-from srcgrad.numpy.rows import joined_rows
+from srcgrad.numpy.stack_slices import joined_rows
 from srcgrad.numpy.static import static_of
 from srcgrad.numpy.traced import Array, lift
 from srcgrad.numpy.views import permuted, with_axes

@@ -19,8 +19,8 @@ from srcgrad.numpy.geometry import Span
 from srcgrad.numpy.indexing import take
 from srcgrad.numpy.messages import COUNT, error
 from srcgrad.numpy.protocols import implements, is_face, namespace
-from srcgrad.numpy.rows import joined_rows
 from srcgrad.numpy.shaping import along, as_array, atleast_1d, atleast_2d, atleast_3d, one_axis
+from srcgrad.numpy.stack_slices import joined_rows
 from srcgrad.numpy.static import static_of
 from srcgrad.numpy.traced import Array
 from srcgrad.numpy.views import part, with_axes, with_shape

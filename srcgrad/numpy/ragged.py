@@ -21,7 +21,7 @@ from srcgrad.core.types import ArrayType
 from srcgrad.graph.node import Node, as_node
 from srcgrad.numpy.keys import known_difference
 from srcgrad.numpy.messages import error
-from srcgrad.numpy.spans import Span, Spans, checked, is_simple, mask_of, position_in, within
+from srcgrad.numpy.traced_slices import TracedSlice, TracedSlices, checked, is_simple, mask_of, position_in, within
 
 _CURE = (
     "Along such a slice there are elementwise functions, sum, prod, max, min, mean, all, any, dot, @, outer, norm, "
@@ -36,7 +36,7 @@ class Ragged(Operators):
     __sg_level__ = 2
     __hash__ = None  # type: ignore[assignment]
 
-    def __init__(self, array: Any, spans: Spans, is_view: bool = False) -> None:
+    def __init__(self, array: Any, spans: TracedSlices, is_view: bool = False) -> None:
         self.array, self.spans, self.is_view = array, spans, is_view
 
     @property
@@ -91,7 +91,7 @@ class Ragged(Operators):
             raise _unsupported("this index")
         parts += [slice(None)] * (self.ndim - sum(part is not None for part in parts))
         plain: list[Any] = []
-        spans: Spans = {}
+        spans: TracedSlices = {}
         reverse: list[int] = []
         axis = result = 0
         for part in parts:
@@ -123,7 +123,7 @@ class Ragged(Operators):
             made = _moved(made, turned, array.shape[turned], mirror.__sub__)
         return made
 
-    def _place(self, span: Span, index: Any) -> Any:
+    def _place(self, span: TracedSlice, index: Any) -> Any:
         """Where an element of the slice is in the array."""
         place = position_in(span, index)
         return type(self.array)(place) if isinstance(place, Node) else place
@@ -254,7 +254,9 @@ def _limits(dtype: Any) -> tuple[Any, Any]:
     return False, True
 
 
-def _moved(value: Ragged, axis: int, extent: int, source: Callable[[Any], Any], span: Span | None = None) -> Ragged:
+def _moved(
+    value: Ragged, axis: int, extent: int, source: Callable[[Any], Any], span: TracedSlice | None = None
+) -> Ragged:
     """The array with the elements along an axis taken from other positions: ``source`` of each position."""
     places = as_node(source(as_node(np.arange(extent))))
     last = value.array.shape[axis] - 1
@@ -264,11 +266,11 @@ def _moved(value: Ragged, axis: int, extent: int, source: Callable[[Any], Any], 
     return Ragged(type(value.array).new(made), spans)
 
 
-def _aligned(args: Any) -> tuple[list[Any], Spans]:
+def _aligned(args: Any) -> tuple[list[Any], TracedSlices]:
     """The operands of something elementwise as full arrays, at the positions of the first slice; their spans."""
     ragged = [arg for arg in args if isinstance(arg, Ragged)]
     rank = max([arg.ndim for arg in ragged] + [np.ndim(arg) for arg in args if not isinstance(arg, Ragged)])
-    spans: Spans = {}
+    spans: TracedSlices = {}
     extents: dict[int, int] = {}
     for arg in ragged:
         for axis, span in arg.spans.items():
@@ -282,7 +284,7 @@ def _aligned(args: Any) -> tuple[list[Any], Spans]:
     return aligned, spans
 
 
-def _of_same_length(span: Span, other: Span) -> Span:
+def _of_same_length(span: TracedSlice, other: TracedSlice) -> TracedSlice:
     """The span, and an IndexError when the program runs if the other has another length."""
     if span.is_same(other):
         return span
@@ -292,7 +294,7 @@ def _of_same_length(span: Span, other: Span) -> Span:
     return checked(span, apply("equal", span.length, other.length))
 
 
-def _at(arg: Any, spans: Spans, extents: dict[int, int], rank: int) -> Any:
+def _at(arg: Any, spans: TracedSlices, extents: dict[int, int], rank: int) -> Any:
     offset = rank - (arg.ndim if isinstance(arg, Ragged) else np.ndim(arg))
     for place, span in spans.items():
         axis = place - offset
@@ -307,7 +309,7 @@ def _at(arg: Any, spans: Spans, extents: dict[int, int], rank: int) -> Any:
     return arg.array if isinstance(arg, Ragged) else arg
 
 
-def _shifted(arg: Ragged, axis: int, own: Span, span: Span, extent: int) -> Ragged:
+def _shifted(arg: Ragged, axis: int, own: TracedSlice, span: TracedSlice, extent: int) -> Ragged:
     if own.is_longer_or_shorter(span):
         raise error(OutOfBoundsError, "two slices of different lengths do not broadcast", "Slice both alike")
     if own.is_same(span) and arg.array.shape[axis] == extent:

@@ -34,8 +34,8 @@ from srcgrad.numpy.methods import Methods
 from srcgrad.numpy.powers import power
 from srcgrad.numpy.ragged import Ragged
 from srcgrad.numpy.selection import select
-from srcgrad.numpy.spans import spans_of
 from srcgrad.numpy.static import static_value
+from srcgrad.numpy.traced_slices import spans_of
 
 
 class Array(Methods, Tracer):

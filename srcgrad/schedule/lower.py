@@ -56,7 +56,7 @@ _FILLED_WHOLE = 1024
 
 def lower(graph: Graph) -> Program:
     """The program of a whole graph: inputs and outputs are values, in the graph's order."""
-    lowering = Lowering({}, {})
+    lowering = GraphLowering({}, {})
     inputs = []
     for node in graph.inputs:
         value = Value(node.shape, node.dtype, (), str(node.params["name"]), "input")
@@ -67,7 +67,7 @@ def lower(graph: Graph) -> Program:
     return Program(lowering.statements, inputs, outputs, [node.shape for node in graph.outputs])
 
 
-class Lowering(Regions):
+class GraphLowering(Regions):
     """A program being made from a graph: what each lowering kind comes to."""
 
     summed: frozenset[Node] = frozenset()

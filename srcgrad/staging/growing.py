@@ -17,7 +17,7 @@ from srcgrad.core.types import ArrayType
 from srcgrad.graph.node import Node, as_node
 from srcgrad.graph.trace import Tracer, Watch
 from srcgrad.numpy import Array
-from srcgrad.numpy.rows import Row
+from srcgrad.numpy.stack_slices import StackSlice
 from srcgrad.staging.places import is_array, is_number
 
 
@@ -59,7 +59,7 @@ class Growing:
         structures = [tree.flatten(value)[1] for value in self.values]
         for iteration in range(iterations):
             for structure, stacked in zip(structures, arrays, strict=True):
-                self.target.append(tree.unflatten(structure, [Row.of(stack, iteration) for stack in stacked]))
+                self.target.append(tree.unflatten(structure, [StackSlice.of(stack, iteration) for stack in stacked]))
 
 
 def _strong(node: Node) -> Node:

@@ -8,7 +8,7 @@ from typing import Any
 from llvmlite import ir
 from numba.core import types
 
-from srcgrad.backends.native.expressions import I1, I64, Expressions, Operand, Site, Unknown
+from srcgrad.backends.native.expressions import I1, I64, ExpressionLowering, Operand, Site, Unknown
 
 #: iterations that fill a vector of float64
 WHOLE = 8
@@ -16,7 +16,7 @@ WHOLE = 8
 MOST_INLINED = 48
 
 
-class Control(Expressions):
+class Control(ExpressionLowering):
     """Lowers the body of one function into the function that the builder stands in.
 
     Args:

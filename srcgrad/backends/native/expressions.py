@@ -80,7 +80,7 @@ class Site:
     arguments: Sequence[Operand]
 
 
-class Expressions:
+class ExpressionLowering:
     """Lowers expressions at the place where the builder stands; ``in_memory`` are the variables that need memory."""
 
     def __init__(self, site: Site, in_memory: set[str]) -> None:

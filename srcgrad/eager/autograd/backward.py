@@ -12,7 +12,7 @@ from srcgrad.eager.recording import engine
 from srcgrad.eager.recording.convention import as_seen
 from srcgrad.eager.tensors import dtypes
 from srcgrad.eager.tensors.modes import OFF, state
-from srcgrad.eager.tensors.node import Node
+from srcgrad.eager.tensors.node import BackwardNode
 from srcgrad.eager.tensors.tensor import AccumulateGrad, Tensor, wrap
 
 Tensors = Tensor | Sequence[Tensor]
@@ -119,10 +119,10 @@ def _run(
     gradients: Sequence[Tensor],
     retain_graph: bool | None,
     create_graph: bool,
-    targets: Sequence[Node] | None,
+    targets: Sequence[BackwardNode] | None,
     *,
     accumulate: bool,
-) -> dict[Node, Any]:
+) -> dict[BackwardNode, Any]:
     nodes = [root._node for root in roots]
     keep_graph = create_graph if retain_graph is None else retain_graph
     options: dict[str, Any] = {
@@ -142,7 +142,7 @@ def _run(
         state.set(*before)
 
 
-def _node_of(tensor: Tensor) -> Node:
+def _node_of(tensor: Tensor) -> BackwardNode:
     if tensor._node is None:
         raise RuntimeError("One of the differentiated Tensors does not require grad")
     return tensor._node

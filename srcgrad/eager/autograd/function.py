@@ -15,7 +15,7 @@ from srcgrad.eager.recording.operands import to_dtype
 from srcgrad.eager.recording.views import attach, make_view
 from srcgrad.eager.tensors.errors import broadcast_mismatch
 from srcgrad.eager.tensors.modes import ANOMALY, OFF, no_grad, state
-from srcgrad.eager.tensors.node import FREED_MESSAGE, Edges, Node, Parts, Port, modified, sequence
+from srcgrad.eager.tensors.node import FREED_MESSAGE, BackwardNode, Edges, Parts, Port, modified, sequence
 from srcgrad.eager.tensors.tensor import Tensor, version_of, wrap
 
 
@@ -81,14 +81,14 @@ class _Kept:
         return tensor
 
 
-class FunctionNode(FunctionCtx, Node):
+class FunctionNode(FunctionCtx, BackwardNode):
     """An application of a `Function`."""
 
     function: type[Function]
     inputs: list[tuple[tuple[int, ...], Any] | None]
     outputs: list[tuple[tuple[int, ...], Any]]
 
-    def port(self, number: int) -> Node:
+    def port(self, number: int) -> BackwardNode:
         """What an output has as its node."""
         return self if len(self.outputs) == 1 else Port(self, number)
 

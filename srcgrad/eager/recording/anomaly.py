@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 
 from srcgrad.eager.tensors.modes import state
-from srcgrad.eager.tensors.node import Node
+from srcgrad.eager.tensors.node import BackwardNode
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) + os.sep
 
 
-def annotate(node: Node) -> None:
+def annotate(node: BackwardNode) -> None:
     """Remember the user's line."""
     frames = [frame for frame in traceback.extract_stack()[:-1] if not frame.filename.startswith(_PACKAGE)]
     node.more().trace = "".join(traceback.format_list(frames))
 
 
-def report(node: Node) -> None:
+def report(node: BackwardNode) -> None:
     """Warn which forward line belongs to the node whose rule failed."""
     trace = None if node.extra is None else node.extra.trace
     if trace is None:
@@ -34,7 +34,7 @@ def report(node: Node) -> None:
     warnings.warn(what, UserWarning, stacklevel=2)
 
 
-def check_nan(node: Node, contributions: Any) -> None:
+def check_nan(node: BackwardNode, contributions: Any) -> None:
     """Raise where a contribution holds a NaN."""
     for number, contribution in enumerate(contributions):
         array = getattr(contribution, "_array", contribution)

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from srcgrad.eager.tensors.node import LEAVES, Node, hide, rename, sequence
+from srcgrad.eager.tensors.node import LEAVES, BackwardNode, hide, rename, sequence
 from srcgrad.eager.tensors.tensor import Tensor
 
 
@@ -27,7 +27,7 @@ def composite(name: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     return decorate
 
 
-def show_as(node: Node, start: int, name: str, operands: Iterable[Any]) -> None:
+def show_as(node: BackwardNode, start: int, name: str, operands: Iterable[Any]) -> None:
     """Rename the last node that a function recorded, and hide those before it."""
     if not start < node.seq < LEAVES:
         return

@@ -18,19 +18,19 @@ import numpy as np
 from srcgrad.eager.recording import anomaly, hooks
 from srcgrad.eager.recording.convention import as_seen
 from srcgrad.eager.tensors.modes import state
-from srcgrad.eager.tensors.node import Node
+from srcgrad.eager.tensors.node import BackwardNode
 from srcgrad.eager.tensors.tensor import AccumulateGrad, version_of, wrap
 
-Cotangents = dict[Node, Any]
+Cotangents = dict[BackwardNode, Any]
 
 
 def run(
-    roots: Sequence[Node],
+    roots: Sequence[BackwardNode],
     cotangents: Sequence[Any],
     *,
     keep_graph: bool,
     recorded: bool,
-    targets: Sequence[Node] | None = None,
+    targets: Sequence[BackwardNode] | None = None,
     accumulate: bool = True,
 ) -> Cotangents:
     """Walk from the roots to the leaves.
@@ -55,7 +55,7 @@ def run(
         extra, edges = node.extra, node.edges
         if extra is not None and cotangent is not None:
             cotangent = hooks.before(extra, cotangent)
-        following: Node | None = None  # one that is ready, and need not go through the heap where that is empty
+        following: BackwardNode | None = None  # one that is ready, and need not go through the heap where that is empty
         if needed is not None:
             if node in captures:
                 captured[node] = as_seen(cotangent)
@@ -93,7 +93,7 @@ def run(
     return captured
 
 
-def count_readers(roots: Sequence[Node], needed: Cotangents | None) -> dict[Node, int]:
+def count_readers(roots: Sequence[BackwardNode], needed: Cotangents | None) -> dict[BackwardNode, int]:
     """How many contributions each node will get from the nodes behind the roots."""
     waiting = dict.fromkeys(roots, 0)
     stack = list(waiting)
@@ -110,11 +110,11 @@ def count_readers(roots: Sequence[Node], needed: Cotangents | None) -> dict[Node
     return waiting
 
 
-def leading_to(targets: Sequence[Node], roots: Sequence[Node]) -> dict[Node, Any]:
+def leading_to(targets: Sequence[BackwardNode], roots: Sequence[BackwardNode]) -> dict[BackwardNode, Any]:
     """The targets and the nodes on a path from a root to one of them."""
-    needed: dict[Node, Any] = dict.fromkeys(targets)
-    seen: set[Node] = set()
-    stack: list[tuple[Node, bool]] = [(root, False) for root in roots]
+    needed: dict[BackwardNode, Any] = dict.fromkeys(targets)
+    seen: set[BackwardNode] = set()
+    stack: list[tuple[BackwardNode, bool]] = [(root, False) for root in roots]
     while stack:
         node, is_done = stack.pop()
         if is_done:
@@ -148,7 +148,7 @@ def add_to_leaf(node: AccumulateGrad, cotangent: Any, recorded: bool) -> None:
         hooks.after_accumulation(node, extra)
 
 
-def _watch(node: Node, pull: Callable[..., Sequence[Any]], cotangent: Any, edges: Any) -> Sequence[Any]:
+def _watch(node: BackwardNode, pull: Callable[..., Sequence[Any]], cotangent: Any, edges: Any) -> Sequence[Any]:
     """Apply a rule; where it fails or makes a NaN, say to which forward line it belongs."""
     try:
         contributions = pull(cotangent, edges)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from srcgrad.eager.recording.convention import as_seen
-from srcgrad.eager.tensors.node import Extra, Node
+from srcgrad.eager.tensors.node import BackwardNode, Extra
 from srcgrad.eager.tensors.tensor import AccumulateGrad, Tensor, wrap
 
 
@@ -28,7 +28,7 @@ def before(extra: Extra, cotangent: Any) -> Any:
     return cotangent
 
 
-def after(node: Node, extra: Extra, contributions: Sequence[Any], cotangent: Any) -> Sequence[Any]:
+def after(node: BackwardNode, extra: Extra, contributions: Sequence[Any], cotangent: Any) -> Sequence[Any]:
     """The contributions to a node's operands after the node's hooks."""
     assert extra.post_hooks is not None
     recorded = isinstance(cotangent, Tensor)

@@ -22,7 +22,7 @@ from srcgrad.core.sample import Sample
 from srcgrad.eager.recording.cotangents import fit, fit_all, in_dtype, weigh_array
 from srcgrad.eager.recording.on_arrays import IN_PAIRS, KEEPING, ON_ARRAYS
 from srcgrad.eager.recording.reads import reads_of
-from srcgrad.eager.tensors.node import FREED, Edges, Node, Parts, Port, modified
+from srcgrad.eager.tensors.node import FREED, BackwardNode, Edges, Parts, Port, modified
 from srcgrad.eager.tensors.storage import Version
 from srcgrad.eager.tensors.tensor import Tensor, new, wrap
 from srcgrad.transform.adjoint import weigh
@@ -52,7 +52,7 @@ def nothing(*values: Any) -> Where:
     return Where(np.False_)
 
 
-class RowNode(Node):
+class RowNode(BackwardNode):
     """An application of a row.
 
     ``saved`` has a place for the result and one for each operand: a tensor with the version that it had where the rule
@@ -124,7 +124,7 @@ class RowNode(Node):
                 return
 
 
-def _tensor(kept: Kept, node: Node) -> Tensor:
+def _tensor(kept: Kept, node: BackwardNode) -> Tensor:
     made = wrap(kept._array)
     made._node, made._counter = node, kept._counter
     return made

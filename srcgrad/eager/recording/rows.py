@@ -18,7 +18,7 @@ from srcgrad.eager.recording.anomaly import annotate
 from srcgrad.eager.recording.cotangents import Spec
 from srcgrad.eager.recording.nodes import PairNode, RowNode, has_rule, keep, kind_of, node_name
 from srcgrad.eager.tensors.modes import ANOMALY, OFF, state
-from srcgrad.eager.tensors.node import Edges, Node, Port, sequence
+from srcgrad.eager.tensors.node import BackwardNode, Edges, Port, sequence
 from srcgrad.eager.tensors.tensor import Tensor, lift, new, wrap
 
 ndarray = np.ndarray
@@ -62,7 +62,7 @@ def record_one(kind: type[RowNode], made: Tensor, operand: Tensor, params: dict[
     return made
 
 
-def one_node(kind: type[RowNode], edge: Node, array: Any, params: dict[str, Any]) -> RowNode:
+def one_node(kind: type[RowNode], edge: BackwardNode, array: Any, params: dict[str, Any]) -> RowNode:
     """The node of a row applied to an array, a `ShapeNode` that saves nothing so far."""
     node = new(kind)
     node.edges, node.seq, node.extra, node.params, node.saved = (edge,), next(sequence), None, params, None

@@ -19,12 +19,12 @@ from srcgrad.eager.recording.nodes import kind_of, rule_alone, zeros_of
 from srcgrad.eager.recording.rows import one_node
 from srcgrad.eager.tensors import dtypes
 from srcgrad.eager.tensors.modes import ANOMALY, OFF, state
-from srcgrad.eager.tensors.node import Edges, Node, Port, operation, sequence
+from srcgrad.eager.tensors.node import BackwardNode, Edges, Port, operation, sequence
 from srcgrad.eager.tensors.storage import Meta, Replay, Version
 from srcgrad.eager.tensors.tensor import AccumulateGrad, Tensor, new, wrap
 
 
-def make_view(base: Tensor, array: Any, replay: Replay, node: Node | None) -> Tensor:
+def make_view(base: Tensor, array: Any, replay: Replay, node: BackwardNode | None) -> Tensor:
     """A tensor on memory of another; ``replay(base)`` makes it again."""
     made = new(Tensor)
     made._array, made._node = array, node
@@ -46,7 +46,7 @@ def make_view(base: Tensor, array: Any, replay: Replay, node: Node | None) -> Te
     return made
 
 
-class CopySlices(Node):
+class CopySlices(BackwardNode):
     """A base after a change of its view: the view's part comes from the second edge, all else from the first."""
 
     __slots__ = ("replay",)
@@ -112,7 +112,7 @@ def overwrite(tensor: Tensor, value: Any, kind: Any) -> Tensor:
     return tensor
 
 
-def attach(tensor: Tensor, node: Node | None) -> None:
+def attach(tensor: Tensor, node: BackwardNode | None) -> None:
     """Record that a tensor's value was replaced by what a node made."""
     meta = tensor._meta
     base = tensor if meta is None or meta.base is None else meta.base
@@ -136,7 +136,7 @@ def attach(tensor: Tensor, node: Node | None) -> None:
                 view._node = fresh
 
 
-def _retain_at(tensor: Tensor, node: Node | None) -> None:
+def _retain_at(tensor: Tensor, node: BackwardNode | None) -> None:
     if tensor._meta is not None and tensor._meta.retains and tensor._node is not None and node is not None:
         tensor._node.more().retain = None
         node.more().retain = ref(tensor)
@@ -171,7 +171,7 @@ def check_change(tensor: Tensor) -> None:
         )
 
 
-def _maker(node: Node | None) -> str:
+def _maker(node: BackwardNode | None) -> str:
     if isinstance(node, Port):
         node = node.node
     return "" if node is None else operation(node)

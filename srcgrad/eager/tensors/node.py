@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-Edges = tuple["Node | None", ...]
+Edges = tuple["BackwardNode | None", ...]
 
 FREED_MESSAGE = (
     "Trying to backward through the graph a second time (or directly access saved tensors after they have already been "
@@ -71,7 +71,7 @@ class Extra:
     trace: str | None = None
 
 
-class Node:
+class BackwardNode:
     """One recorded operation."""
 
     __slots__ = ("__weakref__", "edges", "extra", "seq")
@@ -105,11 +105,11 @@ class Node:
     # what users see
 
     @property
-    def next_functions(self) -> tuple[tuple[Node | None, int], ...]:
+    def next_functions(self) -> tuple[tuple[BackwardNode | None, int], ...]:
         """The nodes that made the operands, each with the number of its output; ``(None, 0)`` for what needs no
         gradient.
         """
-        found: list[tuple[Node | None, int]] = []
+        found: list[tuple[BackwardNode | None, int]] = []
         for edge in self.shown_edges():
             if edge is None:
                 found.append((None, 0))
@@ -151,12 +151,12 @@ def _single(result: Any) -> Any:
     return result[0] if isinstance(result, tuple) else result
 
 
-class Port(Node):
+class Port(BackwardNode):
     """One of several results of a node: hands its cotangent on under the result's number."""
 
     __slots__ = ("node", "number")
 
-    def __init__(self, node: Node, number: int) -> None:
+    def __init__(self, node: BackwardNode, number: int) -> None:
         self.edges, self.seq, self.extra = (node,), next(sequence), None
         self.node, self.number = node, number
 
@@ -221,15 +221,15 @@ def modified(tensor: Any, version: int) -> RuntimeError:
     )
 
 
-def operation(node: Node) -> str:
+def operation(node: BackwardNode) -> str:
     """What a node is the backward of: ``Mul`` for ``MulBackward0``."""
     return re.sub(r"Backward\d*$", "", node.name())
 
 
-_kinds: dict[tuple[type[Node], str, bool], type[Node]] = {}
+_kinds: dict[tuple[type[BackwardNode], str, bool], type[BackwardNode]] = {}
 
 
-def rename(node: Node, name: str, hidden: bool = False) -> None:
+def rename(node: BackwardNode, name: str, hidden: bool = False) -> None:
     """Let a node show under another name, or not at all."""
     old = type(node)
     key = (old, name, hidden)
@@ -239,7 +239,7 @@ def rename(node: Node, name: str, hidden: bool = False) -> None:
     node.__class__ = kind
 
 
-def hide(node: Node) -> Node:
+def hide(node: BackwardNode) -> BackwardNode:
     """The same node, as a part of the next one."""
     if not node.hidden and node.seq < LEAVES:
         rename(node, type(node).__name__, hidden=True)

@@ -15,7 +15,7 @@ from srcgrad.eager.tensors import dtypes
 from srcgrad.eager.tensors.attached import Attached
 from srcgrad.eager.tensors.errors import nearest
 from srcgrad.eager.tensors.modes import state
-from srcgrad.eager.tensors.node import LEAVES, Node, Port, add_hook, sequence
+from srcgrad.eager.tensors.node import LEAVES, BackwardNode, Port, add_hook, sequence
 from srcgrad.eager.tensors.printing import tensor_text
 from srcgrad.eager.tensors.storage import Meta, Size, Version, device
 
@@ -23,7 +23,7 @@ Array = np.ndarray[Any, Any]
 new = object.__new__
 
 
-class AccumulateGrad(Node):
+class AccumulateGrad(BackwardNode):
     """The end of a graph: adds what arrives to the gradient of a leaf."""
 
     __slots__ = ("array", "meta", "tensor")
@@ -56,7 +56,7 @@ class Tensor(Attached):
     __hash__ = object.__hash__
 
     _array: Array
-    _node: Node | None
+    _node: BackwardNode | None
     _counter: Version | None
     _meta: Meta | None
 
@@ -267,7 +267,7 @@ class Tensor(Attached):
         return node is None or type(node) is AccumulateGrad
 
     @property
-    def grad_fn(self) -> Node | None:
+    def grad_fn(self) -> BackwardNode | None:
         node = self._node
         if node is None or type(node) is AccumulateGrad:
             return None

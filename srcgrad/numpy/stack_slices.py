@@ -10,7 +10,7 @@ from srcgrad.numpy.protocols import namespace
 from srcgrad.numpy.traced import Array
 
 
-class Row(Array):
+class StackSlice(Array):
     """An array that begins as a slice of another one, which is taken when it is asked for."""
 
     __slots__ = ("_place", "_stack")
@@ -18,7 +18,7 @@ class Row(Array):
     _stack: Array | None
 
     @classmethod
-    def of(cls, stack: Array, place: int) -> Row:
+    def of(cls, stack: Array, place: int) -> StackSlice:
         """``stack[place]``, as an array of its own."""
         made = cls(None)  # type: ignore[arg-type]
         made._stack, made._place = stack, place
@@ -64,7 +64,7 @@ def joined_rows(values: Sequence[Any]) -> Any:
 
 def _successive(values: Sequence[Any], position: int) -> int:
     """How many values from a position on are successive slices of one array."""
-    first = values[position].origin if isinstance(values[position], Row) else None
+    first = values[position].origin if isinstance(values[position], StackSlice) else None
     count = 1
     if first is not None:
         stack, place = first
@@ -74,5 +74,5 @@ def _successive(values: Sequence[Any], position: int) -> int:
 
 
 def _follows(value: Any, stack: Array, place: int) -> bool:
-    origin = value.origin if isinstance(value, Row) else None
+    origin = value.origin if isinstance(value, StackSlice) else None
     return origin is not None and origin[0] is stack and origin[1] == place

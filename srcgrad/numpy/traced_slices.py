@@ -15,11 +15,11 @@ from srcgrad.numpy.messages import error
 from srcgrad.numpy.static import static_value
 
 _INT64 = np.dtype(np.int64)
-Spans = dict[int, "Span"]
+TracedSlices = dict[int, "TracedSlice"]
 
 
 @dataclass(frozen=True, eq=False)
-class Span:
+class TracedSlice:
     """From start to stop along an axis, as nodes or ints within it; ``written`` is what the user's program says."""
 
     start: Any
@@ -30,16 +30,16 @@ class Span:
     def length(self) -> Node:
         return apply("maximum", as_node(self.stop) - self.start, 0)  # type: ignore[no-any-return]
 
-    def is_same(self, other: Span) -> bool:
+    def is_same(self, other: TracedSlice) -> bool:
         return self.start is other.start and self.stop is other.stop
 
-    def is_longer_or_shorter(self, other: Span) -> bool:
+    def is_longer_or_shorter(self, other: TracedSlice) -> bool:
         """Whether the lengths are known to differ."""
         starts, ends = (known_difference(a, b) for a, b in zip(self.written, other.written, strict=True))
         return ends is not None and starts is not None and ends != starts
 
 
-def spans_of(key: Any, shape: tuple[int, ...]) -> tuple[tuple[Any, ...], Spans] | None:
+def spans_of(key: Any, shape: tuple[int, ...]) -> tuple[tuple[Any, ...], TracedSlices] | None:
     """The key with full slices in place of those of unknown length, and these by axis of the result; None without."""
     parts = key if isinstance(key, tuple) else (key,)
     if not any(isinstance(part, slice) and _is_unknown(part) for part in parts):
@@ -49,7 +49,7 @@ def spans_of(key: Any, shape: tuple[int, ...]) -> tuple[tuple[Any, ...], Spans] 
         raise error(UnsupportedError, what, "Index in two steps")
     used = sum(part is not None and part is not Ellipsis for part in parts)
     plain: list[Any] = []
-    spans: Spans = {}
+    spans: TracedSlices = {}
     axis = result = 0
     for part in parts:
         if part is Ellipsis:
@@ -90,10 +90,10 @@ def _bound(value: Any) -> Any:
     return node if known is None else int(known)
 
 
-def _span(part: slice, extent: int) -> Span:
+def _span(part: slice, extent: int) -> TracedSlice:
     first, last = _bound(part.start), _bound(part.stop)
     written = (0 if first is None else first, extent if last is None else last)
-    return Span(_clipped(written[0], extent), _clipped(written[1], extent), written)
+    return TracedSlice(_clipped(written[0], extent), _clipped(written[1], extent), written)
 
 
 def _clipped(bound: Any, extent: int) -> Any:
@@ -111,12 +111,12 @@ def certain(condition: Any) -> Node:
     return apply("gather", as_node(np.zeros(1, _INT64)), place, axes=(0,), position=0)  # type: ignore[no-any-return]
 
 
-def checked(span: Span, condition: Any) -> Span:
+def checked(span: TracedSlice, condition: Any) -> TracedSlice:
     """The span, which is an IndexError to use where the condition does not hold."""
-    return Span(span.start, as_node(span.stop) + certain(condition), span.written)
+    return TracedSlice(span.start, as_node(span.stop) + certain(condition), span.written)
 
 
-def mask_of(spans: Spans, shape: tuple[int, ...]) -> Any:
+def mask_of(spans: TracedSlices, shape: tuple[int, ...]) -> Any:
     """Where all positions of an array of this shape are in the spans, up to broadcasting."""
     made: Any = None
     for axis, span in spans.items():
@@ -131,7 +131,7 @@ def mask_of(spans: Spans, shape: tuple[int, ...]) -> Any:
     return made
 
 
-def position_in(span: Span, index: Any) -> Any:
+def position_in(span: TracedSlice, index: Any) -> Any:
     """Where an element of the slice is in the array; an IndexError when the program runs if it is not in the slice."""
     if isinstance(index, int | np.integer):
         place = as_node(span.start if index >= 0 else span.stop) + int(index)
@@ -142,7 +142,7 @@ def position_in(span: Span, index: Any) -> Any:
     return place + certain(inside)
 
 
-def within(span: Span, part: slice) -> Span:
+def within(span: TracedSlice, part: slice) -> TracedSlice:
     """A slice of a slice."""
 
     def bound(value: Any, default: Any) -> Any:
@@ -158,4 +158,4 @@ def within(span: Span, part: slice) -> Span:
         return apply("minimum", apply("maximum", as_node(place), span.start), span.stop)
 
     start, stop = bound(part.start, span.start), bound(part.stop, span.stop)
-    return Span(start, stop, (start, stop))
+    return TracedSlice(start, stop, (start, stop))
