@@ -36,8 +36,8 @@ from srcgrad.numpy.protocols import FUNCTIONS
 from srcgrad.numpy.traced import Array
 from srcgrad.numpy.views import dynamic_slice, dynamic_update
 
-#: Importing a room enters its functions.
-_ROOMS = (
+#: importing these modules registers their functions
+_MODULES = (
     complex_parts,
     contraction,
     creation,

@@ -246,8 +246,8 @@ def toeplitz(c: Any, r: Any = None) -> Any:
     return take(concatenate([column[::-1], row[1:]]), np.arange(m - 1, -1, -1)[:, None] + np.arange(n))
 
 
-#: Importing a room enters its functions.
-_ROOMS = (scipy_structured,)
+#: importing this module registers its functions
+_MODULES = (scipy_structured,)
 
 globals().update(
     {name.rpartition(".")[2]: found for name, found in FUNCTIONS.items() if name.startswith("scipy.linalg.")}

@@ -140,8 +140,8 @@ class _Search:
         return found
 
     def sunk(self, group: Group, axis: Axis, early: dict[AnyStatement, int]) -> dict[AnyStatement, int]:
-        """Slots where statements whose readers all share one later slot, iteration by iteration, have moved there: what
-        they compute need not be stored then. Those that sum over the axis stay.
+        """Code sinking: slots in which statements have moved to the one later slot that all their readers share,
+        iteration by iteration: what they compute need not be stored then. Those that sum over the axis stay.
         """
         slots = dict(early)
         after: dict[AnyStatement, list[tuple[AnyStatement, frozenset[Axis]]]] = {}

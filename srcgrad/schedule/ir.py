@@ -413,7 +413,7 @@ class Loop:
 
 @dataclass(eq=False, slots=True)
 class Start:
-    """Set an accumulator to the neutral element of its reduction, over its axes that are not yet fixed."""
+    """The initialiser of a reduction: sets an accumulator to its neutral element, over the axes not yet fixed."""
 
     statement: Statement
     axes: tuple[Axis, ...]

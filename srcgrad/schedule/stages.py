@@ -1,4 +1,4 @@
-"""Stages: a long chain of transcendental functions as several short loops.
+"""Loop distribution: a long chain of transcendental functions as several short loops, its stages.
 
     for i: y[i] = cos(log1p(exp(tanh(x[i]))))    ->    for i: a[i] = tanh(x[i])
                                                        for i: b[i] = exp(a[i])

@@ -30,10 +30,10 @@ def library(function: str, arguments: str) -> Any:
         arguments: the types of its arguments in order: ``"float64* float64* int64"``.
     """
     module, name = function.split(".")
-    room = importlib.import_module(f"srcgrad.backends.library.{module}")
-    if hasattr(room, "prepare"):
-        room.prepare(arguments)
-    found = room.of_arity(len(arguments.split())) if hasattr(room, "of_arity") else getattr(room, name)
+    owner = importlib.import_module(f"srcgrad.backends.library.{module}")
+    if hasattr(owner, "prepare"):
+        owner.prepare(arguments)
+    found = owner.of_arity(len(arguments.split())) if hasattr(owner, "of_arity") else getattr(owner, name)
     signature = types.void(*map(_type, arguments.split()))
     native = compiled_symbol(found, signature, error_model="numpy")
     symbol = re.sub(r"\W+", "_", f"srcgrad_{function}_{arguments.replace('*', 's')}")
