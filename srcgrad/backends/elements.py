@@ -24,7 +24,7 @@ from srcgrad.schedule.element import digit_run
 from srcgrad.schedule.ir import (
     Affine,
     Axis,
-    Digit,
+    Delinearised,
     Index,
     Load,
     Loop,
@@ -144,7 +144,7 @@ class Elements:
             run = 0 if place.kind == "slices" else digit_run(kept[position:], place.shape[position:])
             if run > 1:
                 first = kept[position]
-                assert isinstance(first, Digit)
+                assert isinstance(first, Delinearised)
                 parts.append(self.expressions.affine(first.flat))
                 shape.append(math.prod(first.extents))
                 merged = True
@@ -227,7 +227,7 @@ class Elements:
         start = Affine()
         for dim, extent in zip(reversed(place.kept), reversed(place.shape), strict=True):
             part = index[dim]
-            if isinstance(part, Digit):  # of a flat index, whose stride is that of its last digit
+            if isinstance(part, Delinearised):  # of a flat index, whose stride is that of its last coordinate
                 part = part.flat if part.position == len(part.extents) - 1 else Affine()
             assert isinstance(part, Affine)
             fixed = []

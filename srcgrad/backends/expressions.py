@@ -18,7 +18,19 @@ from srcgrad.core.types import real_dtype
 from srcgrad.kernel import ir
 from srcgrad.kernel.build import Names
 from srcgrad.kernel.ir import Buffer, Call, Callee, Cast, Element, Number, Operation, Variable
-from srcgrad.schedule.ir import Affine, Apply, Axis, Const, Convert, Digit, Dynamic, Expr, Index, IndexValue, Load
+from srcgrad.schedule.ir import (
+    Affine,
+    Apply,
+    Axis,
+    Const,
+    Convert,
+    Delinearised,
+    Dynamic,
+    Expr,
+    Index,
+    IndexValue,
+    Load,
+)
 
 _NATIVE = {np.dtype(name) for name in ("float64", "int64", "bool", "float32", "complex64", "complex128")}
 
@@ -138,8 +150,8 @@ class Expressions:
         match index:
             case Affine():
                 return self.affine(index)
-            case Digit():
-                return self.digit(index)
+            case Delinearised():
+                return self.delinearised(index)
             case Dynamic():
                 return self.of(index.expr)
 
@@ -155,7 +167,7 @@ class Expressions:
             terms.append((self.indices[axis], coefficient))
         return ir.affine(tuple(terms), const)
 
-    def digit(self, index: Digit) -> ir.Expr:
+    def delinearised(self, index: Delinearised) -> ir.Expr:
         stride = math.prod(index.extents[index.position + 1 :])
         flat: ir.Expr = self.affine(index.flat)
         if stride > 1:

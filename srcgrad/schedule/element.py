@@ -11,8 +11,8 @@ import math
 from dataclasses import dataclass
 
 from srcgrad.core.lowering import DimMap
-from srcgrad.schedule.ir import Affine, Axis, Digit, Expr, Index, Load, Value
-from srcgrad.schedule.substitution import digit, substitute_expr
+from srcgrad.schedule.ir import Affine, Axis, Delinearised, Expr, Index, Load, Value
+from srcgrad.schedule.substitution import delinearised, substitute_expr
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def _offset(index: tuple[Index, ...], shape: tuple[int, ...]) -> dict[Axis, int]
     while position < len(index):
         part = index[position]
         run = digit_run(list(index[position:]), shape[position:])
-        if run and isinstance(part, Digit):
+        if run and isinstance(part, Delinearised):
             part = part.flat
         if not isinstance(part, Affine):
             return None
@@ -86,7 +86,7 @@ def _moving_axes(load: Load) -> list[int] | None:
     while position < len(load.index):
         run = digit_run(list(load.index[position:]), load.value.shape[position:])
         index = load.index[position]
-        flat = index.flat if run and isinstance(index, Digit) else index
+        flat = index.flat if run and isinstance(index, Delinearised) else index
         if not isinstance(flat, Affine) or not _is_mixed_radix(flat):
             return None
         moving += [axis.serial for axis, _ in flat.terms]
@@ -150,7 +150,7 @@ def through_reshape(source: Element, shape: tuple[int, ...]) -> Element | None:
             flat = flat.plus(Affine.of(axes[k]).scaled(stride))
             stride *= shape[k]
         extents = tuple(source.shape[k] for k in source_dims)
-        indices += [digit(flat, extents, position) for position in range(len(extents))]
+        indices += [delinearised(flat, extents, position) for position in range(len(extents))]
     expr = source.at(tuple(indices))
     return None if expr is None else Element(shape, axes, expr)
 
@@ -187,14 +187,14 @@ def _groups(source: tuple[int, ...], target: tuple[int, ...]) -> list[tuple[list
 
 
 def digit_run(indices: list[Index], shape: tuple[int, ...]) -> int:
-    """How many leading indices are all the digits, in order, of one flat index over these stored extents."""
+    """How many leading indices are all the coordinates, in order, of one flat index over these stored extents."""
     first = indices[0]
-    if not isinstance(first, Digit) or first.position:
+    if not isinstance(first, Delinearised) or first.position:
         return 0
     count = len(first.extents)
     run = indices[:count]
     matches = len(run) == count and all(
-        isinstance(d, Digit) and d.flat == first.flat and d.extents == first.extents and d.position == k
+        isinstance(d, Delinearised) and d.flat == first.flat and d.extents == first.extents and d.position == k
         for k, d in enumerate(run)
     )
     return count if matches and shape[:count] == first.extents else 0

@@ -5,7 +5,7 @@
                | a region (a loop, a while, a branch: programs inside)
                | a library call on whole values
     expression = constant | load value[index...] | formula(expressions) | cast | the value of an index
-    index      = affine in the axes | digit of a flat index (a reshape) | dynamic (an integer expression)
+    index      = affine in the axes | a delinearised flat index (a reshape) | dynamic (an integer expression)
     tree       = block of (statement | loop over an axis: block), a long one in sections
 
 An `Axis` is a loop variable. Each statement starts with axes of its own; `axes.py` merges them into classes,
@@ -100,7 +100,7 @@ class Affine:
 
 
 @dataclass(frozen=True, slots=True)
-class Digit:
+class Delinearised:
     """Coordinate ``position`` of the element number ``flat`` of a row-major array of these extents."""
 
     flat: Affine
@@ -115,7 +115,7 @@ class Dynamic:
     expr: Expr
 
 
-Index = Affine | Digit | Dynamic
+Index = Affine | Delinearised | Dynamic
 
 # values and expressions
 
@@ -222,7 +222,7 @@ def index_axes(index: Index) -> Iterator[Axis]:
     """The axes that an index moves with."""
     if isinstance(index, Affine):
         yield from (axis.find() for axis, _ in index.terms)
-    elif isinstance(index, Digit):
+    elif isinstance(index, Delinearised):
         yield from (axis.find() for axis, _ in index.flat.terms)
     elif isinstance(index, Dynamic):
         for load in loads(index.expr):

@@ -48,7 +48,7 @@ from srcgrad.schedule.ir import (
 )
 from srcgrad.schedule.lower_regions import Regions
 from srcgrad.schedule.product import choose_product
-from srcgrad.schedule.substitution import digit
+from srcgrad.schedule.substitution import delinearised
 
 #: an array of fewer elements is filled with zeros before a part of it is written, a larger one around the part
 _FILLED_WHOLE = 1024
@@ -383,9 +383,9 @@ def _scatter_axes(
         return axes_of(axes), identity(axes)
     extents = shape[position : position + count]
     flat = Axis(math.prod(extents))
-    digits = tuple(digit(Affine.of(flat), extents, k) for k in range(count))
+    coordinates = tuple(delinearised(Affine.of(flat), extents, k) for k in range(count))
     before, after = axes[:position], axes[position + count :]
-    return (*axes_of(before), flat, *axes_of(after)), (*identity(before), *digits, *identity(after))
+    return (*axes_of(before), flat, *axes_of(after)), (*identity(before), *coordinates, *identity(after))
 
 
 def _left_over(

@@ -1,7 +1,7 @@
 """Indices and expressions with axes replaced: how views and inlining compose.
 
-An affine index stays affine under affine indices; the digits of a flat index that come together again are that flat
-index; an index from data makes one that is computed.
+An affine index stays affine under affine indices; the coordinates of a flat index that come together again are that
+flat index; an index from data makes one that is computed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from srcgrad.schedule.ir import (
     Apply,
     Axis,
     Const,
-    Digit,
+    Delinearised,
     Dynamic,
     Expr,
     Index,
@@ -39,30 +39,30 @@ def substitute_index(index: Index, axes: AxisMap) -> Index | None:
         return axes.get(index.axis, index)
     affine = index if isinstance(index, Affine) else index.flat
     total = Affine((), affine.const)
-    digits: list[tuple[Digit, int]] = []
+    coordinates: list[tuple[Delinearised, int]] = []
     computed: list[tuple[Dynamic, int]] = []
     for axis, coefficient in affine.terms:
         new = axes.get(axis.find(), Affine(((axis, 1),)))
         match new:
             case Affine():
                 total = total.plus(new.scaled(coefficient))
-            case Digit():
-                digits.append((new, coefficient))
+            case Delinearised():
+                coordinates.append((new, coefficient))
             case Dynamic():
                 computed.append((new, coefficient))
-    joined = _joined(digits)
+    joined = _joined(coordinates)
     if joined is None:
         return None
     total = total.plus(joined)
     if computed:
         return _computed(index, total, computed)
-    return total if isinstance(index, Affine) else digit(total, index.extents, index.position)
+    return total if isinstance(index, Affine) else delinearised(total, index.extents, index.position)
 
 
-def _joined(digits: list[tuple[Digit, int]]) -> Affine | None:
-    """The sum of all digits of flat indices, each times its weight, as multiples of these flat indices."""
+def _joined(coordinates: list[tuple[Delinearised, int]]) -> Affine | None:
+    """The sum of all coordinates of flat indices, each times its weight, as multiples of these flat indices."""
     total = Affine()
-    rest = [*digits]
+    rest = [*coordinates]
     while rest:
         first, _ = rest[0]
         extents = first.extents
@@ -79,7 +79,7 @@ def _joined(digits: list[tuple[Digit, int]]) -> Affine | None:
     return total
 
 
-def _computed(index: Affine | Digit, total: Affine, terms: list[tuple[Dynamic, int]]) -> Dynamic:
+def _computed(index: Affine | Delinearised, total: Affine, terms: list[tuple[Dynamic, int]]) -> Dynamic:
     """An index, within the extent, that is computed from data."""
     expr: Expr | None = IndexValue(total, _INT64) if total.terms else Const(total.const, _INT64)
     if total == Affine():
@@ -88,7 +88,7 @@ def _computed(index: Affine | Digit, total: Affine, terms: list[tuple[Dynamic, i
         scaled = term.expr if coefficient == 1 else _integer("{0} * {1}", term.expr, coefficient)
         expr = scaled if expr is None else Apply("{0} + {1}", (scaled, expr), _INT64, 1.0)
     assert expr is not None
-    if isinstance(index, Digit):
+    if isinstance(index, Delinearised):
         stride = math.prod(index.extents[index.position + 1 :])
         expr = _integer("{0} // {1}", expr, stride) if stride > 1 else expr
         expr = _integer("{0} % {1}", expr, index.extents[index.position]) if index.position else expr
@@ -115,7 +115,7 @@ def substitute_expr(expr: Expr, axes: AxisMap) -> Expr | None:
     return replace(expr, args=tuple(args)) if isinstance(expr, Apply) else replace(expr, arg=args[0])  # type: ignore[arg-type]
 
 
-def digit(flat: Affine, extents: tuple[int, ...], position: int) -> Index:
+def delinearised(flat: Affine, extents: tuple[int, ...], position: int) -> Index:
     """Coordinate ``position`` of element ``flat``; affine where no division is needed."""
     if extents[position] == 1 or 0 in extents:
         return Affine()
@@ -137,4 +137,4 @@ def digit(flat: Affine, extents: tuple[int, ...], position: int) -> Index:
     high_reach = high.const + sum(c * (a.extent - 1) for a, c in high.terms)
     if low_reach < stride and high_reach < extents[position] and all(c > 0 for _, c in high.terms):
         return high
-    return Digit(flat, extents, position)
+    return Delinearised(flat, extents, position)

@@ -20,7 +20,7 @@ from srcgrad.schedule.ir import (
     BranchRegion,
     Const,
     Convert,
-    Digit,
+    Delinearised,
     Dynamic,
     Expr,
     Index,
@@ -181,8 +181,8 @@ class _Names:
         match index:
             case Affine():
                 return self.affine(index)
-            case Digit():
-                return f"digit {index.position} of {self.affine(index.flat)} in {index.extents}"
+            case Delinearised():
+                return f"coordinate {index.position} of {self.affine(index.flat)} in {index.extents}"
             case Dynamic():
                 return self.expr(index.expr)
 
