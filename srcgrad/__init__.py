@@ -32,8 +32,7 @@ from srcgrad.control import checkpointed, cond, fori_loop, scan, while_loop
 from srcgrad.core import tree
 from srcgrad.core.errors import SrcgradError
 from srcgrad.core.requirements import check_requirements
-from srcgrad.dispatch.drawing import draw
-from srcgrad.inspection import cost, get_num_threads, profile, set_num_threads
+from srcgrad.inspection import cost, draw, get_num_threads, profile, set_num_threads
 from srcgrad.numpy.callbacks import pure_callback
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
-"""Where the time goes: `cost` counts what a compiled program does, `profile` measures its phases.
+"""Looking inside: `draw` shows a program, `cost` counts what it does, `profile` measures its phases.
 
-Both look at the scheduled program (`schedule/work.py` says what a phase is and what is counted). For a profile the
-program is emitted once more with a call of the clock between its phases, and run many times.
+The last two look at the scheduled program (`schedule/work.py` says what a phase is and what is counted). For a profile
+the program is emitted once more with a call of the clock between its phases, and run many times.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from srcgrad.api import _specialisation
 from srcgrad.core.errors import UnsupportedError
 from srcgrad.dispatch import Function, Jit, Specialisation
 from srcgrad.dispatch.arguments import Arguments
+from srcgrad.graph.draw import graph_picture
+from srcgrad.graph.picture import Picture
 from srcgrad.pipeline import emit, schedule
 from srcgrad.schedule.ir import LibraryCall, Program
 from srcgrad.schedule.storage import Storage
@@ -27,6 +29,22 @@ from srcgrad.schedule.work import MEMORY, Phase, Work, phases
 
 #: how long `profile` runs a program, in seconds and calls
 SECONDS, CALLS = 0.5, 300
+
+
+def draw(function: Any, *args: Any, **kwargs: Any) -> Picture:
+    """The graph of the program for these arguments (without any, of the one called last) as a picture.
+
+    Notebooks show it; ``.save("graph.svg")`` writes a file. The backward graph of a tensor is drawn too:
+    ``sg.draw(loss, {"w": w})``.
+
+    >>> draw(lambda x: x * x, 3.0)
+    <picture of <lambda>: 2 boxes, 2 arrows>
+    """
+    if hasattr(function, "__sg_array__"):
+        from srcgrad.eager.drawing import draw as draw_tensor
+
+        return draw_tensor(function, *args, **kwargs)
+    return graph_picture(_specialisation(function, args, kwargs).graph)
 
 
 def get_num_threads() -> int:

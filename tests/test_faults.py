@@ -111,12 +111,12 @@ def test_vjp_of_fresh_lambdas_is_compiled_once(monkeypatch: pytest.MonkeyPatch):
     holder, table = Holder(), [1.0]
     x = np.arange(3.0)
     with interpreter():
-        before = pullback_module._lasting_pair.cache_info()
+        before = pullback_module._compiled_pair.lasting.cache_info()
         for k in (2.0, 3.0, 2.0, 2.0):
             value, pullback = sg.vjp(scaled(k), x)
             assert value == 3 * k * SCALE
             np.testing.assert_array_equal(pullback(1.0)[0], np.full(3, k * SCALE))
-        after = pullback_module._lasting_pair.cache_info()
+        after = pullback_module._compiled_pair.lasting.cache_info()
         assert (after.misses - before.misses, after.hits - before.hits) == (2, 2)
         for k in (2.0, 3.0):
             monkeypatch.setattr(sys.modules[__name__], "SCALE", k)

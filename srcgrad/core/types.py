@@ -15,7 +15,6 @@ import numpy as np
 Shape = tuple[int, ...]
 
 #: The dtypes that compiled code knows. float16 results of NumPy (``np.sin(np.int8(1))``) are float32 here.
-FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 #: In what totals of many single-precision numbers are kept.
 WIDER = {np.dtype(np.float32): np.dtype(np.float64), np.dtype(np.complex64): np.dtype(np.complex128)}
 PYTHON_SCALARS = (bool, int, float, complex)
@@ -50,9 +49,6 @@ class ArrayType:
 
     def with_shape(self, shape: Iterable[int]) -> ArrayType:
         return ArrayType(tuple(shape), self.dtype, self.weak)
-
-    def with_dtype(self, dtype: Any) -> ArrayType:
-        return ArrayType(self.shape, np.dtype(dtype))
 
     def __str__(self) -> str:
         extents = ",".join(map(str, self.shape))

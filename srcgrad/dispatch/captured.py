@@ -9,7 +9,8 @@ from srcgrad.dispatch.guards import Guards
 from srcgrad.graph.node import Graph, Node, substitute
 from srcgrad.graph.structure import constant, free_inputs
 from srcgrad.staging import Captured
-from srcgrad.transform.rolled import of_type, part
+from srcgrad.transform.rewrite import of_type
+from srcgrad.transform.rolled import part
 
 if TYPE_CHECKING:
     from srcgrad.dispatch.function import Recorded

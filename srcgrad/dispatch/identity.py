@@ -8,6 +8,7 @@ as itself only.
 
 from __future__ import annotations
 
+import functools
 import sys
 import types
 from collections.abc import Callable, Hashable, Iterator
@@ -56,6 +57,24 @@ class Keyed:
 
     def __hash__(self) -> int:
         return self._hash
+
+
+class SharedPrograms:
+    """As ``make(function, ...)``, but a function that is the same to a trace gets the programs made before."""
+
+    def __init__(self, make: Callable[..., tuple[Function, ...]]) -> None:
+        self.make = make
+        self.lasting = functools.lru_cache(maxsize=256)(self._keyed)
+        #: of functions that may never come again
+        self.passing = functools.lru_cache(maxsize=16)(self._keyed)
+
+    def _keyed(self, keyed: Keyed, *rest: Any) -> tuple[Keyed, tuple[Function, ...]]:
+        return keyed, self.make(keyed.function, *rest)
+
+    def __call__(self, function: Callable[..., Any], *rest: Any) -> tuple[Function, ...]:
+        keyed = Keyed(function)
+        known, programs = (self.lasting if keyed.is_by_value else self.passing)(keyed, *rest)
+        return programs if known.serves(keyed, *programs) else self.make(function, *rest)
 
 
 class _Same:

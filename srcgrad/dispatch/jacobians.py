@@ -15,7 +15,7 @@ from srcgrad.core.errors import ArgumentError, ArgumentValueError
 from srcgrad.core.op import apply
 from srcgrad.core.types import ArrayType, type_of
 from srcgrad.dispatch.function import Function, Options
-from srcgrad.dispatch.identity import Keyed
+from srcgrad.dispatch.identity import SharedPrograms
 from srcgrad.dispatch.pullback import vjp
 from srcgrad.dispatch.transforms import Argnums, Grad, Jit
 from srcgrad.staging import staged
@@ -57,30 +57,20 @@ def hessian(function: Callable[..., Any], argnums: Argnums, options: Options) ->
 
 def hvp(function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, ...]:
     """See `srcgrad.hvp`."""
-    keyed = Keyed(function)
-    compiled = _lasting_hvp if keyed.is_by_value else _passing_hvp
-    known, product = compiled(keyed)
-    if not known.serves(keyed, product):
-        _, product = _compiled_hvp(keyed)
+    (product,) = _compiled_hvp(function)
     return product(tuple(primals), tuple(tangents))  # type: ignore[no-any-return]
 
 
-def _compiled_hvp(keyed: Keyed) -> tuple[Keyed, Function]:
-    function = keyed.function
-
+@SharedPrograms
+def _compiled_hvp(function: Callable[..., Any]) -> tuple[Function]:
     def product(primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> Any:
-        numbers = tuple(range(len(primals)))
-        gradient: Function = Grad(function, numbers)
+        gradient: Function = Grad(function, tuple(range(len(primals))))
         value, pullback = vjp(gradient, *primals)
         if tree.flatten(tangents)[1] != tree.flatten(value)[1]:
             raise ArgumentError(f"hvp: tangents {tree.flatten(tangents)[1]} are not like the primals")
         return pullback(tangents)  # the Hessian is symmetric
 
-    return keyed, Jit(product)
-
-
-_lasting_hvp = functools.lru_cache(maxsize=256)(_compiled_hvp)
-_passing_hvp = functools.lru_cache(maxsize=16)(_compiled_hvp)
+    return (Jit(product),)
 
 
 def _positions(argnums: Argnums, count: int) -> list[int]:

@@ -6,7 +6,6 @@ import copy
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from srcgrad.core.op import apply
 from srcgrad.core.types import ArrayType, type_of
 from srcgrad.dispatch.arguments import Arguments
 from srcgrad.dispatch.function import Function, Recorded, Specialisation, handle_type
-from srcgrad.dispatch.identity import Keyed
+from srcgrad.dispatch.identity import SharedPrograms
 from srcgrad.dispatch.transforms import Jit, differentiated_leaves
 from srcgrad.graph.node import Graph, Node, as_node, substitute
 from srcgrad.graph.structure import new_input
@@ -54,11 +53,7 @@ def vjp(function: Callable[..., Any], *primals: Any, has_aux: bool = False) -> t
     handle = next((type(leaf) for leaf in tree.leaves(primals) if isinstance(leaf, Tracer)), None)
     if handle is not None or is_tracing():
         return _traced_vjp(function, primals, has_aux, handle or handle_type())
-    keyed = Keyed(function)
-    pair = _lasting_pair if keyed.is_by_value else _passing_pair
-    known, forward, backward = pair(keyed, has_aux)
-    if not known.serves(keyed, forward, backward):
-        _, forward, backward = _compiled_pair(keyed, has_aux)
+    forward, backward = _compiled_pair(function, has_aux)
     differentiated_leaves(forward, Arguments(forward.parameters, primals, {}), tuple(range(len(primals))))
     result = forward(*primals)
     primals = tree.map(_snapshot, primals)  # the pullback is at this point, whatever becomes of the caller's arrays
@@ -93,19 +88,14 @@ def _snapshot(leaf: Any) -> Any:
     return np.array(leaf) if type(leaf) is np.ndarray else copy.copy(leaf) if isinstance(leaf, np.ndarray) else leaf
 
 
-def _compiled_pair(keyed: Keyed, has_aux: bool) -> tuple[Keyed, Function, Function]:
-    """For whom they are, the compiled function, and its pullback as a function of the cotangent and the primals."""
-    function = keyed.function
+@SharedPrograms
+def _compiled_pair(function: Callable[..., Any], has_aux: bool) -> tuple[Function, Function]:
+    """The compiled function, and its pullback as a function of the cotangent and the primals."""
 
     def transposed(cotangent: Any, *primals: Any) -> Any:
         return vjp(function, *primals, has_aux=has_aux)[1](cotangent)
 
-    return keyed, Vjp(function), Jit(transposed)
-
-
-_lasting_pair = lru_cache(maxsize=256)(_compiled_pair)
-#: of functions that may never come again
-_passing_pair = lru_cache(maxsize=16)(_compiled_pair)
+    return Vjp(function), Jit(transposed)
 
 
 def _traced_vjp(

@@ -204,7 +204,6 @@ class Kind(enum.Enum):
     """How the iterations of a loop run."""
 
     SERIAL = "serial"
-    UNROLLED = "unrolled"
     VECTOR = "vector"
     PARALLEL = "parallel"
 

@@ -54,6 +54,13 @@ def zeros(type_: ArrayType) -> Node:
     return filled(type_, 0)
 
 
+def of_type(node: Node, like: Node) -> Node:
+    """The value with the dtype and the weakness of what it replaces: promotion outside may still look at these."""
+    if node.type == like.type:
+        return node
+    return apply("astype", node, dtype=like.dtype, weak=like.array_type.weak)  # type: ignore[no-any-return]
+
+
 def uniform_value(node: Node) -> Any:
     """The one value that all elements of a node are known to have; None where there is none."""
     while node.op.name in ("broadcast_to", "reshape"):

@@ -14,7 +14,7 @@ from srcgrad.graph.node import Graph, Node, make_node
 from srcgrad.graph.structure import CONSTANT, Literal, constant, loop, new_input
 from srcgrad.transform.bundles import Bundle, Closure, Result, Same, Stack
 from srcgrad.transform.part_rules import slice_block
-from srcgrad.transform.rewrite import strong, zeros
+from srcgrad.transform.rewrite import of_type, strong, zeros
 
 K = TypeVar("K")
 _INDEX = ArrayType((), np.dtype(np.int64))
@@ -143,13 +143,6 @@ def part(stacked: Node, k: int) -> Node:
     rest = stacked.shape[1:]
     part = slice_block(stacked, (range(k, k + 1), *map(range, rest)))
     return apply("reshape", part, shape=rest)  # type: ignore[no-any-return]
-
-
-def of_type(node: Node, like: Node) -> Node:
-    """The value as one of the same dtype, and weak where that is."""
-    if node.type == like.type:
-        return node
-    return apply("astype", node, dtype=like.dtype, weak=like.array_type.weak)  # type: ignore[no-any-return]
 
 
 # stacks

@@ -18,14 +18,14 @@ from weakref import WeakSet
 import numpy as np
 
 from srcgrad.core.lowering import Cast, Generate, Library, Pointwise, Region, Structure
-from srcgrad.core.op import Op, apply
+from srcgrad.core.op import Op
 from srcgrad.core.types import ArrayType, is_uniform
 from srcgrad.graph.node import Graph, Node, make_node, topological_until
 from srcgrad.graph.structure import CONSTANT, Literal
 from srcgrad.transform.part_rules import PART_RULES
 from srcgrad.transform.prune import prune
 from srcgrad.transform.region_rules import simplify_region
-from srcgrad.transform.rewrite import Relocator, filled, uniform_value
+from srcgrad.transform.rewrite import Relocator, filled, of_type, uniform_value
 from srcgrad.transform.rules import algebra, powers
 from srcgrad.transform.shape_rules import SHAPE_RULES, scalar_work_once
 from srcgrad.transform.window_rules import WINDOW_RULES
@@ -55,18 +55,11 @@ def _simplified(graph: Graph, is_last: bool) -> Graph:
     if graph in _done[is_last]:
         return graph
     smaller = prune(graph)
-    outputs = tuple(map(_of_type, _Simplifier(is_last).run(smaller.outputs), graph.outputs))
+    outputs = tuple(map(of_type, _Simplifier(is_last).run(smaller.outputs), graph.outputs))
     if any(a is not b for a, b in zip(outputs, smaller.outputs, strict=True)):
         smaller = prune(replace(graph, outputs=outputs))
     _done[is_last].add(smaller)
     return smaller
-
-
-def _of_type(node: Node, like: Node) -> Node:
-    """The result with the weakness of what it replaces: promotion outside may still look at it."""
-    if node.type == like.type:
-        return node
-    return apply("astype", node, dtype=like.dtype, weak=like.array_type.weak)  # type: ignore[no-any-return]
 
 
 class _Simplifier:

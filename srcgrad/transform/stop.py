@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from srcgrad.core.lowering import Pointwise
 from srcgrad.core.op import TABLE, Op
 from srcgrad.core.sample import Arg, Sample
@@ -19,8 +17,3 @@ stop_gradient = TABLE.add(
         doc="The same value, as a constant for differentiation.",
     )
 )
-
-
-def is_stop(node: Any) -> bool:
-    """Whether the node is there for the derivative only, and is the identity once all derivatives are taken."""
-    return node.op is stop_gradient
