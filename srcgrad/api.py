@@ -69,12 +69,14 @@ def jit(function: Callable[..., Any] | None = None, **options: Unpack[Options]) 
 
 @overload
 def grad(
+    function: Callable[P, Any], argnums: Argnums = 0, has_aux: Literal[False] = False, **options: Unpack[Options]
+) -> Grad[P, Any]: ...
+@overload
+def grad(
     function: Callable[P, tuple[Any, Aux]], argnums: Argnums = 0, *, has_aux: Literal[True], **options: Unpack[Options]
 ) -> Grad[P, tuple[Any, Aux]]: ...
 @overload
-def grad(
-    function: Callable[P, Any], argnums: Argnums = 0, has_aux: bool = False, **options: Unpack[Options]
-) -> Grad[P, Any]: ...
+def grad(function: Callable[P, Any], argnums: Argnums, has_aux: bool, **options: Unpack[Options]) -> Grad[P, Any]: ...
 @overload
 def grad(
     function: None = None, argnums: Argnums = 0, has_aux: bool = False, **options: Unpack[Options]
