@@ -1,6 +1,7 @@
 """The vector math against mpmath (and, densely, against float64 for float32), and that LLVM vectorises it."""
 
 import functools
+import importlib
 import math
 import platform
 import re
@@ -16,29 +17,37 @@ from numba import njit
 from numba.core.registry import cpu_target
 from scipy import special
 
-from srcgrad.backends import vecmath
-from srcgrad.backends.vecmath.export import source_of
+from srcgrad.core.scalar_functions import SCALAR_FUNCTIONS
 
 BINARY = {"arctan2", "hypot", "power", "logaddexp", "logaddexp2"}
 DTYPES = (np.dtype(np.float64), np.dtype(np.float32))
-CASES = [pytest.param(name, dtype, id=f"{name}-{dtype}") for name in vecmath.NAMES for dtype in DTYPES]
+#: the functions that state their errors
+NAMES = [name for name, function in SCALAR_FUNCTIONS.items() if function.ulp is not None]
+CASES = [pytest.param(name, dtype, id=f"{name}-{dtype}") for name in NAMES for dtype in DTYPES]
 FLAGS = {"contract", "reassoc", "nsz", "arcp"}
 FAR = mpf(10) ** 5  # exponentials of more than this are beyond every float
 
 
-def _table() -> dict[str, tuple[float, float]]:
+def function_of(name: str, dtype: np.dtype[Any]) -> Any:
+    """The compiled function of a table entry for a dtype."""
+    module, function = SCALAR_FUNCTIONS[name].home(dtype)
+    return getattr(importlib.import_module(module), function)
+
+
+def _documented() -> dict[str, tuple[float, float]]:
     """The documented bounds in ulp: name -> (float64, float32)."""
     text = (Path(__file__).parents[1] / "docs" / "vecmath.md").read_text(encoding="utf-8").partition("## Speed")[0]
     rows = re.findall(r"^\| `(\w+)` \| ([\d.]+) \| ([\d.]+) \|", text, re.MULTILINE)
     return {name: (float(double), float(single)) for name, double, single in rows}
 
 
-BOUNDS = _table()
 HAS_FMA = "+fma" in cpu_target.target_context.codegen().magic_tuple()[2] or platform.machine() in ("arm64", "aarch64")
 
 
 def _bound(name: str, dtype: np.dtype[Any]) -> float:
-    return BOUNDS[name][DTYPES.index(dtype)] + (0 if HAS_FMA else 1)
+    bounds = SCALAR_FUNCTIONS[name].ulp
+    assert bounds is not None
+    return bounds[DTYPES.index(dtype)] + (0 if HAS_FMA else 1)
 
 
 def _clip(x: Any) -> Any:
@@ -192,7 +201,7 @@ WIDE = {"power", "gamma", "erfcx", "ndtr", "log_ndtr", "i0", "i1", "i0e", "i1e",
 
 @functools.cache
 def _loop(name: str, dtype: np.dtype[Any]) -> Any:
-    function = vecmath.FUNCTIONS[vecmath.lookup(name, dtype)]
+    function = function_of(name, dtype)
 
     def unary(x, out):
         for i in range(x.size):
@@ -288,7 +297,7 @@ def _ulps(got: float, exact: Any, dtype: np.dtype[Any], scale: Any) -> float:
 
 
 def test_bounds_are_documented() -> None:
-    assert sorted(BOUNDS) == sorted(vecmath.NAMES)
+    assert _documented() == {name: SCALAR_FUNCTIONS[name].ulp for name in NAMES}
 
 
 @pytest.mark.parametrize(("name", "dtype"), CASES)
@@ -308,7 +317,7 @@ def test_error_is_within_the_documented_bound(name: str, dtype: np.dtype[Any]) -
 
 
 DENSE = {
-    **{name: getattr(np, name) for name in vecmath.NAMES if hasattr(np, name) and name != "sinc"},
+    **{name: getattr(np, name) for name in NAMES if hasattr(np, name) and name != "sinc"},
     **{name: getattr(special, name) for name in ("expit", "log_expit", "logit", "erf", "erfc", "erfinv")},
 }
 
@@ -403,7 +412,7 @@ def test_loops_are_vectorised(name: str, dtype: np.dtype[Any]) -> None:
 
 
 def test_no_function_has_the_disk_cache_of_numba() -> None:
-    dispatchers: list[Any] = [*vecmath.FUNCTIONS.values()]
+    dispatchers = [function_of(name, dtype) for name in NAMES for dtype in DTYPES]
     assert {type(dispatcher._cache).__name__ for dispatcher in dispatchers} == {"NullCache"}
 
 
@@ -416,29 +425,6 @@ def test_rare_arguments_are_found_in_vectors_and_remainders() -> None:
     np.testing.assert_allclose(_apply("cos", y), np.cos(y.astype(np.float64)), rtol=2e-7, atol=1e-12)
 
 
-def test_exported_source_needs_numba_and_numpy_only() -> None:
-    text = source_of(["tan_f64", "power_f32"])
-    assert "srcgrad" not in text
-    namespace: dict[str, Any] = {}
-    exec(compile(text, "<exported>", "exec"), namespace)
-    assert namespace["tan_f64"](1e22) == vecmath.FUNCTIONS["tan_f64"](1e22)
-    two = np.float32(2.0)
-    assert namespace["power_f32"](two, two) == 4.0
-    assert "log_f64" not in namespace
-
-
-def test_exported_source_of_everything_is_executable() -> None:
-    namespace: dict[str, Any] = {}
-    exec(compile(source_of(vecmath.FUNCTIONS), "<exported>", "exec"), namespace)
-    assert set(vecmath.FUNCTIONS) <= set(namespace)
-
-
-def test_unknown_names_and_dtypes_are_refused() -> None:
-    assert vecmath.has("tanh")
-    assert not vecmath.has("airy")
-    with pytest.raises(KeyError, match="airy"):
-        vecmath.lookup("airy", np.dtype(np.float64))
-    with pytest.raises(KeyError, match="float16"):
-        vecmath.lookup("tanh", np.dtype(np.float16))
-    with pytest.raises(KeyError, match="airy_f64"):
-        source_of(["airy_f64"])
+def test_a_dtype_that_a_function_does_not_take_is_refused() -> None:
+    with pytest.raises(ValueError, match="tanh is not defined for int64"):
+        SCALAR_FUNCTIONS["tanh"].home(np.dtype(np.int64))

@@ -14,30 +14,24 @@ from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
-from numba import njit
 from numba.core import types
 from numba.extending import intrinsic, overload
 
-from srcgrad.backends import vecmath
-from srcgrad.backends.native.compiler import KernelCompiler
+from srcgrad.backends.runtime import scalar
 from srcgrad.backends.scalars import copysign as _copysign
 from srcgrad.backends.scalars import sqrt as _root
 from srcgrad.backends.scalars import where
-
-_F64 = vecmath.FUNCTIONS
-_exp, _expm1, _log, _log1p = (_F64[f"{name}_f64"] for name in ("exp", "expm1", "log", "log1p"))
-_sin, _cos, _tan = (_F64[f"{name}_f64"] for name in ("sin", "cos", "tan"))
-_sinh, _cosh, _arcsinh = (_F64[f"{name}_f64"] for name in ("sinh", "cosh", "arcsinh"))
-_hypot, _arctan2 = _F64["hypot_f64"], _F64["arctan2_f64"]
+from srcgrad.backends.vecmath.exponential import exp_f32, exp_f64, expm1_f64
+from srcgrad.backends.vecmath.hyperbolic import arcsinh_f64, cosh_f64, sinh_f64
+from srcgrad.backends.vecmath.inverse_trigonometric import arctan2_f32, arctan2_f64
+from srcgrad.backends.vecmath.logarithm import log1p_f64, log_f64
+from srcgrad.backends.vecmath.root import hypot_f32, hypot_f64
+from srcgrad.backends.vecmath.trigonometric import cos_f32, cos_f64, sin_f32, sin_f64, tan_f64
 
 _COMPLEX = {types.float32: types.complex64, types.float64: types.complex128}
 #: beyond this tanh is 1 to the last bit
 _FAR = 22.0
 _LN2 = math.log(2.0)
-
-
-def _scalar(function: Callable[..., Any]) -> Any:
-    return njit(error_model="numpy", fastmath=False, pipeline_class=KernelCompiler)(function)
 
 
 # parts
@@ -85,7 +79,7 @@ def _like(typingctx: Any, z: Any, model: Any) -> Any:
 
 def _in_double(function: Callable[..., Any]) -> Any:
     """A function of one or two complex128 for complex64 too."""
-    inner = _scalar(function)
+    inner = scalar(function)
     if function.__code__.co_argcount == 1:
 
         def outer(z: Any) -> Any:
@@ -98,14 +92,14 @@ def _in_double(function: Callable[..., Any]) -> Any:
 
     outer.__name__ = outer.__qualname__ = function.__name__
     outer.__doc__ = function.__doc__
-    return _scalar(outer)
+    return scalar(outer)
 
 
-def _real_function(name: str) -> Callable[..., Any]:
-    """The vector math of a name for either precision."""
+def _either(single: Any, double: Any) -> Callable[..., Any]:
+    """A function of the vector math for either precision."""
 
     def stub(*args: Any) -> Any:
-        raise NotImplementedError(name)
+        raise NotImplementedError(double.__name__)
 
     def of_one(function: Any) -> Any:
         return lambda x: function(x)
@@ -114,49 +108,50 @@ def _real_function(name: str) -> Callable[..., Any]:
         return lambda x, y: function(x, y)
 
     def chosen(kind: Any) -> Any:
-        return _F64[f"{name}_f32" if kind == types.float32 else f"{name}_f64"]
+        return single if kind == types.float32 else double
 
-    if name in ("hypot", "arctan2"):
+    if double.py_func.__code__.co_argcount == 2:
         overload(stub)(lambda x, y: of_two(chosen(x)))
     else:
         overload(stub)(lambda x: of_one(chosen(x)))
     return stub
 
 
-_any_exp, _any_sin, _any_cos, _any_hypot, _any_arctan2 = map(_real_function, ("exp", "sin", "cos", "hypot", "arctan2"))
+_any_exp, _any_sin, _any_cos = _either(exp_f32, exp_f64), _either(sin_f32, sin_f64), _either(cos_f32, cos_f64)
+_any_hypot, _any_arctan2 = _either(hypot_f32, hypot_f64), _either(arctan2_f32, arctan2_f64)
 
 
-@_scalar
+@scalar
 def conjugate(z: Any) -> Any:
     """The other sign of the imaginary part."""
     return compose(real(z), -imag(z))
 
 
-@_scalar
+@scalar
 def absolute(z: Any) -> Any:
     """The length, without overflow on the way."""
     return _any_hypot(real(z), imag(z))
 
 
-@_scalar
+@scalar
 def angle(z: Any) -> Any:
     """The argument in -pi .. pi; of zeros by their signs."""
     return _any_arctan2(imag(z), real(z))
 
 
-@_scalar
+@scalar
 def isnan(z: Any) -> Any:
     """Whether a part is not a number."""
     return (real(z) != real(z)) | (imag(z) != imag(z))
 
 
-@_scalar
+@scalar
 def isinf(z: Any) -> Any:
     """Whether a part is infinite."""
     return (abs(real(z)) == math.inf) | (abs(imag(z)) == math.inf)
 
 
-@_scalar
+@scalar
 def isfinite(z: Any) -> Any:
     """Whether both parts are finite."""
     return (abs(real(z)) < math.inf) & (abs(imag(z)) < math.inf)
@@ -165,7 +160,7 @@ def isfinite(z: Any) -> Any:
 # quotients
 
 
-@_scalar
+@scalar
 def divide(z: Any, w: Any) -> Any:
     """Smith's quotient, which scales by the larger part of the divisor; by zero as NumPy has it."""
     x, y, a, b = real(z), imag(z), real(w), imag(w)
@@ -179,7 +174,7 @@ def divide(z: Any, w: Any) -> Any:
     return compose(top / scale, bottom / scale)
 
 
-@_scalar
+@scalar
 def reciprocal(z: Any) -> Any:
     """One over z."""
     x, y = real(z), imag(z)
@@ -194,7 +189,7 @@ def reciprocal(z: Any) -> Any:
 # exponentials and powers
 
 
-@_scalar
+@scalar
 def exp(z: Any) -> Any:
     """``e^x (cos y + i sin y)``; on the real line real, also where ``e^x`` is infinite."""
     x, y = real(z), imag(z)
@@ -215,47 +210,47 @@ def exp2(z: Any) -> Any:
 def expm1(z: Any) -> Any:
     """``expm1(x) cos y - 2 sin^2(y / 2) + i e^x sin y``."""
     x, y = real(z), imag(z)
-    half = _sin(0.5 * y)
-    return compose(_expm1(x) * _cos(y) - 2.0 * half * half, _exp(x) * _sin(y))
+    half = sin_f64(0.5 * y)
+    return compose(expm1_f64(x) * cos_f64(y) - 2.0 * half * half, exp_f64(x) * sin_f64(y))
 
 
-@_scalar
+@scalar
 def _log_length(x: Any, y: Any) -> Any:
     """``log |x + iy|``; near the unit circle by the square of the length less one."""
-    length = _hypot(x, y)
+    length = hypot_f64(x, y)
     large, small = max(abs(x), abs(y)), min(abs(x), abs(y))
-    near = 0.5 * _log1p((large - 1.0) * (large + 1.0) + small * small)
-    return where((length > 0.5) & (length < 2.0), near, _log(length))
+    near = 0.5 * log1p_f64((large - 1.0) * (large + 1.0) + small * small)
+    return where((length > 0.5) & (length < 2.0), near, log_f64(length))
 
 
 @_in_double
 def log(z: Any) -> Any:
     """The principal branch: ``log |z| + i angle(z)``."""
-    return compose(_log_length(real(z), imag(z)), _arctan2(imag(z), real(z)))
+    return compose(_log_length(real(z), imag(z)), arctan2_f64(imag(z), real(z)))
 
 
 @_in_double
 def log2(z: Any) -> Any:
     """``log(z) / log(2)``."""
-    return compose(_log_length(real(z), imag(z)) / _LN2, _arctan2(imag(z), real(z)) / _LN2)
+    return compose(_log_length(real(z), imag(z)) / _LN2, arctan2_f64(imag(z), real(z)) / _LN2)
 
 
 @_in_double
 def log10(z: Any) -> Any:
     """``log(z) / log(10)``."""
-    return compose(_log_length(real(z), imag(z)) / math.log(10.0), _arctan2(imag(z), real(z)) / math.log(10.0))
+    return compose(_log_length(real(z), imag(z)) / math.log(10.0), arctan2_f64(imag(z), real(z)) / math.log(10.0))
 
 
 @_in_double
 def log1p(z: Any) -> Any:
     """``log(1 + z)``, for small z by ``|1 + z|^2 = 1 + x (2 + x) + y^2``."""
     x, y = real(z), imag(z)
-    near = 0.5 * _log1p(x * (2.0 + x) + y * y)
+    near = 0.5 * log1p_f64(x * (2.0 + x) + y * y)
     small = abs(x) + abs(y) < 0.5
-    return compose(where(small, near, _log_length(1.0 + x, y)), _arctan2(y, 1.0 + x))
+    return compose(where(small, near, _log_length(1.0 + x, y)), arctan2_f64(y, 1.0 + x))
 
 
-@_scalar
+@scalar
 def sqrt(z: Any) -> Any:
     """The root with the positive real part, or the sign of the imaginary part where z is negative."""
     x, y = real(z), imag(z)
@@ -286,34 +281,34 @@ def power(z: Any, w: Any) -> Any:
             factor = factor * factor
             left >>= 1
         return reciprocal(found) if real(w) < 0.0 else found
-    return exp(w * compose(_log_length(real(z), imag(z)), _arctan2(imag(z), real(z))))
+    return exp(w * compose(_log_length(real(z), imag(z)), arctan2_f64(imag(z), real(z))))
 
 
 # circular and hyperbolic functions
 
 
-@_scalar
+@scalar
 def _product(x: Any, y: Any) -> Any:
     """A product in which zero, of either sign, wins over infinity."""
     return where(y == 0.0, y, x * y)
 
 
-@_scalar
+@scalar
 def _sinh_of(x: Any, y: Any) -> Any:
-    return compose(_product(_sinh(x), _cos(y)) if x != 0.0 else x, _product(_cosh(x), _sin(y)))
+    return compose(_product(sinh_f64(x), cos_f64(y)) if x != 0.0 else x, _product(cosh_f64(x), sin_f64(y)))
 
 
-@_scalar
+@scalar
 def _cosh_of(x: Any, y: Any) -> Any:
-    return compose(_cosh(x) * _cos(y), _product(_sinh(x), _sin(y)) if x != 0.0 else x * _sin(y))
+    return compose(cosh_f64(x) * cos_f64(y), _product(sinh_f64(x), sin_f64(y)) if x != 0.0 else x * sin_f64(y))
 
 
-@_scalar
+@scalar
 def _tanh_of(x: Any, y: Any) -> Any:
     if abs(x) > _FAR:
-        turn = _sin(y) * _cos(y) if abs(y) < math.inf else 0.0
-        return compose(_copysign(1.0, x), 4.0 * turn * _exp(-2.0 * abs(x)))
-    tangent, s = _tan(y), _sinh(x)
+        turn = sin_f64(y) * cos_f64(y) if abs(y) < math.inf else 0.0
+        return compose(_copysign(1.0, x), 4.0 * turn * exp_f64(-2.0 * abs(x)))
+    tangent, s = tan_f64(y), sinh_f64(x)
     beta = 1.0 + tangent * tangent
     scale = 1.0 + beta * s * s
     return compose(beta * _root(1.0 + s * s) * s / scale, tangent / scale)
@@ -370,26 +365,26 @@ def sinc(z: Any) -> Any:
 # their inverses, in terms of roots of 1 - z and 1 + z
 
 
-@_scalar
+@scalar
 def _arcsinh_of(x: Any, y: Any) -> Any:
     plus, minus = sqrt(compose(1.0 + y, -x)), sqrt(compose(1.0 - y, x))
     return compose(
-        _arcsinh(real(plus) * imag(minus) - real(minus) * imag(plus)),
-        _arctan2(y, real(plus) * real(minus) - imag(plus) * imag(minus)),
+        arcsinh_f64(real(plus) * imag(minus) - real(minus) * imag(plus)),
+        arctan2_f64(y, real(plus) * real(minus) - imag(plus) * imag(minus)),
     )
 
 
-@_scalar
+@scalar
 def _arctanh_of(x: Any, y: Any) -> Any:
     sign = _copysign(1.0, x)
     x, y = sign * x, sign * y
     far = max(x, abs(y)) > 1e150
     if far:
-        length = _hypot(x * 0.5, y * 0.5)
+        length = hypot_f64(x * 0.5, y * 0.5)
         return compose(sign * (x / 4.0 / length / length), sign * _copysign(0.5 * math.pi, y))
     distance = (1.0 - x) * (1.0 - x) + y * y
-    turn = 0.5 * _arctan2(2.0 * y, (1.0 - x) * (1.0 + x) - y * y)
-    return compose(sign * 0.25 * _log1p(4.0 * x / distance), sign * turn)
+    turn = 0.5 * arctan2_f64(2.0 * y, (1.0 - x) * (1.0 + x) - y * y)
+    return compose(sign * 0.25 * log1p_f64(4.0 * x / distance), sign * turn)
 
 
 @_in_double
@@ -404,7 +399,7 @@ def arccos(z: Any) -> Any:
     """Kahan's formula."""
     minus, plus = sqrt(compose(1.0 - real(z), -imag(z))), sqrt(compose(1.0 + real(z), imag(z)))
     return compose(
-        2.0 * _arctan2(real(minus), real(plus)), _arcsinh(real(plus) * imag(minus) - imag(plus) * real(minus))
+        2.0 * arctan2_f64(real(minus), real(plus)), arcsinh_f64(real(plus) * imag(minus) - imag(plus) * real(minus))
     )
 
 
@@ -426,7 +421,7 @@ def arccosh(z: Any) -> Any:
     """Kahan's formula."""
     minus, plus = sqrt(compose(real(z) - 1.0, imag(z))), sqrt(compose(real(z) + 1.0, imag(z)))
     return compose(
-        _arcsinh(real(minus) * real(plus) + imag(minus) * imag(plus)), 2.0 * _arctan2(imag(minus), real(plus))
+        arcsinh_f64(real(minus) * real(plus) + imag(minus) * imag(plus)), 2.0 * arctan2_f64(imag(minus), real(plus))
     )
 
 
@@ -434,18 +429,3 @@ def arccosh(z: Any) -> Any:
 def arctanh(z: Any) -> Any:
     """Kahan's formula."""
     return _arctanh_of(real(z), imag(z))
-
-
-NAMES = frozenset(
-    (
-        *("compose", "real", "imag", "conjugate", "absolute", "angle", "isnan", "isinf", "isfinite"),
-        *("divide", "reciprocal", "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt", "power"),
-        *("sinh", "cosh", "tanh", "sin", "cos", "tan", "sinc"),
-        *("arcsin", "arccos", "arctan", "arcsinh", "arccosh", "arctanh"),
-    )
-)
-
-
-def has(name: str, kind: str) -> bool:
-    """Whether a scalar function of formulas is one of this module, for operands of a dtype kind."""
-    return name == "compose" or (kind == "c" and name in NAMES)

@@ -116,7 +116,7 @@ class Expressions:
         """A function that works on whole values, for arguments of these types."""
         key = (name, types)
         if key not in self.functions:
-            self.functions[key] = library_function(name, types, self.names.fresh(name.partition(".")[2]))
+            self.functions[key] = library_function(name, types, self.names.fresh(name.rpartition(".")[2]))
         return self.functions[key]
 
     def constant(self, value: Any, dtype: np.dtype[Any]) -> Number:

@@ -11,9 +11,7 @@ import functools
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
-from srcgrad.core.types import real_dtype
+from srcgrad.core.scalar_functions import SCALAR_FUNCTIONS
 from srcgrad.kernel.ir import BOOL, INT64, Call, Callee, DType, Expr, Number, Operation, result_dtype
 
 #: Python's operators by the names that they have in the kernel IR
@@ -39,8 +37,6 @@ OPERATORS: dict[type[ast.AST], str] = {
     ast.Invert: "~",
     ast.Not: "not",
 }
-_QUESTIONS = frozenset({"isnan", "isinf", "isfinite", "signbit"})
-_REAL = frozenset({"absolute", "angle", "real", "imag"})
 
 
 @functools.cache
@@ -80,7 +76,8 @@ def applied(formula: str, args: Sequence[Expr], operand: DType, callee: Callable
                 return _operation("not" if negated else OPERATORS[type(op)], value)
             case ast.Call(func=ast.Name(id=name), args=given):
                 operands = tuple(build(arg) for arg in given)
-                return Call(callee(name, operand), operands, _result(name, operands))
+                result = SCALAR_FUNCTIONS[name].result_dtype(operands[-1].dtype)
+                return Call(callee(name, operand), operands, result)
         raise ValueError(f"the formula {formula}")
 
     return build(parsed(formula))
@@ -88,15 +85,3 @@ def applied(formula: str, args: Sequence[Expr], operand: DType, callee: Callable
 
 def _operation(operator: str, *args: Expr) -> Operation:
     return Operation(operator, args, result_dtype(operator, *(arg.dtype for arg in args)))
-
-
-def _result(function: str, args: tuple[Expr, ...]) -> DType:
-    """The dtype of a scalar function's result."""
-    dtype = args[-1].dtype
-    if function in _QUESTIONS:
-        return BOOL
-    if function == "checked_index":
-        return INT64
-    if function == "compose":
-        return np.result_type(dtype, np.complex64)
-    return real_dtype(dtype) if function in _REAL else dtype

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from srcgrad.core.scalar_functions import SCALAR_FUNCTIONS
 from srcgrad.kernel.ir import Callee
 
 _PRODUCTS, _LIBRARY = "srcgrad.backends.gemm.native", "srcgrad.backends.library.native"
@@ -19,24 +20,7 @@ SEE_TO_SIGNALS = Callee("see_to_signals", "srcgrad.backends.signals")
 
 def scalar_function(function: str, dtype: np.dtype[Any], name: str) -> Callee:
     """A scalar function for operands of a dtype, under a name in the module."""
-    from srcgrad.backends import complex_math, vecmath
-    from srcgrad.backends.incomplete import INCOMPLETE
-    from srcgrad.backends.numeric import BY_KIND, NUMERIC
-    from srcgrad.backends.scalars import INSTRUCTIONS
-
-    if complex_math.has(function, dtype.kind):
-        return Callee(name, "srcgrad.backends.complex_math", function)
-    if function in INSTRUCTIONS:
-        return Callee(name, "srcgrad.backends.scalars", function)
-    if function in BY_KIND:
-        kind = "float" if dtype.kind == "f" else "integer"
-        return Callee(name, "srcgrad.backends.numeric", f"{kind}_{function}")
-    if function in NUMERIC:
-        return Callee(name, "srcgrad.backends.numeric", function)
-    if function in INCOMPLETE:
-        return Callee(name, "srcgrad.backends.incomplete", function)
-    exported = vecmath.lookup(function, dtype)
-    return Callee(name, vecmath.FUNCTIONS[exported].__module__, exported)
+    return Callee(name, *SCALAR_FUNCTIONS[function].home(dtype))
 
 
 def library_function(function: str, types: str, name: str) -> Callee:

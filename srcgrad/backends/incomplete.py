@@ -1,4 +1,5 @@
-"""Scalar functions of emitted code that need loops: incomplete gamma and beta functions, exponential integrals, zeta.
+"""Scalar functions of emitted code that need loops: incomplete gamma and beta functions, exponential integrals, zeta,
+polygamma.
 
 They compute in float64 and return the type of their last operand; relative errors stay below some 1e-13 for moderate
 arguments. Series and continued fractions: NIST Digital Library of Mathematical Functions, 8.9, 8.11, 6.6, 6.9, 8.17.22
@@ -8,24 +9,20 @@ and 25.11.28; the fractions by the method of Lentz and Thompson (Barnett 1986).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
-from srcgrad.backends.native.compiler import KernelCompiler
+from srcgrad.backends.runtime import scalar
+from srcgrad.backends.vecmath.gamma import digamma_f64
 
 _EPSILON = 2.0**-54
 _TINY = 1e-300
 _EULER = 0.5772156649015329
 #: enough for every argument below 1e8; NaN stops at once
 _ITERATIONS = 100_000
-
-
-def _scalar(function: Callable[..., Any]) -> Any:
-    return njit(error_model="numpy", fastmath=False, pipeline_class=KernelCompiler)(function)
 
 
 @intrinsic
@@ -37,20 +34,20 @@ def _like(typingctx: Any, x: Any, value: Any) -> Any:
     )
 
 
-@_scalar
+@scalar
 def _stirling(x: float) -> Any:
     """``lgamma(x) - (x - 1/2) log(x) + x - log(2 pi) / 2`` from 10 on."""
     inverse = 1.0 / (x * x)
     return (1 / 12 - inverse * (1 / 360 - inverse * (1 / 1260 - inverse * (1 / 1680 - inverse / 1188)))) / x
 
 
-@_scalar
+@scalar
 def _log_less(difference: float, ratio: float) -> Any:
     """``log(ratio) - (ratio - 1)``, given ``ratio - 1`` as well."""
     return (math.log1p(difference) if difference > -0.5 else math.log(ratio)) - difference
 
 
-@_scalar
+@scalar
 def _gamma_density(a: float, x: float) -> Any:
     """``x**a exp(-x) / gamma(a)``."""
     if a < 10.0:
@@ -60,7 +57,7 @@ def _gamma_density(a: float, x: float) -> Any:
     return math.sqrt(a / (2.0 * math.pi)) * math.exp(a * _log_less((x - a) / a, x / a) - _stirling(a))
 
 
-@_scalar
+@scalar
 def _lower_gamma(a: float, x: float) -> Any:
     """The regularised lower function, ``x`` up to about ``a``."""
     term, total = 1.0 / a, 1.0 / a
@@ -72,7 +69,7 @@ def _lower_gamma(a: float, x: float) -> Any:
     return _gamma_density(a, x) * total
 
 
-@_scalar
+@scalar
 def _upper_gamma(a: float, x: float) -> Any:
     """The regularised upper function, from about ``a`` on."""
     b = x + 1.0 - a
@@ -91,7 +88,7 @@ def _upper_gamma(a: float, x: float) -> Any:
     return _gamma_density(a, x) * found
 
 
-@_scalar
+@scalar
 def _gamma_parts(a: float, x: float) -> Any:
     """The lower and the upper function, the smaller of them without cancellation."""
     if not (a >= 0.0 and x >= 0.0) or (a == 0.0 and x == 0.0) or (math.isinf(a) and math.isinf(x)):
@@ -107,19 +104,19 @@ def _gamma_parts(a: float, x: float) -> Any:
     return 1.0 - upper, upper
 
 
-@_scalar
+@scalar
 def gammainc(a: Any, x: Any) -> Any:
     """The regularised lower incomplete gamma function."""
     return _like(x, _gamma_parts(np.float64(a), np.float64(x))[0])
 
 
-@_scalar
+@scalar
 def gammaincc(a: Any, x: Any) -> Any:
     """The regularised upper incomplete gamma function."""
     return _like(x, _gamma_parts(np.float64(a), np.float64(x))[1])
 
 
-@_scalar
+@scalar
 def _beta_fraction(a: float, b: float, x: float) -> Any:
     c, d = 1.0, 1.0 - (a + b) * x / (a + 1.0)
     d = 1.0 / (_TINY if d == 0.0 else d)
@@ -140,7 +137,7 @@ def _beta_fraction(a: float, b: float, x: float) -> Any:
     return found
 
 
-@_scalar
+@scalar
 def _beta_density(a: float, b: float, x: float, y: float) -> Any:
     """``x**a y**b / beta(a, b)`` with ``y = 1 - x``."""
     total = a + b
@@ -157,7 +154,7 @@ def _beta_density(a: float, b: float, x: float, y: float) -> Any:
     return math.sqrt(a * b / (2.0 * math.pi * total)) * math.exp(exponent + correction)
 
 
-@_scalar
+@scalar
 def betainc(a: Any, b: Any, x: Any) -> Any:
     """The regularised incomplete beta function."""
     p, q, place = np.float64(a), np.float64(b), np.float64(x)
@@ -171,7 +168,7 @@ def betainc(a: Any, b: Any, x: Any) -> Any:
     return _like(x, (1.0 - _beta_density(q, p, rest, place) * _beta_fraction(q, p, rest) / q))
 
 
-@_scalar
+@scalar
 def _exp1_positive(x: float) -> Any:
     if x <= 1.0:
         term, total = 1.0, 0.0
@@ -194,7 +191,7 @@ def _exp1_positive(x: float) -> Any:
     return found * math.exp(-x)
 
 
-@_scalar
+@scalar
 def exp1(x: Any) -> Any:
     """The exponential integral E1; infinite at 0, NaN below."""
     place = np.float64(x)
@@ -203,7 +200,7 @@ def exp1(x: Any) -> Any:
     return _like(x, _exp1_positive(place))
 
 
-@_scalar
+@scalar
 def expi(x: Any) -> Any:
     """The exponential integral Ei; -inf at 0."""
     place = np.float64(x)
@@ -231,7 +228,19 @@ def expi(x: Any) -> Any:
 _BERNOULLI = (1 / 12, -1 / 720, 1 / 30240, -1 / 1209600, 1 / 47900160, -691 / 1307674368000)
 
 
-@_scalar
+@scalar
+def _zeta_tail(s: float, q: float) -> Any:
+    """The Hurwitz zeta function of a large q, by Euler's and Maclaurin's formula."""
+    power = q**-s
+    total = power * q / (s - 1.0) + 0.5 * power
+    term = s * power / q
+    for j in range(6):
+        total += _BERNOULLI[j] * term
+        term *= (s + 2 * j + 1) * (s + 2 * j + 2) / (q * q)
+    return total
+
+
+@scalar
 def zeta(s: Any, q: Any) -> Any:
     """The Hurwitz zeta function of ``s > 1``; NaN below, infinite at the poles."""
     exponent, shifted = np.float64(s), np.float64(q)
@@ -246,20 +255,20 @@ def zeta(s: Any, q: Any) -> Any:
         shifted += 1.0
         if shifted > 1.0 and not abs(term) > 1e-3 * _EPSILON * abs(total):
             return _like(q, total)
-    power = shifted**-exponent
-    total += power * shifted / (exponent - 1.0) + 0.5 * power
-    term = exponent * power / shifted
-    for j in range(6):
-        total += _BERNOULLI[j] * term
-        term *= (exponent + 2 * j + 1) * (exponent + 2 * j + 2) / (shifted * shifted)
-    return _like(q, total)
+    return _like(q, total + _zeta_tail(exponent, shifted))
 
 
-INCOMPLETE: dict[str, Callable[..., Any]] = {
-    "gammainc": gammainc,
-    "gammaincc": gammaincc,
-    "betainc": betainc,
-    "exp1": exp1,
-    "expi": expi,
-    "zeta": zeta,
-}
+@scalar
+def polygamma(order: Any, x: Any) -> Any:
+    """``(-1)**(n + 1) n! zeta(n + 1, x)``, digamma for n = 0: NIST Digital Library of Mathematical Functions, 5.15."""
+    if order == 0:
+        return x * 0 + digamma_f64(np.float64(x))
+    exponent, shifted = np.float64(order + 1), np.float64(x)
+    if shifted <= 0.0 and shifted == math.floor(shifted):
+        return x * 0 + math.inf
+    total = 0.0
+    while shifted < 10.0:
+        total += shifted**-exponent
+        shifted += 1.0
+    factorial = math.gamma(exponent)
+    return x * 0 + (factorial if order % 2 else -factorial) * (total + _zeta_tail(exponent, shifted))

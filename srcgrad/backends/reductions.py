@@ -16,6 +16,7 @@ import numpy as np
 
 from srcgrad.backends.elements import Elements
 from srcgrad.backends.gemm.micro import cpu_features
+from srcgrad.core.scalar_functions import SCALAR_FUNCTIONS
 from srcgrad.core.types import WIDER
 from srcgrad.kernel.ir import INT64, Call, Cast, Expr, Operation, Place, Variable, integer, number, result_dtype
 from srcgrad.schedule.ir import Axis, Block, Loop, Start, Statement, cost_of, walk
@@ -32,6 +33,8 @@ LANES, SUM_LANES, ROW_LANES = 4, 8, 2
 MOST_JAMMED, MOST_JAMMED_COST = 16, 60
 #: bytes of the widest vectors
 VECTOR_BYTES = 64
+#: what reductions combine with besides scalar functions, and what they start from
+OPERATORS = {"add": ("+", 0), "multiply": ("*", 1), "or": ("|", 0), "and": ("&", 1)}
 #: where a loop starts and stops, and its step where that is not 1
 Bounds = tuple[Expr, Expr] | tuple[Expr, Expr, int]
 
@@ -220,35 +223,25 @@ class Reductions(Elements):
     def fold(self, target: Place, expr: Expr, combine: str, note: str = "") -> None:
         """One step of a reduction."""
         dtype = target.dtype
-        match combine:
-            case "add" | "multiply":
-                sign = "+" if combine == "add" else "*"
-                if dtype.kind in "fc" or dtype == INT64:
-                    self.out.step(target, sign, expr, note)
-                else:
-                    whole = Operation(sign, (target, expr), result_dtype(sign, dtype, expr.dtype))
-                    self.out.write(target, Cast(whole, dtype), note)
-            case "maximum" | "minimum":
-                function = self.expressions.function(combine, dtype)
-                self.out.write(target, Call(function, (target, expr), dtype), note)
-            case "or" | "and":
-                self.out.step(target, "|" if combine == "or" else "&", expr, note)
-            case _:
-                raise AssertionError(combine)
+        if combine not in OPERATORS:
+            function = self.expressions.function(combine, dtype)
+            self.out.write(target, Call(function, (target, expr), dtype), note)
+            return
+        sign, _ = OPERATORS[combine]
+        if dtype.kind in "fcb" or dtype == INT64:
+            self.out.step(target, sign, expr, note)
+        else:
+            whole = Operation(sign, (target, expr), result_dtype(sign, dtype, expr.dtype))
+            self.out.write(target, Cast(whole, dtype), note)
 
 
 def _neutral(combine: str, dtype: np.dtype[Any]) -> Any:
     """What a reduction starts from."""
-    match combine:
-        case "add" | "or":
-            return dtype.type(0)
-        case "multiply" | "and":
-            return dtype.type(1)
-        case "maximum":
-            return dtype.type(-np.inf) if dtype.kind == "f" else False if dtype.kind == "b" else np.iinfo(dtype).min
-        case "minimum":
-            return dtype.type(np.inf) if dtype.kind == "f" else True if dtype.kind == "b" else np.iinfo(dtype).max
-    raise AssertionError(combine)
+    if combine in OPERATORS:
+        return dtype.type(OPERATORS[combine][1])
+    neutral = SCALAR_FUNCTIONS[combine].neutral
+    assert neutral is not None, f"no reduction combines with {combine}"
+    return neutral(dtype)
 
 
 def _inner_statements(loop: Loop) -> list[Statement] | None:

@@ -1,4 +1,4 @@
-"""What emitted modules import: the decorators under which they are compiled."""
+"""The decorators under which emitted code, and what it calls, is compiled."""
 
 from __future__ import annotations
 
@@ -16,6 +16,14 @@ def routine(function: Callable[..., Any]) -> Any:
     dispatcher = njit(error_model="numpy", pipeline_class=KernelCompiler)(function)
     dispatcher._compiler._customize_flags = _lean
     return dispatcher
+
+
+def scalar(function: Callable[..., Any]) -> Any:
+    """Compile a function of numbers, with IEEE's arithmetic as it is written whatever the flags of its caller.
+
+    Kernels have it written into their own library, where LLVM inlines it: its text must be in a file.
+    """
+    return njit(error_model="numpy", fastmath=False, pipeline_class=KernelCompiler)(function)
 
 
 def _lean(flags: Any) -> Any:

@@ -4,7 +4,6 @@ become vector code.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
@@ -166,23 +165,3 @@ def raise_noted(outside: Any) -> None:
     """What `noted_index` left to raise, after the join."""
     if outside[0]:
         raise IndexError("index out of bounds")
-
-
-INSTRUCTIONS: dict[str, Callable[..., Any]] = {
-    "where": where,
-    "maximum": maximum,
-    "minimum": minimum,
-    "fmax": fmax,
-    "fmin": fmin,
-    "sqrt": sqrt,
-    "floor": floor,
-    "ceil": ceil,
-    "trunc": trunc,
-    "rint": rint,
-    "absolute": absolute,
-    "copysign": copysign,
-    "signbit": signbit,
-    "checked_index": checked_index,
-    "noted_index": noted_index,
-    "raise_noted": raise_noted,
-}

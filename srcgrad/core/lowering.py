@@ -45,7 +45,8 @@ class Cast:
 class Reduce:
     """``out[kept...] = combine over the reduced axes of in[...]``; the operand's params hold ``axes`` (a tuple).
 
-    ``combine`` is one of add, multiply, maximum, minimum, and, or. Sizes zero give ``initial(dtype)``.
+    ``combine`` is one of add, multiply, and, or, or a scalar function with a neutral element (`core.scalar_functions`).
+    Over no elements it is the neutral element.
     """
 
     combine: str
@@ -164,8 +165,8 @@ class Generate:
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """A call on whole arrays between loops: ``function`` is the name under which the back end knows it,
-    ``module.name``.
+    """A call on whole arrays between loops: ``function`` is ``module.name`` in the library of the back ends, or
+    ``package.module.name`` elsewhere.
 
     It is handed the results, the operands, all C-ordered, then the constant arrays ``tables(params, operand types)``,
     if there are any, and ``numbers(params, operand types)``: the ints and floats (extents, options) that it needs

@@ -106,6 +106,16 @@ def complex_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.result_type(inexact(dtype), np.complex64)
 
 
+def smallest(dtype: np.dtype[Any]) -> Any:
+    """The least number of a dtype that is not complex: minus infinity, False, or the least integer."""
+    return dtype.type(-np.inf if dtype.kind == "f" else False if dtype.kind == "b" else np.iinfo(dtype).min)
+
+
+def largest(dtype: np.dtype[Any]) -> Any:
+    """The greatest number of a dtype that is not complex: infinity, True, or the greatest integer."""
+    return dtype.type(np.inf if dtype.kind == "f" else True if dtype.kind == "b" else np.iinfo(dtype).max)
+
+
 def inexact(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """The dtype in which NumPy evaluates ``sin`` and friends: integers become floats."""
     if dtype.kind in "fc":

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from srcgrad.core.lowering import Pointwise, Reduce
 from srcgrad.core.op import TABLE
 from srcgrad.graph.node import Graph, Node
 from srcgrad.graph.structure import Literal
@@ -47,7 +48,8 @@ def _node(state: Any, node: Node, numbers: dict[Node, int]) -> None:
         raise _Untold(node.op.name)
     where = node.location and (node.location.file, node.location.line)
     line = linecache.getline(*where) if where else ""
-    _tell(state, node.op.name, [numbers[operand] for operand in node.inputs], where, line)
+    lowering = node.op.lowering if isinstance(node.op.lowering, Pointwise | Reduce) else None  # all that such a row is
+    _tell(state, node.op.name, lowering, [numbers[operand] for operand in node.inputs], where, line)
     _value(state, node.type, numbers)
     for name, value in sorted(node.params.items()):
         if name != "serial":

@@ -78,8 +78,6 @@ reciprocal = pointwise(
     "reciprocal",
     lambda out, x: -out * out,
     dtypes=arithmetic_dtypes,
-    kinds="fc",
-    cost=4.0,
     domain=(0.5, 2.0),
     doc="Floats only: of integers NumPy takes the integer part of 1 / x, which is 0 for nearly all of them.",
 )
@@ -91,8 +89,6 @@ floor_divide = pointwise(
     None,
     None,
     dtypes=number_dtypes,
-    kinds="iuf",
-    cost=6.0,
     domain=[(-4.0, 4.0), (0.5, 2.0)],
     doc="Python's floor division; integers by zero give 0.",
 )
@@ -101,8 +97,6 @@ remainder = pointwise(
     lambda out, x, y: 1,
     lambda out, x, y: -floor_divide(x, y),
     dtypes=number_dtypes,
-    kinds="iuf",
-    cost=6.0,
     domain=[(-4.0, 4.0), (0.5, 2.0)],
     doc="Python's remainder, with the sign of the divisor; integers by zero give 0.",
 )
@@ -111,15 +105,13 @@ fmod = pointwise(
     lambda out, x, y: 1,
     lambda out, x, y: -apply("rint", (x - out) / y),  # the quotient is a whole number up to rounding
     dtypes=number_dtypes,
-    kinds="iuf",
-    cost=6.0,
     domain=[(-4.0, 4.0), (0.5, 2.0)],
     doc="The remainder with the sign of the dividend, as in C; integers by zero give 0.",
 )
 
 # Signs. The derivative of |x| at 0 is 0.
 
-sign = pointwise("sign", None, dtypes=arithmetic_dtypes, kinds="iuf")
+sign = pointwise("sign", None, dtypes=arithmetic_dtypes)
 
 
 def _absolute_slope(out: Any, x: Any) -> Any:
@@ -188,7 +180,6 @@ where = pointwise(
     lambda out, condition, x, y: Where(condition),
     lambda out, condition, x, y: Where(~condition),
     dtypes=_where_dtypes,
-    kinds="biufc",
     sample_kinds="bff",
 )
 

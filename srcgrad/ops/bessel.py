@@ -61,14 +61,12 @@ def _scaled(order: int, unscaled: Any) -> Any:
     return slope
 
 
-j0 = pointwise("j0", lambda out, x: -apply("j1", x), cost=40.0, domain=(-9.0, 9.0))
-j1 = pointwise("j1", _first_order("j0", -1), cost=40.0, domain=(-9.0, 9.0))
-y0 = pointwise("y0", lambda out, x: -apply("y1", x), cost=60.0, domain=(0.5, 9.0))
-y1 = pointwise("y1", lambda out, x: y0(x) - out / nonzero(x), cost=60.0, domain=(0.5, 9.0))
+j0 = pointwise("j0", lambda out, x: -apply("j1", x), domain=(-9.0, 9.0))
+j1 = pointwise("j1", _first_order("j0", -1), domain=(-9.0, 9.0))
+y0 = pointwise("y0", lambda out, x: -apply("y1", x), domain=(0.5, 9.0))
+y1 = pointwise("y1", lambda out, x: y0(x) - out / nonzero(x), domain=(0.5, 9.0))
 
-i0 = pointwise("i0", lambda out, x: apply("i1", x), reference=special_function("i0"), cost=40.0, domain=(-3.0, 3.0))
-i1 = pointwise("i1", _first_order("i0", 1), cost=40.0, domain=(-3.0, 3.0))
-i0e = pointwise("i0e", _scaled(0, lambda out, x: apply("i1e", x)), cost=30.0, domain=(0.2, 12.0))
-i1e = pointwise(
-    "i1e", _scaled(1, _first_order("i0e", 1, lambda x: apply("exp", -absolute(x)))), cost=30.0, domain=(0.2, 12.0)
-)
+i0 = pointwise("i0", lambda out, x: apply("i1", x), reference=special_function("i0"), domain=(-3.0, 3.0))
+i1 = pointwise("i1", _first_order("i0", 1), domain=(-3.0, 3.0))
+i0e = pointwise("i0e", _scaled(0, lambda out, x: apply("i1e", x)), domain=(0.2, 12.0))
+i1e = pointwise("i1e", _scaled(1, _first_order("i0e", 1, lambda x: apply("exp", -absolute(x)))), domain=(0.2, 12.0))

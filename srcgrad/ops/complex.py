@@ -112,9 +112,6 @@ angle = pointwise(
     lambda out, x: Where(not_equal(x, 0), -1j / nonzero(x)),
     dtypes=arithmetic_dtypes,
     reference=np.angle,
-    result=real_dtype,
-    kinds="c",
-    cost=25.0,
     sample_kinds="c",
     doc="The argument, in -pi .. pi. Its derivative at 0 does not exist; it is 0 here.",
 )

@@ -60,14 +60,14 @@ float_power = pointwise(
     domain=[(0.5, 2.0), (-2.0, 2.0)],
 )
 
-sqrt = pointwise("sqrt", lambda out, x: 0.5 / out, cost=4.0, domain=(0.5, 2.0), kinds="fc")
-cbrt = pointwise("cbrt", lambda out, x: 1 / (3 * (out * out)), cost=15.0, domain=(0.5, 2.0))
+sqrt = pointwise("sqrt", lambda out, x: 0.5 / out, domain=(0.5, 2.0))
+cbrt = pointwise("cbrt", lambda out, x: 1 / (3 * (out * out)), domain=(0.5, 2.0))
 
-exp = pointwise("exp", lambda out, x: out, cost=8.0, kinds="fc")
-exp2 = pointwise("exp2", lambda out, x: out * LN2, cost=8.0, kinds="fc")
-expm1 = pointwise("expm1", lambda out, x: out + 1, cost=10.0, kinds="fc")
+exp = pointwise("exp", lambda out, x: out)
+exp2 = pointwise("exp2", lambda out, x: out * LN2)
+expm1 = pointwise("expm1", lambda out, x: out + 1)
 
-log = pointwise("log", lambda out, x: 1 / x, cost=8.0, domain=(0.5, 2.0), kinds="fc")
-log2 = pointwise("log2", lambda out, x: (1 / LN2) / x, cost=8.0, domain=(0.5, 2.0), kinds="fc")
-log10 = pointwise("log10", lambda out, x: (1 / LN10) / x, cost=8.0, domain=(0.5, 2.0), kinds="fc")
-log1p = pointwise("log1p", lambda out, x: 1 / (1 + x), cost=10.0, domain=(-0.5, 2.0), kinds="fc")
+log = pointwise("log", lambda out, x: 1 / x, domain=(0.5, 2.0))
+log2 = pointwise("log2", lambda out, x: (1 / LN2) / x, domain=(0.5, 2.0))
+log10 = pointwise("log10", lambda out, x: (1 / LN10) / x, domain=(0.5, 2.0))
+log1p = pointwise("log1p", lambda out, x: 1 / (1 + x), domain=(-0.5, 2.0))

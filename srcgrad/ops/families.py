@@ -14,6 +14,7 @@ from srcgrad.core.lowering import ArgReduce, Library, Pointwise, Reduce
 from srcgrad.core.op import TABLE, Formula, Op, apply, face_of
 from srcgrad.core.partial import Where
 from srcgrad.core.sample import Arg, Sample
+from srcgrad.core.scalar_functions import SCALAR_FUNCTIONS, ScalarFunction
 from srcgrad.core.types import ArrayType, Shape, inexact, promote, type_of
 
 BOOL = np.dtype(bool)
@@ -23,31 +24,6 @@ FLOAT64 = np.dtype(np.float64)
 
 Domain = tuple[float, float]
 DtypeRule = Callable[[Sequence[ArrayType]], Sequence[np.dtype[Any]]]
-
-#: The scalar functions that formulas may call, and the dtype kinds for which they do. Every back end provides
-#: them, with the meaning of the name in NumPy or SciPy. ``where`` takes operands of any kind behind its condition.
-FORMULA_FUNCTIONS: dict[str, str] = {
-    **dict.fromkeys(("floor_divide", "remainder", "fmod", "sign", "maximum", "minimum"), "iuf"),
-    **dict.fromkeys(("fmax", "fmin", "signbit", "floor", "ceil", "rint", "trunc"), "f"),
-    **dict.fromkeys(("isnan", "isinf", "isfinite"), "fc"),
-    **dict.fromkeys(("cbrt", "hypot", "copysign", "logaddexp", "logaddexp2", "arctan2"), "f"),
-    **dict.fromkeys(("reciprocal", "power", "sqrt"), "fc"),
-    **dict.fromkeys(("exp", "exp2", "expm1", "log", "log2", "log10", "log1p"), "fc"),
-    **dict.fromkeys(("sin", "cos", "tan", "sinc", "arcsin", "arccos", "arctan"), "fc"),
-    **dict.fromkeys(("sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh"), "fc"),
-    **dict.fromkeys(("divide", "conjugate", "angle", "real", "imag"), "c"),
-    **dict.fromkeys(("erf", "erfc", "erfinv", "expit", "log_expit", "logit"), "f"),
-    **dict.fromkeys(("gamma", "gammaln", "digamma", "polygamma1", "polygamma"), "f"),
-    **dict.fromkeys(("erfcx", "ndtr", "log_ndtr"), "f"),
-    **dict.fromkeys(("gammainc", "gammaincc", "betainc", "exp1", "expi", "zeta"), "f"),
-    **dict.fromkeys(("j0", "j1", "y0", "y1", "i0", "i1", "i0e", "i1e"), "f"),
-    **dict.fromkeys(("integer_power", "left_shift", "right_shift"), "iu"),
-    "absolute": "ifc",
-    "compose": "f",
-    "threefry": "u",
-    "threefry_second": "u",
-    "where": "biufc",
-}
 
 # Types of operands
 
@@ -143,8 +119,8 @@ def pointwise(
     reference: Callable[..., Any] | None = None,
     dtypes: DtypeRule = inexact_dtypes,
     result: np.dtype[Any] | Callable[[np.dtype[Any]], np.dtype[Any]] | None = None,
-    kinds: str = "f",
-    cost: float = 1.0,
+    kinds: str | None = None,
+    cost: float | None = None,
     unordered: bool = False,
     domain: Domain | Sequence[Domain] = (-2.0, 2.0),
     sample_kinds: str = "f",
@@ -161,20 +137,28 @@ def pointwise(
         reference: by default the function of that name in NumPy or ``scipy.special``.
         dtypes: to what the operands are converted first.
         result: the dtype of the result, where it is not that of the last operand, or a function of the latter.
-        kinds: the dtype kinds that the converted operands may have.
-        cost: in multiplications.
+        kinds: the dtype kinds that the converted operands may have; of a formula by default floats.
+        cost: in multiplications; of a formula by default 1. Result, kinds and cost of a scalar function are its own.
         unordered: see `Pointwise`.
         domain: where samples are drawn from, for all operands or for each; of complex ones both parts.
         sample_kinds: the dtype kinds of samples, for all operands or for each; see `Arg`.
         doc: what NumPy's documentation does not say.
+
+    Raises:
+        ValueError: for a row without a formula where there is no scalar function of that name.
     """
     arity = len(partials)
-    formula = formula or f"{name}({', '.join(f'{{{k}}}' for k in range(arity))})"
+    if formula is None:
+        formula = f"{name}({', '.join(f'{{{k}}}' for k in range(arity))})"
+        function = _scalar_function(name)
+        result, kinds = result or function.result, kinds or function.kinds
+        cost = function.cost if cost is None else cost
+    allowed = kinds or "f"
 
     def infer(*types: ArrayType) -> ArrayType:
         check_operands(name, types, dtypes)
         last = types[-1]
-        check_kind(name, last.dtype, kinds)
+        check_kind(name, last.dtype, allowed)
         weak = all(t.weak for t in types)
         if isinstance(result, np.dtype):
             return ArrayType(last.shape, result)
@@ -185,13 +169,20 @@ def pointwise(
             name,
             infer,
             reference or numpy_function(name),
-            Pointwise(formula, cost, unordered),
+            Pointwise(formula, 1.0 if cost is None else cost, unordered),
             partials=partials,
             prepare=preparation(name, dtypes),
-            samples=_pointwise_samples(arity, domain, sample_kinds, kinds),
+            samples=_pointwise_samples(arity, domain, sample_kinds, allowed),
             doc=doc,
         )
     )
+
+
+def _scalar_function(name: str) -> ScalarFunction:
+    """The scalar function of a row without a formula."""
+    if name not in SCALAR_FUNCTIONS:
+        raise ValueError(f"the row {name} needs a formula: there is no scalar function of that name")
+    return SCALAR_FUNCTIONS[name]
 
 
 def check_operands(name: str, types: Sequence[ArrayType], dtypes: DtypeRule) -> None:

@@ -41,7 +41,6 @@ gammainc = pointwise(
     "gammainc",
     _undefined("gammainc", "a", "x"),
     lambda out, a, x: _gamma_density(a, x),
-    cost=100.0,
     domain=[(1.0, 5.0), (0.5, 6.0)],
     sample_kinds="if",
 )
@@ -49,7 +48,6 @@ gammaincc = pointwise(
     "gammaincc",
     _undefined("gammaincc", "a", "x"),
     lambda out, a, x: -_gamma_density(a, x),
-    cost=100.0,
     domain=[(1.0, 5.0), (0.5, 6.0)],
     sample_kinds="if",
 )
@@ -58,17 +56,15 @@ betainc = pointwise(
     _undefined("betainc", "a", "x"),
     _undefined("betainc", "b", "x"),
     lambda out, a, b, x: _beta_density(a, b, x),
-    cost=150.0,
     domain=[(1.0, 5.0), (1.0, 5.0), (0.1, 0.9)],
     sample_kinds="iif",
 )
-exp1 = pointwise("exp1", lambda out, x: -exp(-x) / x, cost=60.0, domain=(0.3, 4.0))
-expi = pointwise("expi", lambda out, x: exp(x) / x, cost=60.0, domain=(0.3, 4.0))
+exp1 = pointwise("exp1", lambda out, x: -exp(-x) / x, domain=(0.3, 4.0))
+expi = pointwise("expi", lambda out, x: exp(x) / x, domain=(0.3, 4.0))
 zeta = pointwise(
     "zeta",
     _undefined("zeta", "x", "q"),
     lambda out, s, q: -s * apply("zeta", s + 1, q),
-    cost=60.0,
     domain=[(2.0, 6.0), (0.5, 4.0)],
     sample_kinds="if",
     doc="Hurwitz's zeta function of two operands.",

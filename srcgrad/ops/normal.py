@@ -33,7 +33,7 @@ def _log_ndtr_slope(x: Any) -> Any:
     return where(above, density / ndtr(upper), math.sqrt(2 / math.pi) / erfcx(where(above, 0, -math.sqrt(0.5) * x)))
 
 
-erfcx = pointwise("erfcx", _erfcx_slope, cost=25.0)
-ndtr = pointwise("ndtr", lambda out, x: 1 / math.sqrt(2 * math.pi) * exp(-0.5 * x * x), cost=25.0)
-log_ndtr = pointwise("log_ndtr", lambda out, x: _log_ndtr_slope(x), cost=40.0, domain=(-4.0, 3.0))
-gamma = pointwise("gamma", lambda out, x: out * digamma(x), cost=60.0, domain=(0.5, 4.0))
+erfcx = pointwise("erfcx", _erfcx_slope)
+ndtr = pointwise("ndtr", lambda out, x: 1 / math.sqrt(2 * math.pi) * exp(-0.5 * x * x))
+log_ndtr = pointwise("log_ndtr", lambda out, x: _log_ndtr_slope(x), domain=(-4.0, 3.0))
+gamma = pointwise("gamma", lambda out, x: out * digamma(x), domain=(0.5, 4.0))

@@ -20,15 +20,15 @@ from srcgrad.ops.logic import equal, isinf
 
 _TWO_OVER_SQRT_PI = 2 / math.sqrt(math.pi)
 
-erf = pointwise("erf", lambda out, x: _TWO_OVER_SQRT_PI * exp(-x * x), cost=12.0)
-erfc = pointwise("erfc", lambda out, x: -_TWO_OVER_SQRT_PI * exp(-x * x), cost=20.0)
-erfinv = pointwise("erfinv", lambda out, x: (1 / _TWO_OVER_SQRT_PI) * exp(out * out), cost=20.0, domain=(-0.9, 0.9))
+erf = pointwise("erf", lambda out, x: _TWO_OVER_SQRT_PI * exp(-x * x))
+erfc = pointwise("erfc", lambda out, x: -_TWO_OVER_SQRT_PI * exp(-x * x))
+erfinv = pointwise("erfinv", lambda out, x: (1 / _TWO_OVER_SQRT_PI) * exp(out * out), domain=(-0.9, 0.9))
 
 # The logistic function
 
-expit = pointwise("expit", lambda out, x: out * (1 - out), cost=10.0)
-log_expit = pointwise("log_expit", lambda out, x: expit(-x), cost=18.0)
-logit = pointwise("logit", lambda out, x: 1 / (x * (1 - x)), cost=12.0, domain=(0.1, 0.9))
+expit = pointwise("expit", lambda out, x: out * (1 - out))
+log_expit = pointwise("log_expit", lambda out, x: expit(-x))
+logit = pointwise("logit", lambda out, x: 1 / (x * (1 - x)), domain=(0.1, 0.9))
 
 # Logarithms of sums
 
@@ -38,9 +38,9 @@ def _share(x: Any, y: Any) -> Any:
     return expit(where(equal(x, y) & isinf(x), 0, x - y))
 
 
-logaddexp = pointwise("logaddexp", lambda out, x, y: _share(x, y), lambda out, x, y: _share(y, x), cost=20.0)
+logaddexp = pointwise("logaddexp", lambda out, x, y: _share(x, y), lambda out, x, y: _share(y, x))
 logaddexp2 = pointwise(
-    "logaddexp2", lambda out, x, y: _share(LN2 * x, LN2 * y), lambda out, x, y: _share(LN2 * y, LN2 * x), cost=20.0
+    "logaddexp2", lambda out, x, y: _share(LN2 * x, LN2 * y), lambda out, x, y: _share(LN2 * y, LN2 * x)
 )
 
 # The gamma function
@@ -64,7 +64,6 @@ polygamma = pointwise(
     lambda out, order, x: apply("polygamma", order + 1, x),
     reference=_reference_polygamma,
     dtypes=_order_dtypes,
-    cost=60.0,
     domain=[(0.0, 4.0), (0.5, 4.0)],
     sample_kinds="if",
     doc="Derivative number ``order`` of digamma. The order is an integer and has no derivative.",
@@ -73,12 +72,11 @@ polygamma1 = pointwise(
     "polygamma1",
     lambda out, x: polygamma(2, x),
     reference=lambda x: _reference_polygamma(1, x),
-    cost=40.0,
     domain=(0.5, 4.0),
     doc="The derivative of digamma: ``polygamma(1, x)``.",
 )
-digamma = pointwise("digamma", lambda out, x: polygamma1(x), cost=30.0, domain=(0.5, 4.0))
-gammaln = pointwise("gammaln", lambda out, x: digamma(x), cost=30.0, domain=(0.5, 4.0))
+digamma = pointwise("digamma", lambda out, x: polygamma1(x), domain=(0.5, 4.0))
+gammaln = pointwise("gammaln", lambda out, x: digamma(x), domain=(0.5, 4.0))
 
 # Products with logarithms that are 0 for x == 0
 

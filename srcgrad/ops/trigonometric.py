@@ -11,22 +11,22 @@ from srcgrad.ops.exponential import sqrt
 from srcgrad.ops.families import Where, division_dtypes, nonzero, pointwise
 from srcgrad.ops.logic import less, not_equal
 
-sin = pointwise("sin", lambda out, x: apply("cos", x), cost=10.0, kinds="fc")
-cos = pointwise("cos", lambda out, x: -sin(x), cost=10.0, kinds="fc")
-tan = pointwise("tan", lambda out, x: 1 + out * out, cost=15.0, domain=(-1.0, 1.0), kinds="fc")
+sin = pointwise("sin", lambda out, x: apply("cos", x))
+cos = pointwise("cos", lambda out, x: -sin(x))
+tan = pointwise("tan", lambda out, x: 1 + out * out, domain=(-1.0, 1.0))
 
 # Products of differences instead of differences of squares: 1 - x * x would lose half of the digits near |x| = 1.
-arcsin = pointwise("arcsin", lambda out, x: 1 / sqrt((1 - x) * (1 + x)), cost=15.0, domain=(-0.9, 0.9), kinds="fc")
-arccos = pointwise("arccos", lambda out, x: -1 / sqrt((1 - x) * (1 + x)), cost=15.0, domain=(-0.9, 0.9), kinds="fc")
-arctan = pointwise("arctan", lambda out, x: 1 / (1 + x * x), cost=15.0, kinds="fc")
+arcsin = pointwise("arcsin", lambda out, x: 1 / sqrt((1 - x) * (1 + x)), domain=(-0.9, 0.9))
+arccos = pointwise("arccos", lambda out, x: -1 / sqrt((1 - x) * (1 + x)), domain=(-0.9, 0.9))
+arctan = pointwise("arctan", lambda out, x: 1 / (1 + x * x))
 
-sinh = pointwise("sinh", lambda out, x: apply("cosh", x), cost=15.0, kinds="fc")
-cosh = pointwise("cosh", lambda out, x: sinh(x), cost=10.0, kinds="fc")
-tanh = pointwise("tanh", lambda out, x: 1 - out * out, cost=10.0, kinds="fc")
-arcsinh = pointwise("arcsinh", lambda out, x: 1 / sqrt(x * x + 1), cost=15.0, kinds="fc")
+sinh = pointwise("sinh", lambda out, x: apply("cosh", x))
+cosh = pointwise("cosh", lambda out, x: sinh(x))
+tanh = pointwise("tanh", lambda out, x: 1 - out * out)
+arcsinh = pointwise("arcsinh", lambda out, x: 1 / sqrt(x * x + 1))
 # Roots of factors, not of the product, whose principal root has the other sign left of the imaginary axis.
-arccosh = pointwise("arccosh", lambda out, x: 1 / (sqrt(x - 1) * sqrt(x + 1)), cost=15.0, domain=(1.2, 3.0), kinds="fc")
-arctanh = pointwise("arctanh", lambda out, x: 1 / ((1 - x) * (1 + x)), cost=15.0, domain=(-0.9, 0.9), kinds="fc")
+arccosh = pointwise("arccosh", lambda out, x: 1 / (sqrt(x - 1) * sqrt(x + 1)), domain=(1.2, 3.0))
+arctanh = pointwise("arctanh", lambda out, x: 1 / ((1 - x) * (1 + x)), domain=(-0.9, 0.9))
 
 # Length and angle of a vector. Their derivatives at the origin do not exist; they are zero here, as that of |x|.
 
@@ -34,7 +34,6 @@ hypot = pointwise(
     "hypot",
     lambda out, x, y: Where(not_equal(out, 0), x / nonzero(out)),
     lambda out, x, y: Where(not_equal(out, 0), y / nonzero(out)),
-    cost=10.0,
 )
 
 
@@ -45,7 +44,7 @@ def _turn(along: Any, x: Any, y: Any) -> Where:
     return Where(not_equal(length, 0), along / divisor / divisor)
 
 
-arctan2 = pointwise("arctan2", lambda out, y, x: _turn(x, x, y), lambda out, y, x: _turn(-y, x, y), cost=25.0)
+arctan2 = pointwise("arctan2", lambda out, y, x: _turn(x, x, y), lambda out, y, x: _turn(-y, x, y))
 
 # sin(pi x) / (pi x)
 
@@ -63,4 +62,4 @@ def _sinc_slope(out: Any, x: Any) -> Any:
     return where(small, math.pi * angle * series, (cos(math.pi * far) - apply("sinc", far)) / far)
 
 
-sinc = pointwise("sinc", _sinc_slope, dtypes=division_dtypes, cost=15.0, kinds="fc")
+sinc = pointwise("sinc", _sinc_slope, dtypes=division_dtypes)

@@ -26,11 +26,11 @@ def library(function: str, arguments: str) -> Any:
     """The function as compiled code calls it, known to the linker from here on.
 
     Args:
-        function: ``module.name`` in this package.
+        function: ``module.name`` in this package, or ``package.module.name`` elsewhere.
         arguments: the types of its arguments in order: ``"float64* float64* int64"``.
     """
-    module, name = function.split(".")
-    owner = importlib.import_module(f"srcgrad.backends.library.{module}")
+    module, _, name = function.rpartition(".")
+    owner = importlib.import_module(module if "." in module else f"srcgrad.backends.library.{module}")
     if hasattr(owner, "prepare"):
         owner.prepare(arguments)
     found = owner.of_arity(len(arguments.split())) if hasattr(owner, "of_arity") else getattr(owner, name)

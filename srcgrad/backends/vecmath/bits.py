@@ -24,18 +24,15 @@ from srcgrad.backends.native.compiler import KernelCompiler
 
 Real = Any  # a float64 or float32 in compiled code
 
-# `forceinline` has LLVM inline these into the calling loop; Numba does not, so the caller's flags stay outside.
-# `fastmath=False` must be said: a function that does not say it inherits the flags of the first caller that
-# happens to compile it, and caches that.
-OPTIONS = {"error_model": "numpy", "fastmath": False, "forceinline": True}
-
 
 def vector_function(function: Callable[..., Any]) -> Any:
     """Compile `function` when it is first called by itself; kernels have it written into their own library.
 
-    Not with Numba's cache on disk, whose index is a pickle that anybody may have written.
+    Not with Numba's cache on disk, whose index is a pickle that anybody may have written. `forceinline` has LLVM inline
+    it into the calling loop; Numba does not, so the caller's flags stay outside. `fastmath=False` must be said: a
+    function that does not say it inherits the flags of the first caller that happens to compile it.
     """
-    return njit(pipeline_class=KernelCompiler, **OPTIONS)(function)
+    return njit(error_model="numpy", fastmath=False, forceinline=True, pipeline_class=KernelCompiler)(function)
 
 
 _NAME = {types.float32: "f32", types.float64: "f64"}
