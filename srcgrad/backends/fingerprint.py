@@ -7,8 +7,6 @@ import hashlib
 import importlib.util
 from pathlib import Path
 
-from srcgrad.core.lowering import Library
-from srcgrad.core.op import TABLE
 from srcgrad.core.scalar_functions import SCALAR_FUNCTIONS
 
 _PACKAGE = Path(__file__).parents[1]
@@ -45,15 +43,15 @@ def _of_files() -> str:
 
 
 def _of_added_functions() -> str:
-    """The files of scalar and library functions that are not the package's; empty where there are none."""
-    paths = [path for entry in SCALAR_FUNCTIONS.values() for path in entry.code.values()]
-    paths += [path for op in TABLE if isinstance(op.lowering, Library) if (path := op.lowering.function).count(".") > 1]
-    added = sorted({path.rpartition(".")[0] for path in paths if path.partition(".")[0] != _PACKAGE.name})
-    if not added:
+    """Of scalar functions that are not the package's; empty where there are none."""
+    homes = {path.rpartition(".")[0] for entry in SCALAR_FUNCTIONS.values() for path in entry.code.values()}
+    return "".join(of_module(home) for home in sorted(homes))
+
+
+def of_module(name: str) -> str:
+    """Changes whenever the file of a module does; empty for our own, which `of_backends` covers."""
+    if name.partition(".")[0] == _PACKAGE.name:
         return ""
-    state = hashlib.blake2b(digest_size=8)
-    for home in added:
-        found = importlib.util.find_spec(home)
-        if found is not None and found.origin is not None:
-            state.update(Path(found.origin).read_bytes())
-    return state.hexdigest()
+    found = importlib.util.find_spec(name)
+    content = Path(found.origin).read_bytes() if found is not None and found.origin is not None else name.encode()
+    return hashlib.blake2b(content, digest_size=8).hexdigest()

@@ -41,8 +41,9 @@ class Symbol:
 
 
 def compiled_symbol(function: Callable[..., Any], signature: Any, **options: Any) -> Symbol:
-    """A function of our own as native code, from the disk cache where it is there."""
-    name = f"{function.__module__.rpartition('.')[2]}_{function.__name__}"
+    """A function as native code, from the disk cache where it is there."""
+    module = function.__module__
+    name = f"{module.rpartition('.')[2]}_{function.__name__}{fingerprint.of_module(module)}"
     return native_symbol(name, lambda: function, signature, **options)
 
 
