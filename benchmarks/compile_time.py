@@ -14,8 +14,7 @@ import random
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
@@ -27,16 +26,6 @@ import numpy as np
 from benchmarks.report import plain_table
 
 CONTENDERS = ("srcgrad", "jax")
-#: functions of the path from a graph to machine code, by the stage that they are counted for
-STAGES = {
-    "finish": ("srcgrad.dispatch.function", "finish"),
-    "lower": ("srcgrad.pipeline", "lower"),
-    "fuse": ("srcgrad.pipeline", "fuse"),
-    "storage": ("srcgrad.pipeline", "assign_storage"),
-    "emit": ("srcgrad.pipeline", "emit"),
-    "build": ("srcgrad.backends.build", "build"),
-}
-
 Program = tuple[Callable[..., Any], tuple[Any, ...]]
 
 
@@ -219,7 +208,8 @@ def table(args: argparse.Namespace) -> str:
                     if seconds:
                         before[contender] = length, seconds
                     if contender == "srcgrad":
-                        row.append(" ".join(f"{name} {s:.2f}" for name, s in found.get("stages", {}).items()))
+                        stages = {name: s for name, s in found.get("stages", {}).items() if s >= 0.01}
+                        row.append(" ".join(f"{name} {s:.2f}" for name, s in stages.items()))
                 rows.append(tuple(row))
                 print(*row, sep="  ", file=sys.stderr, flush=True)
     heads = [(c, "x half", "stages") if c == "srcgrad" else (c, "x half") for c in args.contenders]
@@ -257,44 +247,17 @@ def measure_here(name: str, what: str, length: str, contender: str) -> dict[str,
         jax.block_until_ready(transformed(*arguments))
         return {"seconds": process_time() - started, "stages": stages}
     import srcgrad as sg
+    from srcgrad.pipeline import timed
 
     function, arguments = case.make(int(length), np)
     transformed = sg.value_and_grad(function) if what == "gradient" else sg.jit(function)
     sg.jit(lambda x: x + 1.0)(1.0)  # the product's kernels, the loader: once a machine
-    with counted(stages):
+    with timed(process_time) as times:
         started = process_time()
         transformed(*arguments)
         seconds = process_time() - started
-    return {"seconds": seconds, "stages": {"record": seconds - sum(stages.values()), **stages}}
-
-
-@contextmanager
-def counted(stages: dict[str, float]) -> Iterator[None]:
-    """Count the seconds of each stage while the block runs."""
-    import importlib
-
-    originals = []
-    for name, (where, attribute) in STAGES.items():
-        module = importlib.import_module(where)
-        original = getattr(module, attribute)
-        originals.append((module, attribute, original))
-        setattr(module, attribute, _timed(original, stages, name))
-    try:
-        yield
-    finally:
-        for module, attribute, original in originals:
-            setattr(module, attribute, original)
-
-
-def _timed(function: Callable[..., Any], stages: dict[str, float], name: str) -> Callable[..., Any]:
-    def timed(*args: Any, **kwargs: Any) -> Any:
-        started = process_time()
-        try:
-            return function(*args, **kwargs)
-        finally:
-            stages[name] = stages.get(name, 0.0) + process_time() - started
-
-    return timed
+    rest = seconds - sum(times.seconds.values())
+    return {"seconds": seconds, "stages": {"rest": rest, **times.seconds}}
 
 
 if __name__ == "__main__":

@@ -21,12 +21,14 @@ from srcgrad.core.errors import UnsupportedError
 from srcgrad.dispatch import Function, Jit, Specialisation
 from srcgrad.dispatch.arguments import Arguments
 from srcgrad.graph.draw import graph_picture
+from srcgrad.graph.node import Graph
 from srcgrad.graph.picture import Picture
-from srcgrad.pipeline import emit, schedule
+from srcgrad.pipeline import emit, named, schedule
 from srcgrad.schedule.ir import LibraryCall, Program
-from srcgrad.schedule.storage import Storage
+from srcgrad.schedule.storage import Scheduled, Storage
 from srcgrad.schedule.work import MEMORY, Phase, Work, phases
 
+build = named("build")
 #: how long `profile` runs a program, in seconds and calls
 SECONDS, CALLS = 0.5, 300
 
@@ -140,7 +142,7 @@ def cost(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Cost:
     >>> found.multiplications, found.functions, found.read["input"], found.written["output"]
     (5000, 5000, 40000, 800)
     """
-    program, storage = schedule(_specialisation(function, args, kwargs).graph)
+    program, storage = _scheduled(_specialisation(function, args, kwargs).graph)
     total, exact = Work(), True
     for phase in phases(program, storage):
         total.add(phase.work, 1 if phase.iterations is None else phase.iterations)
@@ -167,6 +169,12 @@ def cost(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Cost:
         total.calls,
         exact,
     )
+
+
+def _scheduled(graph: Graph) -> Scheduled:
+    from srcgrad.backends.machine import this_machine
+
+    return schedule(graph, this_machine())
 
 
 # --- profile --------------------------------------------------------------------------------------------------------
@@ -259,7 +267,7 @@ def profile(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Profile:
     specialisation = compiled.specialise(*args, **kwargs)
     values = [*Arguments(compiled.parameters, args, kwargs).values, *specialisation.captured]
     peaks = _peaks()
-    program, storage = schedule(specialisation.graph)
+    program, storage = _scheduled(specialisation.graph)
     found = list(phases(program, storage))
     _insert_ticks(program, found)
     seconds, times, counts, calls = _measure(specialisation, program, storage, values, len(found))
@@ -297,12 +305,13 @@ def _measure(
     specialisation: Specialisation, program: Program, storage: Storage, values: Sequence[Any], count: int
 ) -> tuple[float, list[float], list[int], int]:
     """Seconds a call, seconds and iterations of each phase, and the number of calls."""
-    from srcgrad.backends.build import build
     from srcgrad.backends.library.clock import ACCOUNTS
+    from srcgrad.backends.machine import this_machine
 
     graph = specialisation.graph
     executable = specialisation.executable
-    module = emit(program, storage, f"{graph.name}_profile", specialisation.executable.fast_math)
+    name = f"{graph.name}_profile"
+    module = emit(Scheduled(program, storage), name, executable.fast_math, this_machine())
     call = build(module)
     arguments = (*executable.native(values), *module.constants)
     call(*arguments)

@@ -25,6 +25,14 @@ def _products_by_our_own_kernels() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _every_pass_verified() -> Iterator[None]:
+    """Here, and in processes that tests start."""
+    with override(verify=True), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SRCGRAD_VERIFY", "1")
+        yield
+
+
 @pytest.fixture
 def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
     """``golden(name, text)``: the text is that of ``tests/golden/name``; with ``--update-golden`` it becomes so."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import scipy.special
 
-from srcgrad.pipeline import Executable
+from srcgrad.dispatch.executable import Executable
 
 Values = Sequence[Any]
 THREADS = 3

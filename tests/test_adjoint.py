@@ -18,8 +18,8 @@ from srcgrad.graph.node import Graph, Node
 from srcgrad.graph.structure import LOOP
 from srcgrad.graph.trace import trace
 from srcgrad.graph.verify import verify
+from srcgrad.pipeline import finish
 from srcgrad.transform.adjoint import adjoint
-from srcgrad.transform.finish import finish
 from srcgrad.transform.rewrite import dependents, filled
 from srcgrad.transform.simplify import simplify
 from tests.derivatives import check_derivatives, gradient_graph

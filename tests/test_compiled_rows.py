@@ -13,10 +13,10 @@ from srcgrad.core.lowering import Pointwise, Region, Structure
 from srcgrad.core.op import TABLE, Op
 from srcgrad.core.sample import Sample
 from srcgrad.core.types import type_of
+from srcgrad.dispatch.executable import compile_graph
 from srcgrad.graph.interpret import interpret
 from srcgrad.graph.node import Graph, Node, is_tuple
 from srcgrad.graph.structure import items, new_input
-from srcgrad.pipeline import compile_graph
 
 CHUNK = 24
 

@@ -14,10 +14,10 @@ import pytest
 import srcgrad as sg
 from srcgrad.core.op import apply
 from srcgrad.core.types import type_of
+from srcgrad.dispatch.executable import compile_graph
 from srcgrad.graph.node import Graph
 from srcgrad.graph.structure import new_input
 from srcgrad.ops.complex import compose
-from srcgrad.pipeline import compile_graph
 from tests.complex_checks import check_gradient
 
 RNG = np.random.default_rng(0)

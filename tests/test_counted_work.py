@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import srcgrad as sg
+from srcgrad.core.target import Target
 from srcgrad.pipeline import schedule
 from srcgrad.schedule.work import Work, phases
 from tests.interpreted import interpreter
@@ -150,7 +151,7 @@ def _counted(transformed: Any, size: int) -> int:
     with interpreter():
         graph = transformed.specialise(np.linspace(0.0, 1.0, size)).graph
     total = Work()
-    for phase in phases(*schedule(graph)):
+    for phase in phases(*schedule(graph, Target())):
         total.add(phase.work, phase.iterations or 1)
     return int(sum(total.operations.values()) + sum(total.read.values()) / 8 + sum(total.written.values()) / 8)
 

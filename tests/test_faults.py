@@ -422,7 +422,7 @@ for bad, error in ((np.array([9, 0]), IndexError), (np.array([0, 0]), ValueError
         raise AssertionError(error)
 assert sg.vjp(lambda x: x * 2.0, 3.0)[1](1.0) == (2.0,)
 assert "tanh" in sg.source(loss, x.T, x)
-from srcgrad.pipeline import Interpreted
+from srcgrad.dispatch.executable import Interpreted
 assert type(sg.jit(update).specialise(y, 1).executable) is Interpreted
 """
 

@@ -12,10 +12,10 @@ import pytest
 import srcgrad as sg
 from srcgrad.core import fourier as plan
 from srcgrad.core.types import type_of
+from srcgrad.dispatch.executable import compile_graph
 from srcgrad.graph.node import Graph
 from srcgrad.graph.structure import new_input
 from srcgrad.ops.fourier import fft, irfft, rfft
-from srcgrad.pipeline import compile_graph
 from tests.complex_checks import check_gradient
 
 OTHER: Any = "other"

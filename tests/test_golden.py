@@ -17,8 +17,8 @@ import numpy as np
 import srcgrad as sg
 from srcgrad.dispatch import Function
 from srcgrad.dispatch.arguments import Arguments
-from srcgrad.pipeline import Executable, compile_graph
-from srcgrad.transform.finish import finish
+from srcgrad.dispatch.executable import Executable, compile_graph
+from srcgrad.pipeline import finish
 
 Golden = Callable[[str, str], None]
 

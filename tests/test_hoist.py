@@ -10,11 +10,11 @@ import pytest
 import srcgrad as sg
 from srcgrad.core.op import apply
 from srcgrad.core.types import ArrayType
+from srcgrad.dispatch.executable import compile_graph
 from srcgrad.graph.interpret import interpret
 from srcgrad.graph.node import Graph, Node
 from srcgrad.graph.structure import LOOP, constant, loop, new_input
 from srcgrad.graph.verify import verify
-from srcgrad.pipeline import compile_graph
 from srcgrad.transform.hoist import hoist
 from srcgrad.transform.simplify import simplify
 

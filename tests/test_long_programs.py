@@ -14,19 +14,16 @@ import pytest
 
 import srcgrad as sg
 from benchmarks import compile_time
-from srcgrad.backends.module import emit_module
 from srcgrad.core.settings import override, settings
+from srcgrad.core.target import Target
 from srcgrad.dispatch import Function
 from srcgrad.dispatch.arguments import Arguments
+from srcgrad.dispatch.executable import compile_graph
 from srcgrad.graph.digest import digest_of
 from srcgrad.graph.interpret import interpret
 from srcgrad.graph.node import Graph
-from srcgrad.pipeline import compile_graph
-from srcgrad.schedule.fuse import fuse
+from srcgrad.pipeline import emit, finish, schedule
 from srcgrad.schedule.ir import Section
-from srcgrad.schedule.lower import lower
-from srcgrad.schedule.storage import assign_storage
-from srcgrad.transform.finish import finish
 
 Program = tuple[Callable[..., Any], tuple[Any, ...]]
 
@@ -126,8 +123,7 @@ def count_calls(record: Callable[[], Any]) -> int:
 def to_text(record: Callable[[], Any]) -> str:
     graph = finish(record())
     digest_of(graph)
-    program = fuse(lower(graph))
-    return emit_module(program, assign_storage(program), graph.name).source
+    return emit(schedule(graph, Target()), graph.name, False, Target()).source
 
 
 @pytest.mark.parametrize(("make", "transform"), PROGRAMS, ids=[make.__name__ for make, _ in PROGRAMS])
@@ -203,7 +199,7 @@ def test_sections_with_split_loops() -> None:
 
 def test_no_section_is_longer_than_the_limit() -> None:
     record, _ = recorded(scalar_chain(2000), sg.grad)
-    program = fuse(lower(finish(record())))
+    program, _ = schedule(finish(record()), Target())
     assert program.tree is not None
     lengths = [len(item.body.items) for item in program.tree.items if isinstance(item, Section)]
     assert len(lengths) > 4

@@ -24,13 +24,13 @@ from numba.core import event
 import srcgrad as sg
 from benchmarks.cases import CASES
 from srcgrad.backends.build import build
+from srcgrad.backends.machine import this_machine
 from srcgrad.backends.module import Module
 from srcgrad.backends.native.compiler import KernelCompiler
 from srcgrad.backends.native.functions import Unit
 from srcgrad.backends.native.names import in_memory
 from srcgrad.core.settings import override
-from srcgrad.pipeline import emit, schedule
-from srcgrad.transform.finish import finish
+from srcgrad.pipeline import emit, finish, schedule
 from tests.random_cases import random_case
 
 C_2 = np.float32(2.0)
@@ -221,6 +221,6 @@ def instructions(module: Module) -> str:
 def test_trees_and_text_are_the_same_instructions(seed: int, split: bool) -> None:
     case = random_case(random.Random(seed + 40).randint, parts=2, steps=8, gradient=seed > 0)
     with override(parallel_cycles=0 if split else 10**9), mock.patch("srcgrad.backends.threads.limit", return_value=3):
-        module = emit(*schedule(finish(case.graph)), "program", False)
+        module = emit(schedule(finish(case.graph), this_machine()), "program", False, this_machine())
     assert module.functions
     assert instructions(module) == instructions(dataclasses.replace(module, functions=()))

@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from srcgrad.core.settings import override
+from srcgrad.dispatch.executable import Executable, compile_graph
 from srcgrad.graph.interpret import interpret
 from srcgrad.graph.verify import verify
-from srcgrad.pipeline import Executable, compile_graph
-from srcgrad.transform.finish import finish
+from srcgrad.pipeline import finish
 from tests.plain_python import run_plain
 from tests.random_cases import Case, differences, random_case
 

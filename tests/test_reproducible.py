@@ -10,8 +10,8 @@ import pytest
 
 import srcgrad as sg
 from srcgrad.dispatch.arguments import Arguments
-from srcgrad.pipeline import Executable
-from srcgrad.transform.finish import finish
+from srcgrad.dispatch.executable import Executable
+from srcgrad.pipeline import finish
 from tests.programs import SMOOTH_PROGRAMS, Maker
 
 

@@ -14,7 +14,7 @@ from srcgrad.backends.packing import with_packing
 from srcgrad.core.settings import override
 from srcgrad.graph.interpret import interpret
 from srcgrad.graph.structure import LOOP
-from srcgrad.transform.finish import finish
+from srcgrad.pipeline import finish
 from srcgrad.transform.pack import pack
 from srcgrad.transform.periods import Repetition, longest_repetition
 from tests.interpreted import interpreter

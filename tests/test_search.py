@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import srcgrad as sg
+from srcgrad.backends.machine import this_machine
 from srcgrad.core.settings import override
 from srcgrad.dispatch.arguments import Arguments
-from srcgrad.pipeline import schedule
+from srcgrad.pipeline import finish, schedule
 from srcgrad.schedule import fuse
-from srcgrad.transform.finish import finish
 
 
 def deep(layers: int) -> tuple[Any, Any]:
@@ -52,5 +52,5 @@ def test_the_search_of_a_deep_program_ends(monkeypatch: pytest.MonkeyPatch) -> N
         graph = gradient.record(Arguments(gradient.parameters, arguments, {})).graph
         monkeypatch.setattr(fuse._Search, "arrange", counted)
         with override(search_effort=500):
-            schedule(finish(graph))
+            schedule(finish(graph), this_machine())
     assert 500 <= len(calls) < 2000

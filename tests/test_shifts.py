@@ -13,11 +13,11 @@ import srcgrad as sg
 from srcgrad.core.lowering import frame
 from srcgrad.core.op import apply
 from srcgrad.core.types import ArrayType
+from srcgrad.dispatch.executable import compile_graph
 from srcgrad.graph.interpret import interpret
 from srcgrad.graph.node import Graph, Node
 from srcgrad.graph.structure import new_input
 from srcgrad.graph.verify import verify
-from srcgrad.pipeline import compile_graph
 from srcgrad.transform.shifts import gather_shifts
 from srcgrad.transform.simplify import simplify
 

@@ -16,7 +16,7 @@ from srcgrad.graph.interpret import interpret
 from srcgrad.graph.node import Graph, Node, bind
 from srcgrad.graph.structure import COND, constant, items, loop, new_input
 from srcgrad.graph.verify import verify
-from srcgrad.transform.finish import finish
+from srcgrad.pipeline import finish
 from srcgrad.transform.patterns import Pattern, Rule, build
 from srcgrad.transform.prune import prune
 from srcgrad.transform.rules import algebra

@@ -10,12 +10,12 @@ import pytest
 
 import srcgrad as sg
 from srcgrad.dispatch.arguments import Arguments
+from srcgrad.dispatch.executable import compile_graph
 from srcgrad.graph.interpret import interpret
 from srcgrad.graph.node import Graph
 from srcgrad.graph.structure import LOOP
 from srcgrad.graph.verify import verify
-from srcgrad.pipeline import compile_graph
-from srcgrad.transform.finish import finish
+from srcgrad.pipeline import finish
 
 N = 40
 

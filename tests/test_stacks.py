@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import srcgrad as sg
+from srcgrad.core.target import Target
 from srcgrad.graph.structure import LOOP
 from srcgrad.pipeline import schedule
 from srcgrad.schedule.work import phases
@@ -145,7 +146,9 @@ def test_the_loop_carries_no_array(form: Callable[..., Any]) -> None:
     first = 1 + loop.params["n_consts"]
     assert all(carry.size == 1 for carry in loop.inputs[first : first + loop.params["n_carries"]])
     if form in (elements, rows):  # every element is written once, and nothing before
-        written = sum(sum(phase.work.written.values()) * (phase.iterations or 1) for phase in phases(*schedule(graph)))
+        written = sum(
+            sum(phase.work.written.values()) * (phase.iterations or 1) for phase in phases(*schedule(graph, Target()))
+        )
         assert written == form(X).nbytes
 
 

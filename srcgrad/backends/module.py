@@ -1,22 +1,26 @@
-"""Schedule to module: the functions of a kernel, their text, and what a caller has to know of them."""
+"""Schedule to module: the functions of a kernel, their text, and what a caller has to know of them.
+
+The passes over modules are here; what each does to a function is in `kernel`.
+"""
 
 from __future__ import annotations
 
 import builtins
 import keyword
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from srcgrad.backends import memory
 from srcgrad.backends.emit import Emitter
-from srcgrad.core.settings import settings
+from srcgrad.core.target import Target
+from srcgrad.kernel.build import Names
 from srcgrad.kernel.ir import Buffer, Callee, Function, Variable, leaves, statements
+from srcgrad.kernel.names import assigned
 from srcgrad.kernel.outline import outline, without_unused
 from srcgrad.kernel.text import function_text, header_text
-from srcgrad.kernel.verify import verify
 from srcgrad.schedule.ir import Program
 from srcgrad.schedule.parallel import is_brief
 from srcgrad.schedule.storage import Storage
@@ -35,7 +39,7 @@ Symbol = tuple[str, str, tuple[str, ...]]
 
 @dataclass(frozen=True)
 class Module:
-    """Source text and what a caller has to know of it.
+    """Functions, their text once it is printed, and what a caller has to know of them.
 
     The function takes the inputs, the constants, a workspace if it needs one, and the arrays to fill: the
     outputs that are not scalars. It returns the scalar outputs: nothing, one, or a tuple.
@@ -55,34 +59,17 @@ class Module:
     symbols: tuple[Symbol, ...] = ()
     #: of its arrays on the stack
     stack_bytes: int = 0
+    #: whether the user's own arithmetic may be reassociated
+    fast_math: bool = False
     #: what it is lowered from; none where only its text was kept
     functions: tuple[Function, ...] = ()
 
-
-def emit_module(program: Program, storage: Storage, name: str, *, fast_math: bool = False) -> Module:
-    """The module of a scheduled program."""
-    functions, constants = emit_functions(program, storage, name)
-    used = _leaves(functions)
-    symbols = (leaf for leaf in used if isinstance(leaf, Callee) and leaf.arguments)
-    return Module(
-        functions[-1].name,
-        module_text(functions, used, fast_math),
-        tuple((value.shape, value.dtype) for value in program.inputs),
-        constants,
-        tuple((shape, value.dtype) for value, shape in zip(program.outputs, program.output_shapes, strict=True)),
-        storage.workspace_bytes,
-        tuple(sorted(place.offset for place in storage.places.values() if place.kind == "slices")),
-        is_brief(program),
-        tuple((symbol.home, symbol.exported, symbol.arguments) for symbol in symbols),
-        storage.stack_bytes,
-        functions,
-    )
+    def __str__(self) -> str:
+        return self.source or "\n\n\n".join(map(function_text, self.functions))
 
 
-def emit_functions(
-    program: Program, storage: Storage, name: str
-) -> tuple[tuple[Function, ...], tuple[np.ndarray[Any, Any], ...]]:
-    """The functions of a scheduled program, the kernel the last, and the constants that it takes."""
+def emit_module(program: Program, storage: Storage, name: str, fast_math: bool, target: Target) -> Module:
+    """The module of a scheduled program: one function, and no text yet."""
     name = name if name.isidentifier() else "f"
     if name in _RESERVED or keyword.iskeyword(name) or hasattr(builtins, name):
         name += "_"
@@ -101,14 +88,46 @@ def emit_functions(
     views = [memory.view(parameter) for parameter in (*given, *results) if isinstance(parameter, Buffer)]
     body = (*views, *memory.of_kernel(emitter), *emitter.out.statements)
     scalars = tuple(Variable(emitter.name(v), v.dtype) for v in program.outputs if not v.shape)
-    whole = Function(name, (*given, *workspace, *results), body, scalars)
-    *parts, kernel = outline(_verified(whole, "emission"), emitter.names.fresh)
-    functions = (*parts, without_unused(kernel))
-    return tuple(_verified(function, "outlining") for function in functions), tuple(v.data for v in constants)
+    return Module(
+        name,
+        "",
+        tuple((value.shape, value.dtype) for value in program.inputs),
+        tuple(v.data for v in constants),
+        tuple((shape, value.dtype) for value, shape in zip(program.outputs, program.output_shapes, strict=True)),
+        storage.workspace_bytes,
+        tuple(sorted(place.offset for place in storage.places.values() if place.kind == "slices")),
+        is_brief(program),
+        stack_bytes=storage.stack_bytes,
+        functions=(Function(name, (*given, *workspace, *results), body, scalars),),
+        fast_math=fast_math,
+    )
 
 
-def _verified(function: Function, where: str) -> Function:
-    return verify(function, where) if settings.verify else function
+def outline_module(module: Module, target: Target) -> Module:
+    """The module with functions of its parallel loops and sections."""
+    names = Names()
+    for function in module.functions:
+        for name in (function.name, *_RESERVED, *assigned(function.body), *(p.name for p in function.parameters)):
+            names.reserve(name)
+    functions = (made for function in module.functions for made in outline(function, names.fresh))
+    return replace(module, functions=tuple(functions))
+
+
+def drop_unused_buffers(module: Module, target: Target) -> Module:
+    """The module whose kernel declares the buffers that it uses."""
+    *parts, kernel = module.functions
+    return replace(module, functions=(*parts, without_unused(kernel)))
+
+
+def print_module(module: Module, target: Target) -> Module:
+    """The module with its text, and what makes the native symbols known that it refers to."""
+    used = _leaves(module.functions)
+    symbols = (leaf for leaf in used if isinstance(leaf, Callee) and leaf.arguments)
+    return replace(
+        module,
+        source=module_text(module.functions, used, module.fast_math),
+        symbols=tuple((symbol.home, symbol.exported, symbol.arguments) for symbol in symbols),
+    )
 
 
 def _parameter(emitter: Emitter, value: Any) -> Buffer | Variable:

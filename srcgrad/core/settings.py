@@ -13,10 +13,10 @@ from typing import Any
 class Settings:
     """Everything that can be tuned. Defaults are what the benchmarks were run with."""
 
-    #: check graphs after every stage, and kernels; tests of single stages switch it on
+    #: check what every pass returns; on in tests
     verify: bool = False
-    #: print every stage as text
-    dump: bool = False
+    #: names of passes (see `srcgrad.pipeline`), with commas between them, whose results are printed; ``all`` for all
+    dump: str = ""
     #: "filtered" leaves frames of this package out of the tracebacks of errors, "full" keeps them
     traceback: str = "filtered"
     #: where emitted source and machine code are kept; empty means no disk cache

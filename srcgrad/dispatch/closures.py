@@ -31,9 +31,9 @@ from srcgrad.core import tree
 from srcgrad.core.errors import ArgumentValueError
 from srcgrad.core.types import PYTHON_SCALARS, ArrayType
 from srcgrad.dispatch.arguments import Arguments, Static, identity
+from srcgrad.dispatch.executable import exact
 from srcgrad.dispatch.guards import Guards
 from srcgrad.dispatch.sharing import apart, lies_as, meets
-from srcgrad.pipeline import exact
 
 #: What a closure returns for arguments that it was not made for.
 MISS = object()

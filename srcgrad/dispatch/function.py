@@ -21,20 +21,20 @@ from srcgrad.dispatch.blame import check_closed, public_error, without_our_frame
 from srcgrad.dispatch.captured import with_captured
 from srcgrad.dispatch.closures import MISS, Closure, make_closure
 from srcgrad.dispatch.containers import Containers, check_containers
+from srcgrad.dispatch.executable import Executable, compile_graph, compiling
 from srcgrad.dispatch.failing import raising_for
 from srcgrad.dispatch.guards import Guards
 from srcgrad.dispatch.sharing import arranged
 from srcgrad.graph.node import Graph, as_node, substitute
-from srcgrad.graph.trace import Traced, Tracer, is_tracing, trace
-from srcgrad.pipeline import Executable, compile_graph, compiling, stage
+from srcgrad.graph.trace import Traced, Tracer, is_tracing
+from srcgrad.pipeline import finish, named
 from srcgrad.staging import capturing, publishing, reads, staged
-from srcgrad.transform.finish import finish
 from srcgrad.transform.guards import guarded, unguarded, with_flag
-from srcgrad.transform.roll import roll
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
 
+trace, roll = named("trace"), named("roll")
 #: How many closures are tried, the last used first, before a call is looked up by its key.
 _RECENT = 4
 #: how many programs are kept that differ only in what they read from outside
@@ -261,12 +261,12 @@ class Function:
         handle = next((type(value) for value in arguments.values if isinstance(value, Tracer)), None) or handle_type()
         with collecting(handle) as failures:
             arrange = functools.partial(arranged, arguments.sharing)
-            traced = trace(record, structure, arguments.types, handle=handle, names=names, arrange=arrange)
+            traced: Traced = trace(record, structure, arguments.types, handle=handle, names=names, arrange=arrange)
         flag = failures.found
         if flag is None:
-            return replace(traced, graph=stage("roll", roll, traced.graph))
+            return replace(traced, graph=roll(traced.graph))
         checked = replace(traced.graph, outputs=(*traced.graph.outputs, flag))
-        *outputs, flag = stage("roll", roll, checked).outputs
+        *outputs, flag = roll(checked).outputs
         causes = tuple(failures.causes)
         guards = tuple(guarded(output, flag, causes) for output in outputs)
         return replace(traced, graph=replace(traced.graph, outputs=guards))
@@ -372,7 +372,7 @@ class Function:
         recorded, guards = with_captured(recorded, captured)
         check_closed(recorded.graph)
         graph, causes = with_flag(recorded.graph)
-        graph = stage("simplify", finish, graph)
+        graph = finish(graph)
         backend = self.options.get("backend", "cpu")
         if backend != "cpu":
             raise UnsupportedError(f"there is no backend {backend!r}; use 'cpu'")

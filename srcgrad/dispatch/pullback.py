@@ -19,14 +19,12 @@ from srcgrad.dispatch.arguments import Arguments
 from srcgrad.dispatch.function import Function, Recorded, Specialisation, handle_type
 from srcgrad.dispatch.identity import SharedPrograms
 from srcgrad.dispatch.transforms import Jit, differentiated_leaves
-from srcgrad.graph.node import Graph, Node, as_node, substitute
+from srcgrad.graph.node import Node, as_node, substitute
 from srcgrad.graph.structure import new_input
 from srcgrad.graph.trace import Tracer, is_tracing
-from srcgrad.transform.adjoint import adjoint
+from srcgrad.pipeline import differentiate
 from srcgrad.transform.convention import conjugated
 from srcgrad.transform.guards import unguarded
-from srcgrad.transform.rewrite import zeros
-from srcgrad.transform.simplify import simplify
 
 
 class Vjp(Jit[..., Any]):
@@ -111,22 +109,19 @@ def _traced_vjp(
         if value.kind is not tuple or len(value.children) != 2:
             raise TraceError("vjp: with has_aux=True the function must return a pair (value, aux)")
         value, aux = value.children
-    graph = simplify(Graph(traced.graph.inputs, traced.graph.outputs[: traced.n_results], traced.graph.name))
+    graph = replace(traced.graph, outputs=traced.graph.outputs[: traced.n_results])
     seeds = [
         new_input(ArrayType(output.shape, output.dtype), f"ct{k}") if output.array_type.is_differentiable else None
         for k, output in enumerate(graph.outputs[: value.num_leaves])
     ]
     silent = [None] * (len(graph.outputs) - len(seeds))
-    outputs, cotangents = adjoint(graph, wrt, [*seeds, *silent])
-    outputs, flags = unguarded(outputs)
+    joint = differentiate(graph, wrt, [*seeds, *silent])
+    outputs, flags = unguarded(joint.outputs[: len(graph.outputs)])
     given = dict(zip(graph.inputs, map(as_node, arguments.values), strict=True))
     for flag, causes in flags:
         hand_on(substitute([flag], given)[0], causes)
     results = [handle(node) for node in substitute(outputs, given)]
-    found = [
-        zeros(graph.inputs[k].array_type) if c is None else conjugated(c) for k, c in zip(wrt, cotangents, strict=True)
-    ]
-    found = unguarded(found)[0]
+    found = unguarded(joint.outputs[len(graph.outputs) :])[0]
     structure = tree.flatten(primals)[1]
 
     def pullback(cotangent: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,11 @@ from srcgrad.core import tree
 from srcgrad.core.errors import ArgumentError, ArgumentValueError, TraceError
 from srcgrad.dispatch.arguments import Arguments, Static
 from srcgrad.dispatch.function import Function, Options, P, Recorded, Result, Transformed
-from srcgrad.graph.node import Graph, Node
+from srcgrad.graph.node import Node
 from srcgrad.graph.trace import Tracer
+from srcgrad.pipeline import differentiate
 from srcgrad.staging import staged
-from srcgrad.transform.adjoint import adjoint
-from srcgrad.transform.convention import conjugated
-from srcgrad.transform.rewrite import filled, zeros
-from srcgrad.transform.simplify import simplify
+from srcgrad.transform.rewrite import filled
 
 Argnums = int | Sequence[int]
 
@@ -56,16 +55,11 @@ class Grad(Transformed[P, Result]):
         results = traced.graph.outputs[: traced.n_results]
         _check_scalar(self, value, results[: value.num_leaves])
         seeds = [filled(results[0].array_type, 1), *[None] * (len(results) - 1)]
-        graph = simplify(Graph(traced.graph.inputs, tuple(results), traced.graph.name))
-        outputs, cotangents = adjoint(graph, inputs, seeds)
-        grads = [
-            zeros(graph.inputs[k].array_type) if cotangent is None else conjugated(cotangent)
-            for k, cotangent in zip(inputs, cotangents, strict=True)
-        ]
+        joint = differentiate(replace(traced.graph, outputs=tuple(results)), inputs, seeds)
+        outputs, grads = joint.outputs[: len(results)], joint.outputs[len(results) :]
         structure = self._grad_structure(arguments)
-        values = outputs[:1] if self.with_value else []
-        kept = [*values, *outputs[1:], *grads] if self.with_value else [*grads, *outputs[1:]]
-        return Recorded(Graph(graph.inputs, tuple(kept), f"grad_{graph.name}"), self._result(value, aux, structure))
+        kept = (*outputs, *grads) if self.with_value else (*grads, *outputs[1:])
+        return Recorded(replace(joint, outputs=kept), self._result(value, aux, structure))
 
     def made_from(self) -> tuple[Any, ...]:
         return self.function, self.argnums, self.has_aux, self.with_value, self.options

@@ -18,6 +18,7 @@ from srcgrad.core.types import ArrayType
 from srcgrad.graph.interpret import interpret
 from srcgrad.graph.node import Graph, Node, topological_until
 from srcgrad.graph.structure import INPUT, new_input
+from srcgrad.graph.trace import is_tracing
 
 #: up to how many elements the trace may look at values that it could do without: integers and flags, and others
 _FEW_INTEGERS, _FEW = 1024, 64
@@ -101,6 +102,11 @@ def _is_large(node: Node) -> bool:
 
 #: those of the program that is being recorded; None outside, where what is read from outside is a constant
 current: ContextVar[Implicits | None] = ContextVar("implicits", default=None)
+
+
+def is_recording() -> bool:
+    """Whether a program is being recorded: until that ends, its graphs read inputs that become its own only then."""
+    return is_tracing() or current.get() is not None
 
 
 def implicit_value(node: Node, is_needed: bool) -> np.ndarray[Any, Any] | None:

@@ -7,7 +7,7 @@ start and equality is identity. The pool holds nodes weakly: what nobody uses go
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakValueDictionary
@@ -157,7 +157,7 @@ def substitute(roots: Sequence[Node], replacements: Mapping[Node, Node]) -> list
     return [new[root] for root in roots]
 
 
-def topological_until(roots: Iterable[Node], stops: Mapping[Node, Any] | set[Node]) -> list[Node]:
+def topological_until(roots: Iterable[Node], stops: Container[Node]) -> list[Node]:
     """As `topological`, without looking behind the nodes in ``stops`` (which are included)."""
     order: list[Node] = []
     seen: set[Node] = set()

@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 from srcgrad.core.errors import VerifyError
+from srcgrad.core.intervals import Interval, is_inside, of_affine, of_operation
 from srcgrad.kernel.ir import (
     BOOL,
     Affine,
@@ -42,38 +43,42 @@ from srcgrad.kernel.ir import (
 from srcgrad.kernel.names import assigned, defined, exposed, names_in, runs, used
 from srcgrad.kernel.text import block_text, text
 
-Interval = tuple[int, int]
 
-
-def verify(function: Function, where: str = "kernel") -> Function:
-    """The function itself, if it is valid; ``where`` says which pass it comes from."""
+def verify(function: Function) -> Function:
+    """The function itself, if it is valid."""
     try:
         _definitions(function)
         _Types().block(function.body, {})
         _parallel(function.body)
     except VerifyError as error:
-        raise VerifyError(f"after {where}, {function.name}: {error}") from None
+        raise VerifyError(f"{function.name}: {error}") from None
     return function
 
 
-def _require(holds: bool, message: str, statement: Statement | None = None) -> None:
+def _require(holds: bool, message: str, statement: Statement) -> None:
     if not holds:
-        at = "" if statement is None else f"\n{block_text((statement,))}"
-        raise VerifyError(message + at)
+        raise _invalid(message, statement)
+
+
+def _invalid(message: str, statement: Statement) -> VerifyError:
+    return VerifyError(f"{message}\n{block_text((statement,))}")
 
 
 def _definitions(function: Function) -> None:
     """Names: each means one thing, and is known where it is used."""
     given = {parameter.name for parameter in function.parameters}
     for name in exposed(function.body):
-        _require(name.name in given, f"{name.name} is used before it is defined")
+        if name.name not in given:
+            raise VerifyError(f"{name.name} is used before it is defined")
     missing = names_in(function.results) - given - assigned(function.body)
-    _require(not missing, f"{missing} is returned and not defined")
+    if missing:
+        raise VerifyError(f"{missing} is returned and not defined")
     known: dict[str, Variable | Buffer] = {parameter.name: parameter for parameter in function.parameters}
     for statement in statements(function.body):
         for name in (*defined(statement), *used(statement)):
             same = known.setdefault(name.name, name)
-            _require(same == name, f"{name.name} is {same} and {name}", statement)
+            if same != name:
+                raise _invalid(f"{name.name} is {same} and {name}", statement)
 
 
 class _Types:
@@ -114,12 +119,13 @@ class _Types:
                 for part, extent in zip(node.index, node.buffer.shape or (1,), strict=True):
                     self.argument(part, known, statement)
                     reach = interval(part, known)
-                    inside = reach is None or (reach[0] >= 0 and reach[1] < extent)
-                    _require(inside, f"{text(node)} is outside of {node.buffer.shape}: {reach}", statement)
+                    if not is_inside(reach, extent):
+                        raise _invalid(f"{text(node)} is outside of {node.buffer.shape}: {reach}", statement)
             case Operation():
                 if node.operator not in ("min", "max"):
                     result = result_dtype(node.operator, *(arg.dtype for arg in node.args))
-                    _require(result == node.dtype, f"{text(node)} is {result}, not {node.dtype}", statement)
+                    if result != node.dtype:
+                        raise _invalid(f"{text(node)} is {result}, not {node.dtype}", statement)
                 for part in node.args:
                     self.argument(part, known, statement)
             case Cast():
@@ -133,7 +139,8 @@ class _Types:
     def rank(self, element: Element, statement: Statement) -> None:
         rank = len(element.buffer.shape) or 1
         fits = len(element.index) == rank and all(part.dtype.kind in "iu" for part in element.index)
-        _require(fits, f"{text(element)} is no index of {element.buffer.shape}", statement)
+        if not fits:
+            raise _invalid(f"{text(element)} is no index of {element.buffer.shape}", statement)
 
 
 def _reach(loop: For, known: dict[str, Interval]) -> dict[str, Interval]:
@@ -157,35 +164,9 @@ def interval(node: Expr, known: dict[str, Interval]) -> Interval | None:
         case Variable():
             return known.get(node.name)
         case Affine():
-            low = high = node.const
-            for variable, coefficient in node.terms:
-                reach = known.get(variable.name)
-                if reach is None:
-                    return None
-                ends = coefficient * reach[0], coefficient * reach[1]
-                low, high = low + min(ends), high + max(ends)
-            return low, high
+            return of_affine(node.const, ((c, known.get(variable.name)) for variable, c in node.terms))
         case Operation(operator=operator, args=(left, right)):
-            first, second = interval(left, known), interval(right, known)
-            if second is None or (first is None and operator != "%"):
-                return None
-            return _of_operation(operator, first or (0, 0), second)
-    return None
-
-
-def _of_operation(operator: str, first: Interval, second: Interval) -> Interval | None:
-    (a, b), (c, d) = first, second
-    match operator:
-        case "+":
-            return a + c, b + d
-        case "-":
-            return a - d, b - c
-        case "min":
-            return min(a, c), min(b, d)
-        case "//" if c == d > 0:
-            return a // c, b // c
-        case "%" if c == d > 0:
-            return 0, c - 1
+            return of_operation(operator, interval(left, known), interval(right, known))
     return None
 
 
@@ -207,7 +188,8 @@ def _own_elements(block: Block, moving: set[str], own: set[str]) -> None:
         elif isinstance(statement, Store) and isinstance(statement.target, Element):
             target = statement.target
             is_own = target.buffer.name in own or not moving.isdisjoint(names_in(target.index))
-            _require(is_own, f"every iteration writes {text(target)}", statement)
+            if not is_own:
+                raise _invalid(f"every iteration writes {text(target)}", statement)
         elif isinstance(statement, For | Let) and depends:
             moving.update(name.name for name in defined(statement))
         for inner in blocks(statement):

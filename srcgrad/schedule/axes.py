@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from srcgrad.core.settings import settings
+from srcgrad.core.target import Target
 from srcgrad.schedule.ir import (
     Affine,
     AnyStatement,
@@ -31,7 +32,7 @@ Pair = tuple[Axis, Axis]
 VECTOR = 16
 
 
-def merge_axes(program: Program) -> None:
+def merge_axes_in_place(program: Program, target: Target) -> Program:
     """Merge the axes of a program's statements and values into classes, those of the programs inside its regions
     too.
     """
@@ -39,6 +40,7 @@ def merge_axes(program: Program) -> None:
     _merge(statements, [*_flow_pairs(statements, written=True), *_flow_pairs(statements, written=False)])
     for statement in statements:
         statement.settle()
+    return program
 
 
 def inner_programs(statement: AnyStatement) -> tuple[Program, ...]:
@@ -94,7 +96,7 @@ def _merge(statements: list[Statement], pairs: Iterable[Pair]) -> None:
         member[a] = member.pop(a, set()) | member.pop(b, set())
 
 
-def choose_unrolled(program: Program) -> None:
+def unroll_in_place(program: Program, target: Target) -> Program:
     """Mark the axes that the text writes out: short ones, as long as the code does not grow too much.
 
     A statement's size is its expression's cost: a transcendental function is some thirty instructions wherever
@@ -118,6 +120,7 @@ def choose_unrolled(program: Program) -> None:
         axis.unrolled = True
         for s in users:
             size[id(s)] *= axis.extent
+    return program
 
 
 def _as_good_as_loops(classes: set[Axis], statements: list[Statement]) -> set[Axis]:

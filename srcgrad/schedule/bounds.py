@@ -1,4 +1,4 @@
-"""What is known of an integer before it is computed: interval arithmetic over index expressions.
+"""What is known of an integer of the schedule before it is computed.
 
 A loop with a known trip count bounds its counter; what is computed from it by sums, differences and products
 with numbers is bounded too. An index that cannot be out of range needs no check.
@@ -6,12 +6,13 @@ with numbers is bounded too. An index that cannot be out of range needs no check
 
 from __future__ import annotations
 
-from srcgrad.schedule.ir import Affine, Apply, Const, Convert, Expr, IndexValue, Load
+from srcgrad.core.intervals import Interval, of_operation
+from srcgrad.schedule.ir import Affine, Apply, Const, Convert, Delinearised, Dynamic, Expr, Index, IndexValue, Load
 
-Bounds = tuple[int, int]
+_OPERATORS = {"{0} + {1}": "+", "{0} - {1}": "-", "{0} * {1}": "*", "-{0}": "-"}
 
 
-def bounds_of(expr: Expr) -> Bounds | None:
+def bounds_of(expr: Expr) -> Interval | None:
     """The least and the greatest value of an integer expression; None where nothing is known."""
     match expr:
         case Const() if expr.dtype.kind in "iu":
@@ -20,27 +21,19 @@ def bounds_of(expr: Expr) -> Bounds | None:
             return expr.value.bounds
         case Convert() if expr.dtype.kind in "iu":
             return bounds_of(expr.arg)
-        case IndexValue() if isinstance(expr.index, Affine):
-            reach = [coefficient * (axis.extent - 1) for axis, coefficient in expr.index.terms]
-            low, high = sum(min(0, r) for r in reach), sum(max(0, r) for r in reach)
-            return expr.index.const + low, expr.index.const + high
-        case Apply():
-            return _of_formula(expr.formula, [bounds_of(arg) for arg in expr.args])
+        case IndexValue():
+            return bounds_of_index(expr.index)
+        case Apply() if expr.formula in _OPERATORS:
+            return of_operation(_OPERATORS[expr.formula], *map(bounds_of, expr.args))
     return None
 
 
-def _of_formula(formula: str, args: list[Bounds | None]) -> Bounds | None:
-    known = [arg for arg in args if arg is not None]
-    if len(known) < len(args):
-        return None
-    match formula, known:
-        case "{0} + {1}", [(a, b), (c, d)]:
-            return a + c, b + d
-        case "{0} - {1}", [(a, b), (c, d)]:
-            return a - d, b - c
-        case "{0} * {1}", [(a, b), (c, d)]:
-            corners = (a * c, a * d, b * c, b * d)
-            return min(corners), max(corners)
-        case "-{0}", [(a, b)]:
-            return -b, -a
-    return None
+def bounds_of_index(index: Index) -> Interval | None:
+    """The least and the greatest that an index can be."""
+    match index:
+        case Affine():
+            return index.bounds()
+        case Delinearised():
+            return 0, index.extents[index.position] - 1
+        case Dynamic():
+            return bounds_of(index.expr)

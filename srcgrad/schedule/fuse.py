@@ -19,16 +19,13 @@ import math
 from dataclasses import dataclass
 
 from srcgrad.core.settings import settings
-from srcgrad.schedule.axes import choose_unrolled, inner_programs, merge_axes
+from srcgrad.core.target import Target
+from srcgrad.schedule.axes import inner_programs
 from srcgrad.schedule.cost import accumulator_cost, crossing_cost, handed_on, jump_cost, leaf_cost, loop_overhead
 from srcgrad.schedule.dependence import Dependences, dependences
 from srcgrad.schedule.ir import AnyStatement, Axis, Block, Loop, Program, Section, Statement
-from srcgrad.schedule.parallel import mark_parallel
-from srcgrad.schedule.prune import prune
-from srcgrad.schedule.recompute import recompute
 from srcgrad.schedule.sections import cut
 from srcgrad.schedule.stages import stages
-from srcgrad.schedule.tile import tile
 
 #: statements from which on the search takes loops that no statement has both of one after the other, in one order
 _MANY = 100
@@ -37,26 +34,15 @@ Fixed = frozenset[Axis]
 Group = tuple[AnyStatement, ...]
 
 
-def fuse(program: Program, threads: int = 1) -> Program:
+def fuse_in_place(program: Program, target: Target) -> Program:
     """Give a program, and every program inside its regions, a tree of loops."""
-    merge_axes(program)
-    tile(program, threads)
-    choose_unrolled(program)
-    _fuse(program)
-    recompute(program)
-    prune(program)
-    if threads > 1:
-        mark_parallel(program)
-    return program
-
-
-def _fuse(program: Program) -> None:
     for statement in program.statements:
         for inner in inner_programs(statement):
-            _fuse(inner)
+            fuse_in_place(inner, target)
     runs = cut(program.statements)
     trees = [_arranged(run, settings.search_effort // len(runs)) for run in runs]
     program.tree = trees[0] if len(trees) == 1 else Block([Section(tree) for tree in trees])
+    return program
 
 
 def _arranged(statements: Group, effort: int) -> Block:

@@ -86,8 +86,11 @@ class Affine:
 
     def bounds(self) -> tuple[int, int]:
         """The least and the greatest that this index can be."""
-        reach = [coefficient * (axis.extent - 1) for axis, coefficient in self.terms]
-        return self.const + sum(min(0, r) for r in reach), self.const + sum(max(0, r) for r in reach)
+        low = high = self.const
+        for axis, coefficient in self.terms:
+            reach = coefficient * (axis.extent - 1)
+            low, high = low + min(0, reach), high + max(0, reach)
+        return low, high
 
     def scaled(self, factor: int, shift: int = 0) -> Affine:
         return Affine(tuple((a, c * factor) for a, c in self.terms if c * factor), self.const * factor + shift)

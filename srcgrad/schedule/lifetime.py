@@ -80,12 +80,12 @@ def allocate(requests: list[Request]) -> int:
     """
     if len(requests) > _MANY:
         return _allocate_many(requests)
-    placed: list[Request] = []
+    placed: list[Request] = []  # by their offsets
     total = 0
     for request in sorted(requests, key=lambda r: (-r.size, r.lifetime.first)):
         rounded = -(-request.size // LINE) * LINE
         offset = 0
-        for other in sorted(placed, key=lambda r: r.offset):
+        for other in placed:
             apart = (
                 other.lifetime.last < request.lifetime.first
                 or request.lifetime.last < other.lifetime.first
@@ -94,7 +94,7 @@ def allocate(requests: list[Request]) -> int:
             if not apart:
                 offset = max(offset, other.offset + -(-other.size // LINE) * LINE)
         request.offset = offset
-        placed.append(request)
+        bisect.insort(placed, request, key=lambda r: r.offset)
         total = max(total, offset + rounded)
     return total
 

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 
 from srcgrad.core import lowering as kinds
+from srcgrad.core.intervals import is_inside
+from srcgrad.core.target import Target
 from srcgrad.core.types import TupleType, is_uniform
 from srcgrad.graph.node import Graph, Node
 from srcgrad.graph.structure import CONSTANT, INPUT, ITEM
@@ -54,7 +56,7 @@ from srcgrad.schedule.substitution import delinearised
 _FILLED_WHOLE = 1024
 
 
-def lower(graph: Graph) -> Program:
+def lower(graph: Graph, target: Target) -> Program:
     """The program of a whole graph: inputs and outputs are values, in the graph's order."""
     lowering = GraphLowering({}, {})
     inputs = []
@@ -476,14 +478,10 @@ def _dynamic(expr: Expr, extent: int) -> Index:
     """An index from data: wrapped and checked, unless it is known to be in range."""
     if isinstance(expr, Const):
         return Affine((), int(expr.value) % extent if extent else 0)
-    if isinstance(expr, IndexValue) and isinstance(expr.index, Affine):
-        low, high = expr.index.bounds()
-        if low >= 0 and high < extent:
-            return expr.index
     wide = convert(expr, INT64)
     bounds = bounds_of(expr)
-    if bounds is not None and bounds[0] >= 0 and bounds[1] < extent:
-        return Dynamic(wide)
+    if bounds is not None and is_inside(bounds, extent):
+        return expr.index if isinstance(expr, IndexValue) and isinstance(expr.index, Affine) else Dynamic(wide)
     if isinstance(expr, Load) and expr.value.role == "constant":
         data = expr.value.data
         if not data.size or (data.min() >= 0 and data.max() < extent):

@@ -9,6 +9,7 @@ after the join.
 from __future__ import annotations
 
 from srcgrad.core.settings import settings
+from srcgrad.core.target import Target
 from srcgrad.schedule.axes import inner_programs
 from srcgrad.schedule.cost import leaf_cost, loop_overhead
 from srcgrad.schedule.ir import (
@@ -39,10 +40,16 @@ BRIEF = 20_000.0
 LONG, LOOK = 3e8, 3e7
 
 
-def mark_parallel(program: Program, in_steps: bool = False) -> None:
+def parallelise_in_place(program: Program, target: Target) -> Program:
     """Mark what to split, in a program's tree and in those of the programs inside its regions: the outermost loops,
     and products that no split loop holds.
     """
+    if target.threads > 1:
+        _mark(program, in_steps=False)
+    return program
+
+
+def _mark(program: Program, *, in_steps: bool) -> None:
     assert program.tree is not None
     least = settings.parallel_cycles * (IN_STEPS if in_steps else 1)
     for entry in top_items(program.tree):
@@ -52,7 +59,7 @@ def mark_parallel(program: Program, in_steps: bool = False) -> None:
             _mark_products(entry, least)
     for statement in program.statements:
         for inner in inner_programs(statement):
-            mark_parallel(inner, in_steps or isinstance(statement, LoopRegion | WhileRegion))
+            _mark(inner, in_steps=in_steps or isinstance(statement, LoopRegion | WhileRegion))
 
 
 def _mark_products(entry: object, least: float) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from srcgrad.core.target import Target
 from srcgrad.schedule.axes import inner_programs
 from srcgrad.schedule.ir import (
     AnyStatement,
@@ -20,7 +21,7 @@ from srcgrad.schedule.ir import (
 )
 
 
-def prune(program: Program) -> None:
+def prune_in_place(program: Program, target: Target) -> Program:
     """Drop dead statements from a program and from the programs inside it, in the statements and in the tree."""
     reads: Counter[Value] = Counter(program.outputs)
     statements: list[Statement] = []
@@ -42,6 +43,7 @@ def prune(program: Program) -> None:
                 found += [s for s in writers.get(value, ()) if not any(reads[other] for other in s.writes())]
     if dead:
         _drop(program, dead)
+    return program
 
 
 def _collect(program: Program, reads: Counter[Value], statements: list[Statement]) -> None:

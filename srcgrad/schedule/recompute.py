@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from srcgrad.core.target import Target
 from srcgrad.schedule.axes import inner_programs
 from srcgrad.schedule.dependence import are_apart
 from srcgrad.schedule.ir import (
@@ -41,14 +42,15 @@ from srcgrad.schedule.substitution import substitute_expr
 CHEAP = 3.0
 
 
-def recompute(program: Program) -> None:
+def recompute_in_place(program: Program, target: Target) -> Program:
     """Replace reads across loops by their expressions, in this program and in those inside its regions."""
     for statement in program.statements:
         for inner in inner_programs(statement):
-            recompute(inner)
+            recompute_in_place(inner, target)
     for _ in range(4):
         if not _Pass(program).run():
-            return
+            break
+    return program
 
 
 class _Pass:
@@ -81,13 +83,19 @@ class _Pass:
         changed = False
         for value in stored:
             copy = self.copy_of(value)
-            if copy is not None and value not in chosen:
-                changed |= self.inline(value, *copy)
+            if copy is not None and value not in chosen and self.inline(value, *copy):
+                changed = True
+                self.order_as_in_tree()
         for value in chosen:
             (writer,) = self.writers[value]
             assert isinstance(writer, Statement)
             changed |= self.inline(value, writer.index, exprs[value])
         return changed
+
+    def order_as_in_tree(self) -> None:
+        """Who reads a copy has to come after it."""
+        order = {entry: number for number, entry in enumerate(self.paths)}
+        self.program.statements.sort(key=order.__getitem__)
 
     def written_out(self, value: Value, stored: set[Value]) -> Expr:
         """What a value is computed from; a mask from what is stored, ``(x == top) | isnan(x)``, where that is cheap.

@@ -18,11 +18,12 @@ import math
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from srcgrad.core.settings import settings
+from srcgrad.core.target import Target
 from srcgrad.core.types import WIDER
 from srcgrad.schedule.axes import inner_programs
 from srcgrad.schedule.frame import MAX_VARIABLES
@@ -113,15 +114,27 @@ class Storage:
             place.offset = request.offset
 
 
-def assign_storage(program: Program, threads: int = 1) -> Storage:
-    """Insert the starts of accumulators into the trees, and give every value its place."""
-    storage = Storage(threads)
-    for value in program.inputs:
-        storage.places[value] = Place("input", tuple(range(len(value.shape))), value.shape)
-    outputs = set(program.outputs)
+class Scheduled(NamedTuple):
+    """A program with its tree of loops, and where its values live."""
+
+    program: Program
+    storage: Storage
+
+
+def start_accumulators_in_place(program: Program, target: Target) -> Program:
+    """Insert the starts of accumulators into the trees."""
     for inner in _programs(program):
         assert inner.tree is not None
         _insert_starts(inner.tree, ())
+    return program
+
+
+def assign_storage(program: Program, target: Target) -> Scheduled:
+    """Give every value its place."""
+    storage = Storage(target.threads)
+    for value in program.inputs:
+        storage.places[value] = Place("input", tuple(range(len(value.shape))), value.shape)
+    outputs = set(program.outputs)
     uses = _collect_uses(program)
     lifetimes = Lifetimes(program)
     for value, path in _common_loops(program).items():
@@ -134,7 +147,7 @@ def assign_storage(program: Program, threads: int = 1) -> Storage:
             if isinstance(entry, Loop) and entry.parallel:
                 _place_partials(entry, storage, lifetimes)
     storage.allocate()
-    return storage
+    return Scheduled(program, storage)
 
 
 def _place_slots(program: Program, storage: Storage) -> None:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from srcgrad.core.settings import settings
+from srcgrad.core.target import Target
 from srcgrad.schedule.axes import inner_programs
 from srcgrad.schedule.ir import (
     Affine,
@@ -51,16 +52,19 @@ LEFT_OVER_COST = 4
 SMALLEST = 16
 
 
-def tile(program: Program, threads: int, outside: frozenset[Value] = frozenset()) -> None:
-    """Cut the axis that most products share, in this program and in those inside its regions.
+def tile_in_place(program: Program, target: Target) -> Program:
+    """Cut the axis that most products share, in this program and in those inside its regions."""
+    _tile(program, target.threads, frozenset())
+    return program
 
-    ``outside`` are the values that the programs around this one use too: their shapes are not ours to change.
-    """
+
+def _tile(program: Program, threads: int, outside: frozenset[Value]) -> None:
+    """``outside`` are the values that the programs around this one use too: their shapes are not ours to change."""
     inside = [inner for statement in program.statements for inner in inner_programs(statement)]
     if inside:
         around = outside | {value for other in program.statements for value, _ in _accesses(other)}
         for inner in inside:
-            tile(inner, threads, around)
+            _tile(inner, threads, around)
     cut = choose_cut(program, threads, outside) or choose_strip(program, threads, outside)
     if cut is not None:
         _Cut(program, *cut, outside).apply()

@@ -51,6 +51,7 @@ from srcgrad.graph.structure import COND, ITEM, LOOP, WHILE, is_run_time_stack, 
 from srcgrad.transform.activity import differentiable_dependents, has_derivative_type, may_stay_unread
 from srcgrad.transform.branches import pullback_of_cond
 from srcgrad.transform.calls import CALL
+from srcgrad.transform.convention import conjugated
 from srcgrad.transform.loops import pullback_of_loop, sum_of_stacks
 from srcgrad.transform.rewrite import Relocator, is_zero, redirect, zeros
 from srcgrad.transform.whiles import pullback_of_while
@@ -266,6 +267,18 @@ def _goes_on(node: Node, position: int) -> bool:
         return position > 0 and bool(node.inputs[position].shape)
     first, count = (1, "n_consts") if node.op is LOOP else (params["n_cond_consts"], "n_body_consts")
     return position in range(first, first + params[count])
+
+
+def with_gradients(graph: Graph, wrt: Sequence[int], seeds: Sequence[Node | None]) -> Graph:
+    """The graph of the same outputs, followed by a gradient for each of the inputs ``wrt``: the conjugate of its
+    cotangent, zeros where none reaches it.
+    """
+    outputs, cotangents = adjoint(graph, wrt, seeds)
+    gradients = [
+        zeros(graph.inputs[k].array_type) if cotangent is None else conjugated(cotangent)
+        for k, cotangent in zip(wrt, cotangents, strict=True)
+    ]
+    return Graph(graph.inputs, (*outputs, *gradients), f"grad_{graph.name}")
 
 
 def adjoint(graph: Graph, wrt: Sequence[int], seeds: Sequence[Node | None]) -> tuple[list[Node], list[Node | None]]:
