@@ -40,9 +40,9 @@ class Frame:
         self.owner.plan(graph, nodes)
         for node in graph.inputs:
             self.owner.saw(node, self.env[node])
-        for turn, node in enumerate(nodes):
+        for position, node in enumerate(nodes):
             if node not in self.env:
-                self.owner.turn = turn
+                self.owner.position = position
                 self.env[node] = self.node(node)
                 self.owner.saw(node, self.env[node])
         return [(self.env[output], output) for output in graph.outputs]

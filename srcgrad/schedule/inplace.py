@@ -95,13 +95,13 @@ def order(graph: Graph) -> list[Node]:
         for operand in node.inputs:
             users.setdefault(operand, []).append(node)
     before: dict[Node, set[Node]] = {node: set(node.inputs) for node in nodes}
-    turn = {node: position for position, node in enumerate(nodes)}
+    positions = {node: position for position, node in enumerate(nodes)}
     for writer in writers:
         for base in map(viewed, bases(writer)):
             before[writer] |= {
                 reader
                 for reader in _readers(base, users)
-                if all(viewed(other) is not base for other in bases(reader)) and not _needs(reader, writer, turn)
+                if all(viewed(other) is not base for other in bases(reader)) and not _needs(reader, writer, positions)
             }
     return _sorted(nodes, before) or nodes
 
@@ -118,7 +118,7 @@ def _readers(base: Node, users: dict[Node, list[Node]]) -> Iterable[Node]:
                     stack.append(user)
 
 
-def _needs(node: Node, other: Node, turn: dict[Node, int]) -> bool:
+def _needs(node: Node, other: Node, positions: dict[Node, int]) -> bool:
     """Whether a node depends on another (or is it): looked for among those that come after the other."""
     seen, stack = {node}, [node]
     while stack:
@@ -126,7 +126,7 @@ def _needs(node: Node, other: Node, turn: dict[Node, int]) -> bool:
         if node is other:
             return True
         for operand in node.inputs:
-            if operand not in seen and turn[operand] >= turn[other]:
+            if operand not in seen and positions[operand] >= positions[other]:
                 seen.add(operand)
                 stack.append(operand)
     return False
@@ -162,15 +162,16 @@ class Owner:
 
     def __init__(self) -> None:
         self._own: set[Value] = set()
-        #: when the last reader of a value, also through views, has its turn
+        #: the position of the last reader of a value, also through views
         self._until: dict[Value, int] = {}
         self._last: dict[Node, int] = {}
-        self.turn = 0
+        #: of the node that is lowered now
+        self.position = 0
 
     def plan(self, graph: Graph, nodes: list[Node]) -> None:
         """Note when each node is read last."""
-        for turn, node in enumerate(nodes):
-            self._last.update((operand, turn) for operand in node.inputs)
+        for position, node in enumerate(nodes):
+            self._last.update((operand, position) for operand in node.inputs)
         self._last.update((output, _NEVER) for output in graph.outputs)
 
     def own(self, value: Value) -> None:
@@ -183,8 +184,8 @@ class Owner:
                 self._until[value] = max(self._until.get(value, -1), self._last.get(node, -1))
 
     def may_overwrite(self, element: Element) -> Value | None:
-        """The value of an element, if from this turn on nobody reads what is in it."""
+        """The value of an element, if from this node on nobody reads what is in it."""
         value = element.viewed_value()
         if value is None or value not in self._own or value.role != "temporary" or not value.shape:
             return None
-        return value if self._until.get(value, -1) <= self.turn else None
+        return value if self._until.get(value, -1) <= self.position else None

@@ -23,6 +23,7 @@ from srcgrad.eager.tensors.errors import alias_of
 from srcgrad.eager.tensors.modes import state
 from srcgrad.eager.tensors.promotion import inexact_dtype, numpy_dtype, sum_dtype
 from srcgrad.eager.tensors.tensor import Tensor, wrap
+from srcgrad.ops.families import kept_shape
 
 Dims = int | Sequence[int] | None
 _sum = TABLE["sum"]
@@ -82,7 +83,7 @@ def _total(input: Any, dim: Dims, keepdim: bool, dtype: Any, *, is_mean: bool) -
     if not isinstance(input, Tensor):
         total = _sum(input, axes=axes)
         if keepdim:
-            total = apply("reshape", total, shape=_kept(shape, axes))
+            total = apply("reshape", total, shape=kept_shape(shape, axes))
         return total / count if is_mean else total
     array = input._array
     result = state.run(_add_reduce, array, axes if len(axes) < len(shape) else None, dtype, None, keepdim)
@@ -97,16 +98,12 @@ def _total(input: Any, dim: Dims, keepdim: bool, dtype: Any, *, is_mean: bool) -
 RECORDED["sum"] = lambda x, axes: sum(x, axes) if axes else x
 
 
-def _kept(shape: Sequence[int], axes: Sequence[int]) -> tuple[int, ...]:
-    return tuple(1 if axis in axes else extent for axis, extent in enumerate(shape))
-
-
 def _reduce(row: Any, input: Any, dims: Dims, keepdim: bool, name: str) -> Any:
     """A reduction by its row."""
     shape = tuple(input.shape)
     axes = tuple(sorted(dims_of(dims, len(shape))))
     made = bind(row, (input,), {"axes": axes}, name)
-    return reshape(made, _kept(shape, axes)) if keepdim else made
+    return reshape(made, kept_shape(shape, axes)) if keepdim else made
 
 
 def of_row(row: Op) -> Any:
@@ -231,7 +228,7 @@ def _index_of(name: str, input: Any, dim: int | None, keepdim: bool) -> Any:
         return reshape(found, (1,) * len(shape)) if keepdim else found
     axis = dim_of(dim, len(shape))
     found = TABLE[name](input.detach() if isinstance(input, Tensor) else input, axis=axis)
-    return reshape(found, _kept(shape, (axis,))) if keepdim else found
+    return reshape(found, kept_shape(shape, (axis,))) if keepdim else found
 
 
 def any(input: Any, dim: Dims = None, keepdim: bool = False) -> Any:
