@@ -26,12 +26,12 @@ from srcgrad.api import (
     source,
     stop_gradient,
     value_and_grad,
-    vjp,
 )
 from srcgrad.control import checkpointed, cond, fori_loop, scan, while_loop
 from srcgrad.core import tree
 from srcgrad.core.errors import SrcgradError
 from srcgrad.core.requirements import check_requirements
+from srcgrad.dispatch.pullback import vjp
 from srcgrad.inspection import cost, draw, get_num_threads, profile, set_num_threads
 from srcgrad.numpy.callbacks import pure_callback
 

@@ -10,7 +10,6 @@ from srcgrad.core import tree
 from srcgrad.core.errors import ArgumentError
 from srcgrad.dispatch import Function, Grad, Jit, Options, Specialisation, jacobians
 from srcgrad.dispatch.custom import Checkpoint, CustomVjp
-from srcgrad.dispatch.pullback import vjp
 from srcgrad.dispatch.transforms import Argnums
 from srcgrad.staging.hidden import fixed
 from srcgrad.transform.stop import stop_gradient as _stop
@@ -28,23 +27,6 @@ def _explaining_options(transform: Transform) -> Transform:
     """The transform with the shared options explained at the end of its docstring."""
     transform.__doc__ = f"{inspect.getdoc(transform)}\n\n{inspect.getdoc(Options)}"
     return transform
-
-
-__all__ = [
-    "checkpoint",
-    "constant",
-    "custom_vjp",
-    "grad",
-    "hessian",
-    "hvp",
-    "ir",
-    "jacrev",
-    "jit",
-    "source",
-    "stop_gradient",
-    "value_and_grad",
-    "vjp",
-]
 
 
 @overload

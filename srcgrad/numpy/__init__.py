@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as _numpy
 
-from srcgrad.numpy import (
+from srcgrad.numpy import (  # noqa: F401  (importing them registers their functions)
     complex_parts,
     contraction,
     creation,
@@ -35,27 +35,6 @@ from srcgrad.numpy.elements import vectorize
 from srcgrad.numpy.protocols import FUNCTIONS
 from srcgrad.numpy.traced import Array
 from srcgrad.numpy.views import dynamic_slice, dynamic_update
-
-#: importing these modules registers their functions
-_MODULES = (
-    complex_parts,
-    contraction,
-    creation,
-    elements,
-    elementwise,
-    indexing,
-    joining,
-    numerics,
-    ordering,
-    pieces,
-    products,
-    reductions,
-    rounding,
-    scipy_linalg,
-    shaping,
-    special,
-    special_ufuncs,
-)
 
 
 class _NdarrayMeta(type):

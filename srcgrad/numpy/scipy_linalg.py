@@ -10,7 +10,7 @@ import numpy as np
 
 from srcgrad.core.errors import TraceShapeError, UnsupportedError
 from srcgrad.core.op import apply
-from srcgrad.numpy import linalg, scipy_structured, systems
+from srcgrad.numpy import linalg, scipy_structured, systems  # noqa: F401  (scipy_structured registers functions)
 from srcgrad.numpy.indexing import take, tril, triu
 from srcgrad.numpy.joining import concatenate
 from srcgrad.numpy.messages import error
@@ -245,9 +245,6 @@ def toeplitz(c: Any, r: Any = None) -> Any:
     m, n = column.shape[0], row.shape[0]
     return take(concatenate([column[::-1], row[1:]]), np.arange(m - 1, -1, -1)[:, None] + np.arange(n))
 
-
-#: importing this module registers its functions
-_MODULES = (scipy_structured,)
 
 globals().update(
     {name.rpartition(".")[2]: found for name, found in FUNCTIONS.items() if name.startswith("scipy.linalg.")}

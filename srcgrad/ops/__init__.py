@@ -1,6 +1,6 @@
 """The table of operations: one row declares one. Importing this package fills ``srcgrad.core.op.TABLE``."""
 
-from srcgrad.ops import (
+from srcgrad.ops import (  # noqa: F401
     arithmetic,
     bessel,
     callback,
@@ -25,29 +25,3 @@ from srcgrad.ops import (
     trigonometric,
     windows,
 )
-
-__all__ = [
-    "arithmetic",
-    "bessel",
-    "callback",
-    "complex",
-    "contract",
-    "creation",
-    "exchanges",
-    "exponential",
-    "factoring",
-    "fourier",
-    "incomplete",
-    "indexing",
-    "logic",
-    "matrix_functions",
-    "normal",
-    "random",
-    "reductions",
-    "scans",
-    "shape",
-    "solving",
-    "special",
-    "trigonometric",
-    "windows",
-]
