@@ -18,9 +18,9 @@ from numba.core import types
 from numba.extending import intrinsic, overload
 
 from srcgrad.backends.runtime import scalar
-from srcgrad.backends.scalars import copysign as _copysign
-from srcgrad.backends.scalars import sqrt as _root
 from srcgrad.backends.scalars import where
+from srcgrad.backends.vecmath.bits import copysign as _copysign
+from srcgrad.backends.vecmath.bits import sqrt as _root
 from srcgrad.backends.vecmath.exponential import exp_f32, exp_f64, expm1_f64
 from srcgrad.backends.vecmath.hyperbolic import arcsinh_f64, cosh_f64, sinh_f64
 from srcgrad.backends.vecmath.inverse_trigonometric import arctan2_f32, arctan2_f64

@@ -15,7 +15,8 @@ from numba import types, uint32
 from numba.extending import intrinsic
 
 from srcgrad.backends.runtime import scalar
-from srcgrad.backends.scalars import copysign, floor, where
+from srcgrad.backends.scalars import where
+from srcgrad.backends.vecmath.bits import copysign, floor
 
 
 def _constant_like(name: str, number: int) -> Any:

@@ -70,31 +70,6 @@ fmax = _extremum("fmax", ">", nan_wins=False)
 fmin = _extremum("fmin", "<", nan_wins=False)
 
 
-def _llvm_unary(name: str, llvm_name: str) -> Any:
-    def unary(typingctx: Any, x: Any) -> Any:
-        kind = types.unliteral(x)
-        if not isinstance(kind, types.Float):
-            return None
-
-        def codegen(context: Any, builder: Builder, sig: Any, args: Any) -> Any:
-            value = args[0]
-            function = builder.module.declare_intrinsic(llvm_name, (value.type,))
-            return builder.call(function, (value,))
-
-        return kind(kind), codegen
-
-    unary.__name__ = unary.__qualname__ = name
-    unary.__doc__ = f"The instruction {llvm_name}."
-    return intrinsic(unary)
-
-
-sqrt = _llvm_unary("sqrt", "llvm.sqrt")
-floor = _llvm_unary("floor", "llvm.floor")
-ceil = _llvm_unary("ceil", "llvm.ceil")
-trunc = _llvm_unary("trunc", "llvm.trunc")
-rint = _llvm_unary("rint", "llvm.rint")
-
-
 @intrinsic
 def absolute(typingctx: Any, x: Any) -> Any:
     """NumPy's absolute, of floats and integers."""
@@ -110,21 +85,6 @@ def absolute(typingctx: Any, x: Any) -> Any:
         return builder.select(negative, builder.neg(value), value)
 
     return kind(kind), codegen
-
-
-@intrinsic
-def copysign(typingctx: Any, x: Any, y: Any) -> Any:
-    """The magnitude of x with the sign of y."""
-    kind = _same(x, y)
-    if not isinstance(kind, types.Float):
-        return None
-
-    def codegen(context: Any, builder: Builder, sig: Any, args: Any) -> Any:
-        kind_ = args[0].type
-        binary = ir.FunctionType(kind_, [kind_, kind_])
-        return builder.call(builder.module.declare_intrinsic("llvm.copysign", (kind_,), binary), args)
-
-    return kind(kind, kind), codegen
 
 
 @intrinsic

@@ -17,9 +17,10 @@ from srcgrad.backends.vecmath.bits import (
     absolute,
     copysign,
     fma,
+    in_float64,
     polynomial,
     select,
-    square_root,
+    sqrt,
     vector_function,
 )
 from srcgrad.backends.vecmath.logarithm import log_f64
@@ -91,7 +92,7 @@ Q1_F64 = (
 def hankel_parts_f64(x: Real, p: Real, q: Real) -> tuple[Real, ...]:
     """`(P s - Q / x d, P d + Q / x s)` over `sqrt(pi x)`, where `s = sin x + cos x` and `d = sin x - cos x`."""
     sine, cosine = sin_f64(x), cos_f64(x)
-    amplitude = INVERSE_SQRT_PI / square_root(x)
+    amplitude = INVERSE_SQRT_PI / sqrt(x)
     total, difference, slow = sine + cosine, sine - cosine, q / x
     return amplitude * fma(p, total, -slow * difference), amplitude * fma(p, difference, slow * total)
 
@@ -155,25 +156,7 @@ def y1_f64(x: Real) -> Real:
     return select(absolute(x) < 5.0, near, -far_1_f64(x)[0])
 
 
-@vector_function
-def j0_f32(x: Real) -> Real:
-    """The Bessel function of the first kind of order 0; computed in float64."""
-    return np.float32(j0_f64(np.float64(x)))
-
-
-@vector_function
-def j1_f32(x: Real) -> Real:
-    """The Bessel function of the first kind of order 1; computed in float64."""
-    return np.float32(j1_f64(np.float64(x)))
-
-
-@vector_function
-def y0_f32(x: Real) -> Real:
-    """The Bessel function of the second kind of order 0; computed in float64."""
-    return np.float32(y0_f64(np.float64(x)))
-
-
-@vector_function
-def y1_f32(x: Real) -> Real:
-    """The Bessel function of the second kind of order 1; computed in float64."""
-    return np.float32(y1_f64(np.float64(x)))
+j0_f32 = in_float64(j0_f64)
+j1_f32 = in_float64(j1_f64)
+y0_f32 = in_float64(y0_f64)
+y1_f32 = in_float64(y1_f64)

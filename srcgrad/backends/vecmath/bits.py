@@ -15,6 +15,7 @@ integer only as long as nobody reassociates it, whatever the flags of the loop i
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
@@ -33,6 +34,18 @@ def vector_function(function: Callable[..., Any]) -> Any:
     function that does not say it inherits the flags of the first caller that happens to compile it.
     """
     return njit(error_model="numpy", fastmath=False, forceinline=True, pipeline_class=KernelCompiler)(function)
+
+
+def in_float64(function: Any) -> Any:
+    """A function of one float64 for float32: computed in float64, and rounded once more."""
+
+    def narrowed(x: Real) -> Real:
+        return np.float32(function(np.float64(x)))
+
+    name = function.__name__.replace("_f64", "_f32")
+    narrowed.__name__ = narrowed.__qualname__ = name
+    narrowed.__doc__ = function.__doc__
+    return vector_function(narrowed)
 
 
 _NAME = {types.float32: "f32", types.float64: "f64"}
@@ -148,22 +161,23 @@ def sum_error(typingctx: Any, a: Any, b: Any, total: Any) -> Any:
     return _float_operation((a, b, total), emit)
 
 
-@intrinsic
-def rint(typingctx: Any, x: Any) -> Any:
-    """The nearest integer, ties to even, as a float."""
-    return _float_operation((x,), lambda context, builder, working, v: _call(builder, "rint", working, v))
+def _instruction(name: str, llvm_name: str, doc: str) -> Any:
+    """A function of one float that is one instruction."""
+
+    def instruction(typingctx: Any, x: Any) -> Any:
+        return _float_operation((x,), lambda context, builder, working, v: _call(builder, llvm_name, working, v))
+
+    instruction.__name__ = instruction.__qualname__ = name
+    instruction.__doc__ = doc
+    return intrinsic(instruction)
 
 
-@intrinsic
-def absolute(typingctx: Any, x: Any) -> Any:
-    """`x` without its sign bit."""
-    return _float_operation((x,), lambda context, builder, working, v: _call(builder, "fabs", working, v))
-
-
-@intrinsic
-def square_root(typingctx: Any, x: Any) -> Any:
-    """The correctly rounded square root."""
-    return _float_operation((x,), lambda context, builder, working, v: _call(builder, "sqrt", working, v))
+rint = _instruction("rint", "rint", "The nearest integer, ties to even, as a float.")
+floor = _instruction("floor", "floor", "The nearest integer that is not larger, as a float.")
+ceil = _instruction("ceil", "ceil", "The nearest integer that is not smaller, as a float.")
+trunc = _instruction("trunc", "trunc", "The nearest integer that is not further from zero, as a float.")
+absolute = _instruction("absolute", "fabs", "`x` without its sign bit.")
+sqrt = _instruction("sqrt", "sqrt", "The correctly rounded square root.")
 
 
 @intrinsic

@@ -20,7 +20,7 @@ from srcgrad.backends.vecmath.bits import (
     product_error,
     scale,
     select,
-    square_root,
+    sqrt,
     vector_function,
 )
 from srcgrad.backends.vecmath.constants import ONE_F32, THREE_F32, TWO_F32
@@ -142,7 +142,7 @@ def erfc_f32(x: Real) -> Real:
 def erfinv_f64(x: Real) -> Real:
     """The inverse of erf; infinite at -1 and 1, NaN beyond."""
     w = -log_f64((1.0 - x) * (1.0 + x))
-    root = square_root(w)
+    root = sqrt(w)
     tail = select(root < 4.0, polynomial(root - 3.25, ERFINV_MIDDLE_F64), polynomial(root - 5.0, ERFINV_TAIL_F64))
     y = x * select(w < 6.25, polynomial(w - 3.125, ERFINV_CENTER_F64), tail)
     return select(absolute(x) == 1.0, copysign(np.inf, x), y)
@@ -152,6 +152,6 @@ def erfinv_f64(x: Real) -> Real:
 def erfinv_f32(x: Real) -> Real:
     """The inverse of erf; infinite at -1 and 1, NaN beyond."""
     w = -log_f32((ONE_F32 - x) * (ONE_F32 + x))
-    tail = polynomial(square_root(w) - THREE_F32, ERFINV_TAIL_F32)
+    tail = polynomial(sqrt(w) - THREE_F32, ERFINV_TAIL_F32)
     y = x * select(w < 5.0, polynomial(w - TAIL_OFFSET_F32, ERFINV_CENTER_F32), tail)
     return select(absolute(x) == 1.0, copysign(np.float32(np.inf), x), y)

@@ -12,6 +12,7 @@ from srcgrad.backends.vecmath.bits import (
     Real,
     clamp,
     fma,
+    in_float64,
     polynomial,
     product_error,
     rint,
@@ -92,7 +93,4 @@ def gamma_f64(x: Real) -> Real:
     return select((x != x) | (x == np.inf), x, result)  # noqa: PLR0124  (true of NaN alone)
 
 
-@vector_function
-def gamma_f32(x: Real) -> Real:
-    """The gamma function; computed in float64."""
-    return np.float32(gamma_f64(np.float64(x)))
+gamma_f32 = in_float64(gamma_f64)

@@ -10,7 +10,7 @@ from srcgrad.backends.vecmath.bits import (
     fma,
     quotient,
     select,
-    square_root,
+    sqrt,
     vector_function,
 )
 from srcgrad.backends.vecmath.constants import (
@@ -86,7 +86,7 @@ def arcsinh_f64(x: Real) -> Real:
     magnitude = absolute(x)
     huge = magnitude > TWO_54
     square = magnitude * magnitude
-    argument = magnitude + square / (1.0 + square_root(1.0 + square))
+    argument = magnitude + square / (1.0 + sqrt(1.0 + square))
     y = log1p_f64(select(huge, magnitude, argument)) + select(huge, LN2, 0.0)
     return copysign(y, x)
 
@@ -97,7 +97,7 @@ def arcsinh_f32(x: Real) -> Real:
     magnitude = absolute(x)
     huge = magnitude > TWO_25_F32
     square = magnitude * magnitude
-    argument = magnitude + square / (ONE_F32 + square_root(ONE_F32 + square))
+    argument = magnitude + square / (ONE_F32 + sqrt(ONE_F32 + square))
     y = log1p_f32(select(huge, magnitude, argument)) + select(huge, LN2_F32, 0.0)
     return copysign(y, x)
 
@@ -107,7 +107,7 @@ def arccosh_f64(x: Real) -> Real:
     """`log1p(t + sqrt(t (t + 2)))` with `t = x - 1`; `log(x) + ln2` for huge `x`, NaN below 1."""
     huge = x > TWO_54
     t = x - 1.0
-    argument = t + square_root(fma(t, t, t + t))
+    argument = t + sqrt(fma(t, t, t + t))
     y = log1p_f64(select(huge, x, argument)) + select(huge, LN2, 0.0)
     return select(x < 1.0, np.nan, y)
 
@@ -117,7 +117,7 @@ def arccosh_f32(x: Real) -> Real:
     """`log1p(t + sqrt(t (t + 2)))` with `t = x - 1`; `log(x) + ln2` for huge `x`, NaN below 1."""
     huge = x > TWO_25_F32
     t = x - ONE_F32
-    argument = t + square_root(fma(t, t, t + t))
+    argument = t + sqrt(fma(t, t, t + t))
     y = log1p_f32(select(huge, x, argument)) + select(huge, LN2_F32, 0.0)
     return select(x < 1.0, np.nan, y)
 

@@ -14,7 +14,7 @@ from srcgrad.backends.vecmath.bits import (
     fma,
     polynomial,
     select,
-    square_root,
+    sqrt,
     vector_function,
 )
 from srcgrad.backends.vecmath.constants import HALF_F32, ONE_F32, PI, PI_F32, PI_LOW, PI_LOW_F32, TWO_F32
@@ -54,7 +54,7 @@ def arcsin_f64(x: Real) -> Real:
     magnitude = absolute(x)
     large = magnitude > 0.5
     z = select(large, 0.5 - 0.5 * magnitude, magnitude * magnitude)
-    s = select(large, square_root(z), magnitude)
+    s = select(large, sqrt(z), magnitude)
     tail = s * z * polynomial(z, ARCSIN_F64)
     far = (HALF_PI - (s + s)) - ((tail + tail) - HALF_PI_LOW)
     return copysign(select(large, far, s + tail), x)
@@ -66,7 +66,7 @@ def arcsin_f32(x: Real) -> Real:
     magnitude = absolute(x)
     large = magnitude > 0.5
     z = select(large, HALF_F32 - HALF_F32 * magnitude, magnitude * magnitude)
-    s = select(large, square_root(z), magnitude)
+    s = select(large, sqrt(z), magnitude)
     tail = s * z * polynomial(z, ARCSIN_F32)
     far = (HALF_PI_F32 - (s + s)) - ((tail + tail) - HALF_PI_LOW_F32)
     return copysign(select(large, far, s + tail), x)
@@ -78,7 +78,7 @@ def arccos_f64(x: Real) -> Real:
     magnitude = absolute(x)
     large = magnitude > 0.5
     z = select(large, 0.5 - 0.5 * magnitude, magnitude * magnitude)
-    s = select(large, square_root(z), x)
+    s = select(large, sqrt(z), x)
     tail = s * z * polynomial(z, ARCSIN_F64)
     p = 2.0 * (s + tail)
     far = select(x < 0.0, PI - (p - PI_LOW), p)
@@ -91,7 +91,7 @@ def arccos_f32(x: Real) -> Real:
     magnitude = absolute(x)
     large = magnitude > 0.5
     z = select(large, HALF_F32 - HALF_F32 * magnitude, magnitude * magnitude)
-    s = select(large, square_root(z), x)
+    s = select(large, sqrt(z), x)
     tail = s * z * polynomial(z, ARCSIN_F32)
     p = TWO_F32 * (s + tail)
     far = select(x < 0.0, PI_F32 - (p - PI_LOW_F32), p)

@@ -4,9 +4,16 @@ Up to 8 they are polynomials in `x**2 / 4` whose coefficients are positive, thos
 `sqrt(x) exp(-x) i(x)` is a polynomial in `1 / x`. The fits are our own. float32 is computed in float64.
 """
 
-import numpy as np
-
-from srcgrad.backends.vecmath.bits import Real, absolute, copysign, polynomial, select, square_root, vector_function
+from srcgrad.backends.vecmath.bits import (
+    Real,
+    absolute,
+    copysign,
+    in_float64,
+    polynomial,
+    select,
+    sqrt,
+    vector_function,
+)
 from srcgrad.backends.vecmath.exponential import exp_f64
 
 # in x**2 / 4
@@ -48,7 +55,7 @@ def i0e_f64(x: Real) -> Real:
     """`exp(-|x|) i0(x)`."""
     a = absolute(x)
     near = exp_f64(-a) * polynomial(0.25 * a * a, I0_F64)
-    return select(a < 8.0, near, polynomial(16.0 / a - 1.0, I0_FAR_F64) / square_root(a))
+    return select(a < 8.0, near, polynomial(16.0 / a - 1.0, I0_FAR_F64) / sqrt(a))
 
 
 @vector_function
@@ -56,7 +63,7 @@ def i1e_f64(x: Real) -> Real:
     """`exp(-|x|) i1(x)`."""
     a = absolute(x)
     near = 0.5 * a * exp_f64(-a) * polynomial(0.25 * a * a, I1_F64)
-    size = select(a < 8.0, near, polynomial(16.0 / a - 1.0, I1_FAR_F64) / square_root(a))
+    size = select(a < 8.0, near, polynomial(16.0 / a - 1.0, I1_FAR_F64) / sqrt(a))
     return copysign(size, x)
 
 
@@ -65,7 +72,7 @@ def i0_f64(x: Real) -> Real:
     """The modified Bessel function of order 0; NaN at infinity, as in SciPy."""
     a = absolute(x)
     root = exp_f64(0.5 * a)
-    far = root * (polynomial(16.0 / a - 1.0, I0_FAR_F64) / square_root(a)) * root
+    far = root * (polynomial(16.0 / a - 1.0, I0_FAR_F64) / sqrt(a)) * root
     return select(a < 8.0, polynomial(0.25 * a * a, I0_F64), far)
 
 
@@ -74,29 +81,11 @@ def i1_f64(x: Real) -> Real:
     """The modified Bessel function of order 1; NaN at infinity, as in SciPy."""
     a = absolute(x)
     root = exp_f64(0.5 * a)
-    far = root * (polynomial(16.0 / a - 1.0, I1_FAR_F64) / square_root(a)) * root
+    far = root * (polynomial(16.0 / a - 1.0, I1_FAR_F64) / sqrt(a)) * root
     return copysign(select(a < 8.0, 0.5 * a * polynomial(0.25 * a * a, I1_F64), far), x)
 
 
-@vector_function
-def i0_f32(x: Real) -> Real:
-    """The modified Bessel function of order 0; computed in float64."""
-    return np.float32(i0_f64(np.float64(x)))
-
-
-@vector_function
-def i1_f32(x: Real) -> Real:
-    """The modified Bessel function of order 1; computed in float64."""
-    return np.float32(i1_f64(np.float64(x)))
-
-
-@vector_function
-def i0e_f32(x: Real) -> Real:
-    """`exp(-|x|) i0(x)`; computed in float64."""
-    return np.float32(i0e_f64(np.float64(x)))
-
-
-@vector_function
-def i1e_f32(x: Real) -> Real:
-    """`exp(-|x|) i1(x)`; computed in float64."""
-    return np.float32(i1e_f64(np.float64(x)))
+i0_f32 = in_float64(i0_f64)
+i1_f32 = in_float64(i1_f64)
+i0e_f32 = in_float64(i0e_f64)
+i1e_f32 = in_float64(i1e_f64)

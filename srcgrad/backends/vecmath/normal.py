@@ -6,13 +6,12 @@ For `x >= 0`, `(1 + 2 x) erfcx(x)` is a polynomial in `(x - 4) / (x + 4)` (Sheph
 sum of two negative terms. float32 is computed in float64.
 """
 
-import numpy as np
-
 from srcgrad.backends.vecmath.bits import (
     Real,
     absolute,
     clamp,
     fma,
+    in_float64,
     polynomial,
     product_error,
     scale,
@@ -77,19 +76,6 @@ def log_ndtr_f64(x: Real) -> Real:
     return select(x < 0.0, below, log1p_f64(-normal_tail_f64(a)))
 
 
-@vector_function
-def erfcx_f32(x: Real) -> Real:
-    """`exp(x**2) erfc(x)`; computed in float64."""
-    return np.float32(erfcx_f64(np.float64(x)))
-
-
-@vector_function
-def ndtr_f32(x: Real) -> Real:
-    """The distribution function of the normal distribution; computed in float64."""
-    return np.float32(ndtr_f64(np.float64(x)))
-
-
-@vector_function
-def log_ndtr_f32(x: Real) -> Real:
-    """The logarithm of `ndtr`; computed in float64."""
-    return np.float32(log_ndtr_f64(np.float64(x)))
+erfcx_f32 = in_float64(erfcx_f64)
+ndtr_f32 = in_float64(ndtr_f64)
+log_ndtr_f32 = in_float64(log_ndtr_f64)

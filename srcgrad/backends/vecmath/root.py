@@ -19,7 +19,7 @@ from srcgrad.backends.vecmath.bits import (
     product_error,
     rint,
     select,
-    square_root,
+    sqrt,
     subtract_exponent,
     to_float,
     to_integer,
@@ -92,7 +92,7 @@ def hypot_f64(x: Real, y: Real) -> Real:
     shift = clamp(to_float(exponent(largest)), -1000.0, 1000.0)
     down = power_of_two(to_integer(-shift))
     scaled_a, scaled_b = a * down, b * down
-    length = square_root(fma(scaled_a, scaled_a, scaled_b * scaled_b)) * power_of_two(to_integer(shift))
+    length = sqrt(fma(scaled_a, scaled_a, scaled_b * scaled_b)) * power_of_two(to_integer(shift))
     return select((a == np.inf) | (b == np.inf), np.inf, length)
 
 
@@ -104,5 +104,5 @@ def hypot_f32(x: Real, y: Real) -> Real:
     shift = clamp(to_float(exponent(largest)), -110.0, 110.0)
     down = power_of_two(to_integer(-shift))
     scaled_a, scaled_b = a * down, b * down
-    length = square_root(fma(scaled_a, scaled_a, scaled_b * scaled_b)) * power_of_two(to_integer(shift))
+    length = sqrt(fma(scaled_a, scaled_a, scaled_b * scaled_b)) * power_of_two(to_integer(shift))
     return select((a == np.inf) | (b == np.inf), np.inf, length)
