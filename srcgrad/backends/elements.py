@@ -48,8 +48,7 @@ _SPACES = {"stack": Space.STACK, "workspace": Space.WORKSPACE, "slices": Space.W
 class Elements:
     """The part of the emitter that knows where everything is."""
 
-    def __init__(self, program: Program, storage: Storage, function_name: str) -> None:
-        self.function_name = function_name
+    def __init__(self, program: Program, storage: Storage) -> None:
         self.program = program
         self.outputs = set(program.outputs)
         self.storage = storage

@@ -73,7 +73,7 @@ def emit_module(program: Program, storage: Storage, name: str, fast_math: bool, 
     name = name if name.isidentifier() else "f"
     if name in _RESERVED or keyword.iskeyword(name) or hasattr(builtins, name):
         name += "_"
-    emitter = Emitter(program, storage, name)
+    emitter = Emitter(program, storage)
     for reserved in (name, *_RESERVED, *(f"kept_{dtype.name}" for dtype in storage.kept)):
         emitter.names.reserve(reserved)
     for value in (*program.inputs, *program.outputs):

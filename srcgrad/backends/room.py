@@ -40,12 +40,7 @@ def _measured() -> int:
         if sys.platform == "darwin":
             library.pthread_get_stacksize_np.restype = ctypes.c_size_t
             return int(library.pthread_get_stacksize_np(own))
-        attributes, size = ctypes.create_string_buffer(256), ctypes.c_size_t()
-        if library.pthread_getattr_np(own, attributes):
-            return sys.maxsize
-        library.pthread_attr_getstacksize(attributes, ctypes.byref(size))
-        library.pthread_attr_destroy(attributes)
-        return size.value
+        return _of_attributes(library, lambda attributes: library.pthread_getattr_np(own, attributes))
     except (AttributeError, OSError, TypeError):
         return sys.maxsize
 
@@ -54,14 +49,19 @@ def of_new_threads() -> int:
     """Bytes of the stack of a thread that native code starts with the system's defaults."""
     try:
         library = ctypes.CDLL(None)
-        attributes, size = ctypes.create_string_buffer(256), ctypes.c_size_t()
-        if library.pthread_attr_init(attributes):
-            return sys.maxsize
-        library.pthread_attr_getstacksize(attributes, ctypes.byref(size))
-        library.pthread_attr_destroy(attributes)
-        return size.value
+        return _of_attributes(library, library.pthread_attr_init)
     except (AttributeError, OSError, TypeError):
         return sys.maxsize
+
+
+def _of_attributes(library: Any, fill: Callable[[Any], int]) -> int:
+    """The stack size in a thread's attributes, which ``fill`` writes; it returns an error number, or 0."""
+    attributes, size = ctypes.create_string_buffer(256), ctypes.c_size_t()
+    if fill(attributes):
+        return sys.maxsize
+    library.pthread_attr_getstacksize(attributes, ctypes.byref(size))
+    library.pthread_attr_destroy(attributes)
+    return size.value
 
 
 def with_room(need: int, function: Callable[..., Any], *arguments: Any) -> Any:

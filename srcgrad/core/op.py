@@ -43,7 +43,6 @@ class Op:
     adjoint: Callable[..., Sequence[Any]] | None = None
     prepare: Callable[[Sequence[Any], dict[str, Any]], Sequence[Any]] | None = None
     tangent: Callable[..., Any] | None = None
-    batch: Callable[..., Any] | None = None
     samples: tuple[Any, ...] = field(default=(), repr=False)
     doc: str = field(default="", repr=False)
 

@@ -19,21 +19,16 @@ from srcgrad.numpy.indexing import trace as _trace
 from srcgrad.numpy.messages import error
 from srcgrad.numpy.protocols import FUNCTIONS, implements_as
 from srcgrad.numpy.reductions import max, min, squared_length, sum
-from srcgrad.numpy.shaping import as_array, one_axis, some_axes
+from srcgrad.numpy.shaping import as_array, as_float, one_axis, some_axes
 from srcgrad.numpy.shaping import matrix_transpose as _matrix_transpose
 from srcgrad.numpy.views import with_axes
 from srcgrad.ops.families import convert
 
 
-def _float(x: Any) -> Any:
-    x = as_array(x)
-    return x if x.dtype.kind in "fc" else convert(x, np.dtype(float))
-
-
 @implements_as("linalg.norm")
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     """As `numpy.linalg.norm`. The 2-norm of zeros has no derivative."""
-    x = _float(x)
+    x = as_float(x)
     rank = len(x.shape)
     if axis is None and (ord is None or (ord in ("f", "fro") and rank == 2) or (ord == 2 and rank == 1)):
         found = _two_norm(x, None)
@@ -85,7 +80,7 @@ def _matrix_norm(x: Any, order: Any, axes: tuple[int, ...]) -> Any:
 @implements_as("linalg.vector_norm")
 def vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
     """As `numpy.linalg.vector_norm`."""
-    x = _float(x)
+    x = as_float(x)
     rank = len(x.shape)
     axes = tuple(range(rank)) if axis is None else some_axes(axis, rank)
     kept = [k for k in range(rank) if k not in axes]

@@ -22,7 +22,7 @@ from srcgrad.numpy.products import conjugate, contracted, operands
 from srcgrad.numpy.protocols import implements, implements_as, is_face
 from srcgrad.numpy.reductions import all, any, argsort, max, mean, min, prod, std, sum, var
 from srcgrad.numpy.rounding import clip
-from srcgrad.numpy.shaping import as_array, atleast_1d, atleast_2d, broadcast_arrays, one_axis, squeeze
+from srcgrad.numpy.shaping import as_array, as_float, atleast_1d, atleast_2d, broadcast_arrays, one_axis, squeeze
 from srcgrad.numpy.traced import Array
 from srcgrad.numpy.views import part, with_shape
 from srcgrad.ops.families import BOOL, convert
@@ -80,8 +80,7 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
 @implements
 def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
     """As `numpy.gradient`."""
-    f = _subtracted(f)
-    f = f if f.dtype.kind in "fc" else convert(f, np.dtype(float))
+    f = as_float(_subtracted(f))
     given = range(len(f.shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     axes = [one_axis(one, len(f.shape)) for one in given]
     steps = list(varargs) * (len(axes) if len(varargs) == 1 else 1) or [1.0] * len(axes)

@@ -17,12 +17,18 @@ from srcgrad.numpy.messages import error
 from srcgrad.numpy.protocols import implements, is_face
 from srcgrad.numpy.traced import Array
 from srcgrad.numpy.views import owner, permuted, repeated, selected, windowed, with_axes, with_shape, without_axes
-from srcgrad.ops.families import broadcast_shapes
+from srcgrad.ops.families import broadcast_shapes, convert
 
 
 def as_array(a: Any) -> Any:
     """An array-like as an array of a face."""
     return a if is_face(a) and not type_of(a).weak else asarray(a)
+
+
+def as_float(a: Any) -> Any:
+    """An array-like as an array of a face of floats or complex numbers; anything else becomes float64."""
+    a = as_array(a)
+    return a if a.dtype.kind in "fc" else convert(a, np.dtype(float))
 
 
 def one_axis(axis: int, ndim: int) -> int:

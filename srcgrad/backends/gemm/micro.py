@@ -119,7 +119,6 @@ class _Tile:
         self.element = element
         self.partial = partial
         self.vector = ir.VectorType(element, tile.lanes)
-        self.bytes = tile.lanes * (4 if isinstance(element, ir.FloatType) else 8)
 
     def constant(self, value: int) -> Any:
         return ir.Constant(INDEX, value)
@@ -273,8 +272,7 @@ class _Tile:
 
     def multiply_add(self, x: Any, y: Any, z: Any) -> Any:
         kind = ir.FunctionType(self.vector, [self.vector] * 3)
-        name = f"llvm.fmuladd.v{self.tile.lanes}f{32 if isinstance(self.element, ir.FloatType) else 64}"
-        return self.builder.call(self.declare(name, kind), [x, y, z])
+        return self.builder.call(self.declare(f"llvm.fmuladd.{self.suffix()}", kind), [x, y, z])
 
     def declare(self, name: str, kind: ir.FunctionType) -> Any:
         module = self.builder.module
@@ -288,29 +286,27 @@ class _Tile:
     def load(self, row: Any, v: int, masks: list[Any]) -> Any:
         builder = self.builder
         address = self.vector_address(row, v)
-        alignment = 4 if isinstance(self.element, ir.FloatType) else 8
         if not masks:
             loaded = builder.load(address)
-            loaded.align = alignment
+            loaded.align = self.tile.itemsize
             return loaded
         kind = ir.FunctionType(self.vector, [address.type, ir.IntType(32), masks[v].type, self.vector])
         function = self.declare(f"llvm.masked.load.{self.suffix()}.p0", kind)
-        arguments = [address, ir.Constant(ir.IntType(32), alignment), masks[v], ir.Constant(self.vector, None)]
+        arguments = [address, ir.Constant(ir.IntType(32), self.tile.itemsize), masks[v], ir.Constant(self.vector, None)]
         return builder.call(function, arguments)
 
     def store(self, value: Any, row: Any, v: int, masks: list[Any]) -> None:
         builder = self.builder
         address = self.vector_address(row, v)
-        alignment = 4 if isinstance(self.element, ir.FloatType) else 8
         if not masks:
-            builder.store(value, address).align = alignment
+            builder.store(value, address).align = self.tile.itemsize
             return
         kind = ir.FunctionType(ir.VoidType(), [self.vector, address.type, ir.IntType(32), masks[v].type])
         function = self.declare(f"llvm.masked.store.{self.suffix()}.p0", kind)
-        builder.call(function, [value, address, ir.Constant(ir.IntType(32), alignment), masks[v]])
+        builder.call(function, [value, address, ir.Constant(ir.IntType(32), self.tile.itemsize), masks[v]])
 
     def suffix(self) -> str:
-        return f"v{self.tile.lanes}f{32 if isinstance(self.element, ir.FloatType) else 64}"
+        return f"v{self.tile.lanes}f{8 * self.tile.itemsize}"
 
 
 whole = _make_micro("whole", partial=False)
