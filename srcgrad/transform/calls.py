@@ -18,7 +18,7 @@ from srcgrad.core.types import TupleType
 from srcgrad.graph.interpret import interpret
 from srcgrad.graph.node import Graph, Node, bind, substitute
 from srcgrad.graph.structure import items
-from srcgrad.transform.rewrite import redirect
+from srcgrad.transform.rewrite import of_type, redirect
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,9 @@ def call(graph: Graph, operands: Sequence[Node], rule: Rule) -> list[Node]:
 
 def inlined(graph: Graph, operands: Sequence[Node]) -> list[Node]:
     """The graph's outputs for these operands."""
-    return substitute(graph.outputs, dict(zip(graph.inputs, operands, strict=True)))
+    return substitute(
+        graph.outputs, {own: of_type(given, own) for own, given in zip(graph.inputs, operands, strict=True)}
+    )
 
 
 class Recompute:
