@@ -11,6 +11,7 @@ from srcgrad.core.errors import ArgumentError
 from srcgrad.dispatch import Function, Grad, Jit, Options, Specialisation, jacobians
 from srcgrad.dispatch.custom import Checkpoint, CustomVjp
 from srcgrad.dispatch.transforms import Argnums
+from srcgrad.pipeline import readable
 from srcgrad.staging.hidden import fixed
 from srcgrad.transform.stop import stop_gradient as _stop
 
@@ -231,9 +232,33 @@ def custom_vjp(function: Callable[P, Result]) -> CustomVjp[P, Result]:
     return CustomVjp(function)
 
 
-def source(function: Callable[..., Any], *args: Any, **kwargs: Any) -> str:
-    """The emitted source of the program for these arguments, or without any, of the one called last."""
-    return _specialisation(function, args, kwargs).executable.source
+def source(function: Callable[..., Any], *args: Any, form: str = "readable", **kwargs: Any) -> str:
+    """The program for these arguments, or without any, of the one called last, as Python.
+
+    Args:
+        form: "readable", the loops as a person would write them; or "machine", what is compiled: with short loops
+            written out, several iterations side by side, and memory and threads spelt out.
+
+    >>> import numpy as np
+    >>> def loss(w, x):
+    ...     return np.sum(np.exp(x @ w))
+    >>> print(source(grad(loss), np.ones(3), np.ones((100, 3))))
+    def grad_loss(w, x):
+        t = np.zeros(3)
+        for i in range(100):
+            t1 = 0.0
+            for j in range(3):
+                t1 += x[i, j] * w[j]
+            t2 = np.exp(t1)
+            for j in range(3):
+                t[j] += t2 * x[i, j]
+        return t
+    <BLANKLINE>
+    """
+    if form not in ("readable", "machine"):
+        raise ArgumentError(f"the forms of source are 'readable' and 'machine', not {form!r}")
+    found = _specialisation(function, args, kwargs)
+    return found.executable.source if form == "machine" else readable(found.executable.graph, found.recorded.names)
 
 
 def ir(function: Callable[..., Any], *args: Any, **kwargs: Any) -> str:

@@ -26,12 +26,13 @@ from srcgrad.graph.captured import is_recording
 from srcgrad.graph.node import Graph, Node
 from srcgrad.graph.verify import verify as verify_graph
 from srcgrad.kernel.verify import verify as verify_kernel
-from srcgrad.schedule.axes import merge_axes_in_place, unroll_in_place
+from srcgrad.schedule.axes import merge_axes_in_place, reroll_in_place, unroll_in_place
 from srcgrad.schedule.fuse import fuse_in_place
 from srcgrad.schedule.ir import Program
 from srcgrad.schedule.lower import lower
 from srcgrad.schedule.parallel import parallelise_in_place
 from srcgrad.schedule.prune import prune_in_place
+from srcgrad.schedule.python.program import python_text
 from srcgrad.schedule.recompute import recompute_in_place
 from srcgrad.schedule.storage import Scheduled, assign_storage, start_accumulators_in_place
 from srcgrad.schedule.text import program_text, storage_text
@@ -93,6 +94,14 @@ FUSION: tuple[Pass, ...] = (
     ("prune", prune_in_place),
     ("parallelise", parallelise_in_place),
 )
+#: the same for people who read it: nothing is cut into blocks, written out or split, and no number computed twice
+READABLE: tuple[Pass, ...] = (
+    ("merge_axes", merge_axes_in_place),
+    ("unroll", unroll_in_place),
+    ("fuse", fuse_in_place),
+    ("prune", prune_in_place),
+    ("reroll", reroll_in_place),
+)
 #: Program, Target -> Program -> Scheduled: the program, and where its values live
 STORAGE: tuple[Pass, ...] = (
     ("start_accumulators", start_accumulators_in_place),
@@ -137,6 +146,16 @@ def schedule(graph: Graph, target: Target) -> Scheduled:
     """The fused program of a graph, and where its values live."""
     scheduled: Scheduled = run(STORAGE, fuse(stage("lower", lower, graph, target), target), target)
     return scheduled
+
+
+def readable(graph: Graph, names: Sequence[str] = ()) -> str:
+    """The program of a finished graph as Python that people read; ``names`` are those of outputs."""
+    target = Target(registers=0)
+    program = stage("lower", lower, graph, target)
+    for value, name in zip(program.outputs, names, strict=False):
+        value.name, value.is_step = name or value.name, value.is_step and not name
+    scheduled: Scheduled = run(STORAGE, run(READABLE, program, target), target)
+    return python_text(scheduled.program, scheduled.storage, graph.name)
 
 
 def emit(scheduled: Scheduled, name: str, fast_math: bool, target: Target) -> Module:

@@ -24,11 +24,11 @@ def test_readme_marks_the_commands_that_the_gate_runs(mark: str) -> None:
     assert re.search(rf"^<!-- ci: {mark} -->\n```sh\n.+\n```$", text, re.MULTILINE)
 
 
-def test_the_example_of_the_readme_runs(tmp_path: Path) -> None:
+def test_the_example_of_the_readme_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("srcgrad.api")
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    example = re.search(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    assert example is not None
+    example, printed = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     script = tmp_path / "readme.py"  # a file, so that the tracer finds its source
-    script.write_text(example[1], encoding="utf-8")
-    exec(compile(example[1], str(script), "exec"), {"__name__": "readme"})
+    script.write_text(example, encoding="utf-8")
+    exec(compile(example, str(script), "exec"), {"__name__": "readme"})
+    assert capsys.readouterr().out.strip() == printed.strip()

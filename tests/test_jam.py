@@ -29,7 +29,7 @@ def test_two_samples_of_a_network_side_by_side(samples: int, split: bool) -> Non
     gradient = sg.value_and_grad(network, argnums=(0, 1, 2))
     with override(parallel_cycles=0 if split else SERIAL):
         value, found = gradient(w, b, v, x, y)
-        source = sg.source(gradient, w, b, v, x, y)
+        source = sg.source(gradient, w, b, v, x, y, form="machine")
     with interpreter():
         wanted_value, wanted = sg.value_and_grad(network, argnums=(0, 1, 2))(w, b, v, x, y)
     np.testing.assert_allclose(value, wanted_value, rtol=1e-12)

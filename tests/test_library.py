@@ -22,7 +22,7 @@ def test_one_compilation_serves_every_shape() -> None:
 
 
 def test_the_text_names_the_call() -> None:
-    source = sg.source(sg.jit(lambda x: np.sort(x)), np.ones((2, 3)))
+    source = sg.source(sg.jit(lambda x: np.sort(x)), np.ones((2, 3)), form="machine")
     assert 'sort = library("lines.sort", "float64* float64* int64 int64 int64")' in source
     assert "2, 3, 1)" in source
 

@@ -168,7 +168,7 @@ def test_a_program_and_its_gradient_factorise_once() -> None:
     np.testing.assert_allclose(value, loss(given["p"], given["v"]))
     np.testing.assert_allclose(of_b, 2 * weights)
     np.testing.assert_allclose(of_a, inverse.T - np.outer(weights, weights))
-    source = sg.source(sg.grad(loss, argnums=(0, 1)), given["p"], given["v"])
+    source = sg.source(sg.grad(loss, argnums=(0, 1)), given["p"], given["v"], form="machine")
     assert source.count(" lu(") == 1
 
 

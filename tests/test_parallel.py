@@ -78,10 +78,10 @@ class TestSplitLoops:
         agree(split(*args), expected)
 
     def test_they_are_split(self):
-        source = sg.source(PROGRAMS["sum"][0], *PROGRAMS["sum"][1])
+        source = sg.source(PROGRAMS["sum"][0], *PROGRAMS["sum"][1], form="machine")
         assert "fork(" in source
         with override(parallel_cycles=SERIAL):
-            assert "fork(" not in sg.source(PROGRAMS["sum"][0], *PROGRAMS["sum"][1])
+            assert "fork(" not in sg.source(PROGRAMS["sum"][0], *PROGRAMS["sum"][1], form="machine")
 
     @pytest.mark.parametrize("dtype", ["float32", "float64"])
     @pytest.mark.parametrize("product_size", [1000, SERIAL], ids=["products", "loops"])
@@ -138,7 +138,7 @@ class TestSplitLoops:
         with pytest.raises(IndexError, match="out of bounds"):
             select(floats(10), np.where(np.arange(1000) == 998, 99, within))
         np.testing.assert_array_equal(select(floats(10), within), floats(10)[within] * 2.0)
-        assert "outside" in sg.source(select)
+        assert "outside" in sg.source(select, form="machine")
 
     def test_nothing_can_be_read_from_an_empty_axis(self):
         select = sg.jit(lambda x, k: np.sum(x[k]))
@@ -158,7 +158,7 @@ class TestProducts:
         ):
             split = sg.jit(function)
             ours = split(*args)
-            assert "split" in sg.source(split)
+            assert "split" in sg.source(split, form="machine")
             with override(parallel_cycles=SERIAL):
                 np.testing.assert_array_equal(ours, sg.jit(function)(*args))
             np.testing.assert_allclose(ours, left @ right, rtol=1e-4 if dtype == "float32" else 1e-12, atol=1e-4)
@@ -267,7 +267,7 @@ import numpy as np, srcgrad as sg
 from srcgrad.backends import threads
 x = np.arange(1000.0)
 compiled = sg.jit(lambda x: np.sum(x * x))
-print(compiled(x) == np.sum(x * x), threads.limit(), "fork(" in sg.source(compiled))
+print(compiled(x) == np.sum(x * x), threads.limit(), "fork(" in sg.source(compiled, form="machine"))
 """
 
 

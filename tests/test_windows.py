@@ -205,7 +205,7 @@ def test_pooling_by_slices_is_one_loop_in_the_order_of_memory():
     """Writes to every other element, at different offsets, are apart; and images are not walked across."""
     x = np.zeros((64, 24, 24, 16), np.float32)
     with mock.patch("srcgrad.backends.threads.limit", return_value=1):
-        source = sg.source(sg.grad(lambda x: np.sum(functools.reduce(np.maximum, quarters(x)) ** 2)), x)
+        source = sg.source(sg.grad(lambda x: np.sum(functools.reduce(np.maximum, quarters(x)) ** 2)), x, form="machine")
     assert "local(" not in source
     assert source.count("for i in range(64)") == source.count("range(64)") == 1
     for line in source.splitlines():
@@ -270,14 +270,14 @@ def test_slices_that_are_no_windows_stay_slices():
 
 def test_a_product_over_windows_reads_them_in_place():
     x, k = make(SHAPES["blocks"], "float32")
-    source = sg.source(sg.grad(lambda x, k: np.sum(window_view(x, k) ** 2), argnums=(0, 1)), x, k)
+    source = sg.source(sg.grad(lambda x, k: np.sum(window_view(x, k) ** 2), argnums=(0, 1)), x, k, form="machine")
     assert source.count("gemm_nested_float32(((") == 3  # the value, and two gradients
 
 
 def test_threads_share_images_and_not_their_rows():
     x, k = make(((8, 30, 30, 16), (3, 3, 16, 32)), "float32")
     with mock.patch("srcgrad.backends.threads.limit", return_value=2):
-        source = sg.source(sg.grad(lambda x, k: np.sum(window_view(x, k) ** 2), argnums=(0, 1)), x, k)
+        source = sg.source(sg.grad(lambda x, k: np.sum(window_view(x, k) ** 2), argnums=(0, 1)), x, k, form="machine")
     assert source.count("fork(") == 1
     assert source.count("gemm_nested_float32(((2, ") == 2  # two images at a time
 
@@ -286,7 +286,7 @@ def test_threads_share_one_image():
     """Whose rows and columns are no multiples of a block."""
     x, k = make(((1, 33, 39, 8), (3, 3, 8, 16)), "float64")
     with override(parallel_cycles=0), mock.patch("srcgrad.backends.threads.limit", return_value=2):
-        assert "gemm_nested_split" in sg.source(sg.jit(window_view), x, k)
+        assert "gemm_nested_split" in sg.source(sg.jit(window_view), x, k, form="machine")
         assert_near(sg.jit(window_view)(x, k), window_view(x, k), "float64")
 
 

@@ -99,7 +99,7 @@ class Elements:
 
     def name(self, value: Value) -> str:
         if value not in self.value_names:
-            self.value_names[value] = name = self.names.fresh(value.name or "t")
+            self.value_names[value] = name = self.names.fresh(value.name or "t", numbered=value.is_step)
             self.values_of[name] = value
         return self.value_names[value]
 

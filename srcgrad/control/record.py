@@ -13,6 +13,7 @@ from srcgrad.core.errors import ArgumentError, SrcgradError, TraceError
 from srcgrad.core.location import user_location
 from srcgrad.core.op import apply
 from srcgrad.core.types import ArrayType, promote, type_of
+from srcgrad.graph.names import names_of
 from srcgrad.graph.node import Graph, Node, as_node, substitute
 from srcgrad.graph.structure import captured, new_input
 from srcgrad.graph.trace import Tracer, is_tracing, trace
@@ -131,7 +132,8 @@ def _reachable(function: Any, seen: set[int]) -> Iterable[tuple[str, Tracer]]:
 def closed(bodies: Sequence[Body]) -> tuple[list[Node], list[Graph]]:
     """What the bodies read from outside, and their graphs with an input in front for each of these."""
     outer = captured([body.graph for body in bodies])
-    slots = {node: new_input(node.array_type, f"c{k}") for k, node in enumerate(outer)}
+    names = names_of(outer)
+    slots = {node: new_input(node.array_type, names[node][0] or f"c{k}") for k, node in enumerate(outer)}
     graphs = [
         Graph((*slots.values(), *body.inputs), tuple(substitute(body.outputs, slots)), body.name) for body in bodies
     ]

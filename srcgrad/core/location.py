@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import linecache
 import os
+import re
 import sys
 import sysconfig
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import FrameType
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
@@ -22,18 +25,40 @@ _LIBRARIES: tuple[str, ...] = (
     ),
 )
 
+_BINDING = re.compile(
+    r"\s*(?:for\s+([A-Za-z_]\w*)\s+in\b|([A-Za-z_]\w*)\s*(?:\[[^=]*\]\s*)?(?::[^=]+)?(?:[-+*/@%&|^]|//|\*\*)?=[^=])"
+)
+
 OURS, NUMPY, LIBRARY, USERS = range(4)
 
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """A file and a line of the user's program."""
+    """A file and a line of the user's program; what differentiation makes there has a name of its own.
+
+    ``is_step``: the name is that of a value which this one is a step towards.
+    """
 
     file: str
     line: int
+    name: str | None = field(default=None, compare=False)
+    is_step: bool = field(default=False, compare=False)
+
+    @property
+    def variable(self) -> str:
+        """The name; by default the variable that the line binds: ``name = ...``, ``name[i] = ...``, ``for name in``."""
+        if self.name is not None:
+            return self.name
+        return _bound_by(linecache.getline(self.file, self.line))
 
     def __str__(self) -> str:
         return f"{os.path.basename(self.file)}:{self.line}"
+
+
+@functools.lru_cache(4096)
+def _bound_by(line: str) -> str:
+    match = _BINDING.match(line)
+    return (match[1] or match[2]) if match else ""
 
 
 _owners: dict[str, int] = {}

@@ -11,6 +11,8 @@ class Target:
 
     Attributes:
         threads: how many threads compiled code is laid out for.
+        registers: how many elements of a result a loop may keep in registers, from where they are copied at its end.
     """
 
     threads: int = 1
+    registers: int = 64

@@ -71,6 +71,8 @@ class Recorded:
     graph: Graph
     out_structure: tree.Structure
     mutated: tuple[int, ...] = ()
+    #: of outputs, what they are called in text that people read
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

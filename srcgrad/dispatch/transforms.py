@@ -59,7 +59,9 @@ class Grad(Transformed[P, Result]):
         outputs, grads = joint.outputs[: len(results)], joint.outputs[len(results) :]
         structure = self._grad_structure(arguments)
         kept = (*outputs, *grads) if self.with_value else (*grads, *outputs[1:])
-        return Recorded(replace(joint, outputs=kept), self._result(value, aux, structure))
+        names = {grad: f"grad_{joint.inputs[k].params['name']}" for grad, k in zip(grads, inputs, strict=True)}
+        result = self._result(value, aux, structure)
+        return Recorded(replace(joint, outputs=kept), result, names=tuple(names.get(output, "") for output in kept))
 
     def made_from(self) -> tuple[Any, ...]:
         return self.function, self.argnums, self.has_aux, self.with_value, self.options

@@ -47,9 +47,10 @@ def _node(state: Any, node: Node, numbers: dict[Node, int]) -> None:
     if node.op.name not in TABLE or TABLE[node.op.name] is not node.op:
         raise _Untold(node.op.name)
     where = node.location and (node.location.file, node.location.line)
+    named = node.location and (node.location.name, node.location.is_step)
     line = linecache.getline(*where) if where else ""
     lowering = node.op.lowering if isinstance(node.op.lowering, Pointwise | Reduce) else None  # all that such a row is
-    _tell(state, node.op.name, lowering, [numbers[operand] for operand in node.inputs], where, line)
+    _tell(state, node.op.name, lowering, [numbers[operand] for operand in node.inputs], where, line, named)
     _value(state, node.type, numbers)
     for name, value in sorted(node.params.items()):
         if name != "serial":

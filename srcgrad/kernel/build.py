@@ -59,12 +59,12 @@ class Names:
         self._taken: set[str] = {*keyword.kwlist, *dir(builtins)}
         self._next: dict[str, int] = {}
 
-    def fresh(self, wish: str) -> str:
-        """The wish itself where it is free, else with the first free number."""
+    def fresh(self, wish: str, *, numbered: bool = False) -> str:
+        """The wish itself where it is free and need not be ``numbered``, else with the first free number."""
         wish = re.sub(r"\W", "_", wish) or "v"
         if wish[0].isdigit():
             wish = "_" + wish
-        if wish not in self._taken:
+        if wish not in self._taken and not numbered:
             self._taken.add(wish)
             return wish
         number = self._next.get(wish, 1)

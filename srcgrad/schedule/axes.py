@@ -123,6 +123,14 @@ def unroll_in_place(program: Program, target: Target) -> Program:
     return program
 
 
+def reroll_in_place(program: Program, target: Target) -> Program:
+    """Take the marks of `unroll_in_place` away: what they did to the order of the loops stays."""
+    for statement in _all_statements(program):
+        for axis in statement.classes:
+            axis.unrolled = False
+    return program
+
+
 def _as_good_as_loops(classes: set[Axis], statements: list[Statement]) -> set[Axis]:
     """Axes for which nothing is gained by writing them out: around loops over whole vectors, and never at an index of
     their own that the text could know, as the rows and columns of an image are around its channels.

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from srcgrad.core.location import Location
 from srcgrad.core.types import ArrayType
+from srcgrad.graph.names import Name, names_of
 from srcgrad.graph.node import Graph, Node
 from srcgrad.schedule.element import Element, element_of, fresh_axes, identity
 from srcgrad.schedule.inplace import Owner, order
@@ -19,6 +18,8 @@ from srcgrad.schedule.ir import AnyStatement, Axis, Const, Convert, Expr, Index,
 INT64 = np.dtype(np.int64)
 #: arrays up to this many elements may become local variables
 MAX_VARIABLES = 64
+#: what a reduction is called that is a step towards a value
+_REDUCED = {"add": "sum", "multiply": "product", "maximum": "max", "minimum": "min"}
 Environment = dict[Node, Any]
 
 
@@ -30,6 +31,7 @@ class Frame:
         self.constants = constants
         self.statements: list[AnyStatement] = []
         self.outputs: set[Value] = set()
+        self.names: dict[Node, Name] = {}
         self.owner = Owner()
 
     def inner(self) -> Any:
@@ -37,6 +39,7 @@ class Frame:
 
     def run(self, graph: Graph) -> list[tuple[Element, Node]]:
         nodes = order(graph)
+        self.names = names_of(nodes)
         self.owner.plan(graph, nodes)
         for node in graph.inputs:
             self.owner.saw(node, self.env[node])
@@ -50,7 +53,9 @@ class Frame:
     # values
 
     def value(self, type_: ArrayType, node: Node, name: str = "") -> Value:
-        made = Value(type_.shape, type_.dtype, fresh_axes(type_.shape), name or hint(node), location=node.location)
+        found, is_step = self.names.get(node, ("", False))
+        made = Value(type_.shape, type_.dtype, fresh_axes(type_.shape), name or found, location=node.location)
+        made.is_step = is_step and not name
         self.owner.own(made)
         return made
 
@@ -77,6 +82,15 @@ class Frame:
         elements = made if isinstance(made, list) else [made]
         return any(load.value is value for element in elements for load in loads(element.expr))
 
+    def accumulator(self, node: Node, combine: str) -> Value:
+        """The value of a reduction: ``name_sum``, where it is a step towards the value that has the name."""
+        target = self.value(node.array_type, node)
+        if not target.name and combine == "add":
+            target.name = "total"
+        elif target.is_step and target.name and combine in _REDUCED:
+            target.name, target.is_step = f"{target.name}_{_REDUCED[combine]}", False
+        return target
+
     def store(self, element: Element, node: Node, target: Value | None = None) -> Value:
         """Every element, written to a value of its own."""
         target = target or self.value(ArrayType(element.shape, element.expr.dtype), node)
@@ -87,7 +101,7 @@ class Frame:
         )
         return target
 
-    def output(self, element: Element, node: Node) -> Value:
+    def output(self, element: Element, node: Node, registers: int) -> Value:
         """The element's value where it has one of its own (under any shape), else a copy: outputs are distinct, none is
         an input.
         """
@@ -95,8 +109,10 @@ class Frame:
         taken = (
             found is None or found.role != "temporary" or found in self.outputs or (not found.shape and element.shape)
         )
-        if found is None or taken or (found.mutable and math.prod(found.shape) <= MAX_VARIABLES):
+        if found is None or taken or (found.mutable and math.prod(found.shape) <= registers):
             found = self.store(element, node)
+        if node.location is not None and node.location.name and not node.location.is_step:
+            found.name, found.is_step = node.location.name, False
         self.outputs.add(found)
         return found
 
@@ -145,18 +161,3 @@ def convert(expr: Expr, dtype: np.dtype[Any]) -> Expr:
 def converted_scalar(expr: Expr, dtype: np.dtype[Any]) -> Element:
     """A scalar expression as an element."""
     return Element((), (), convert(expr, dtype))
-
-
-def hint(node: Node) -> str:
-    """A name for a node's value: what the user assigned it to on its line, else its operation's."""
-    return assigned_name(node.location) or ""
-
-
-def assigned_name(location: Location | None) -> str | None:
-    """The variable that the user's line assigns to, where it is a plain ``name = ...``."""
-    if location is None:
-        return None
-    import linecache
-
-    match = re.match(r"\s*([A-Za-z_]\w*)\s*(?::[^=]+)?[-+*/]?=[^=]", linecache.getline(location.file, location.line))
-    return match[1] if match else None

@@ -135,6 +135,7 @@ class Value:
     data: Any = None  # of a constant
     mutable: bool = False  # a carry: read at its old value, then written
     bounds: tuple[int, int] | None = None  # of an integer: the least and the greatest that it can be, where known
+    is_step: bool = False  # the name is that of a value made of this one
     stacked: bool = (
         False  # one slice for each iteration of a loop with a run-time trip count: the first extent is nominal
     )
@@ -297,7 +298,7 @@ class Statement:
 @dataclass(eq=False, slots=True)
 class LibraryCall:
     """A call on whole values, which it reads and writes through C-ordered arrays; ``numbers`` are what it is handed
-    besides.
+    besides. ``row`` and ``params`` say the same in the words of the table of operations, for operands of these shapes.
     """
 
     function: str
@@ -305,6 +306,9 @@ class LibraryCall:
     operands: tuple[Value, ...]
     numbers: tuple[int | float, ...]
     location: Location | None = None
+    row: str = ""
+    params: dict[str, Any] = field(default_factory=dict)
+    shapes: tuple[tuple[int, ...], ...] = ()
 
     @property
     def classes(self) -> frozenset[Axis]:

@@ -65,7 +65,7 @@ def lower(graph: Graph, target: Target) -> Program:
         value.axes = fresh_axes(node.shape)
         lowering.env[node] = element_of(value)
         inputs.append(value)
-    outputs = [lowering.output(element, node) for element, node in lowering.run(graph)]
+    outputs = [lowering.output(element, node, target.registers) for element, node in lowering.run(graph)]
     return Program(lowering.statements, inputs, outputs, [node.shape for node in graph.outputs])
 
 
@@ -153,7 +153,7 @@ class GraphLowering(Regions):
     def reduce(self, node: Node, kind: kinds.Reduce) -> Element:
         (operand,) = node.inputs
         reduced_dims = set(node.params["axes"])
-        target = self.value(node.array_type, node)
+        target = self.accumulator(node, kind.combine)
         outer = iter(target.axes)
         reduced: list[Axis] = []
         indices: list[Index] = []
@@ -205,7 +205,9 @@ class GraphLowering(Regions):
         return element_of(target)
 
     def contract(self, node: Node) -> Element:
-        target = self.value(node.array_type, node)
+        labels, out = node.params["spec"].split("->")
+        is_sum = set(labels) - {",", *out}
+        target = self.accumulator(node, "add") if is_sum else self.value(node.array_type, node)
         self.contraction(node, target, identity(target.axes), target.axes, onto=False)
         return element_of(target)
 
@@ -359,10 +361,15 @@ class GraphLowering(Regions):
         operands = tuple(self.flat(self.env[operand], operand) for operand in node.inputs)
         types = node.type.elements if isinstance(node.type, TupleType) else (node.array_type,)
         targets = tuple(self.value(type_, node) for type_ in types)
-        described = dict(node.params), [operand.array_type for operand in node.inputs]
+        params = dict(node.params)
+        described = params, [operand.array_type for operand in node.inputs]
         tables = tuple(map(_table, kind.tables(*described))) if kind.tables else ()
         numbers = tuple(kind.numbers(*described))
-        self.statements.append(LibraryCall(kind.function, targets, (*operands, *tables), numbers, node.location))
+        shapes = tuple(operand.shape for operand in node.inputs)
+        call = LibraryCall(
+            kind.function, targets, (*operands, *tables), numbers, node.location, node.op.name, params, shapes
+        )
+        self.statements.append(call)
         elements = [element_of(target) for target in targets]
         return elements if isinstance(node.type, TupleType) else elements[0]
 

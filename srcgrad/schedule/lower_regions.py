@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from srcgrad.core.types import ArrayType, TupleType
+from srcgrad.graph.names import names_of
 from srcgrad.graph.node import Graph, Node
 from srcgrad.graph.structure import is_run_time_stack
 from srcgrad.schedule.element import Element, element_of, fresh_axes, identity
@@ -46,7 +47,11 @@ class Regions(Frame):
             self.carry(operand, graph_input, node)
             for operand, graph_input in zip(initial, body.inputs[1 + n_consts :], strict=False)
         ]
-        stacked = [self.stack(type_, node) for type_ in node.type.elements[n_carries:]]
+        names = names_of(body.outputs[n_carries:])
+        stacked = [
+            self.stack(type_, node, names[output][0])
+            for type_, output in zip(node.type.elements[n_carries:], body.outputs[n_carries:], strict=True)
+        ]
         counter = Value((), INT64, (), str(body.inputs[0].params["name"]) or "t", "counter")
         if node.params["length"]:
             counter.bounds = (0, node.params["length"] - 1)
@@ -81,11 +86,12 @@ class Regions(Frame):
         self.finish_region(region, [region.body], mark)
         return [element_of(value) for value in (*carries, *stacked)]
 
-    def stack(self, type_: ArrayType, node: Node) -> Value:
-        """The value that holds one slice for each iteration."""
+    def stack(self, type_: ArrayType, node: Node, name: str) -> Value:
+        """The value that holds one slice of this name for each iteration."""
+        name = f"{name or 'saved'}_stack"
         if not is_run_time_stack(type_):
-            return self.value(type_, node)
-        value = self.value(type_.with_shape((_NOMINAL, *type_.shape[1:])), node)
+            return self.value(type_, node, name)
+        value = self.value(type_.with_shape((_NOMINAL, *type_.shape[1:])), node, name)
         value.stacked = True
         return value
 
@@ -95,6 +101,7 @@ class Regions(Frame):
             others = [operand for operand in node.inputs if operand is not initial]
             same = self.overwritten(initial, others, inner.dtype)
             if same is not None:
+                same.name = same.name or str(inner.params["name"])
                 return same
         name = str(inner.params["name"])
         value = Value(inner.shape, inner.dtype, fresh_axes(inner.shape), name, location=initial.location, mutable=True)

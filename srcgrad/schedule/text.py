@@ -72,7 +72,7 @@ class _Names:
     def value(self, value: Value) -> str:
         if value not in self._values:
             stem = value.name or "t"
-            numbered = (f"{stem}{n or ''}" for n in range(len(self._taken) + 1))
+            numbered = (f"{stem}{n or ''}" for n in range(int(value.is_step), len(self._taken) + 2))
             self._values[value] = next(name for name in numbered if name not in self._taken)
             self._taken.add(self._values[value])
         return self._values[value]

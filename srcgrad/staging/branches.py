@@ -19,6 +19,7 @@ from srcgrad.core.errors import TraceError
 from srcgrad.core.lowering import Cast, Pointwise
 from srcgrad.core.op import apply
 from srcgrad.core.types import ArrayType, promote
+from srcgrad.graph.names import names_of
 from srcgrad.graph.node import Graph, Node, as_node, bind, substitute
 from srcgrad.graph.structure import COND, CONSTANT, items, new_input
 from srcgrad.graph.trace import Tracer, Watch
@@ -241,7 +242,8 @@ def _select(predicate: Node, pairs: Sequence[tuple[Node, Node]], mark: int) -> l
 
 def _cond(predicate: Node, sides: Sequence[Sequence[Node]], mark: int) -> list[Node]:
     operands = list(dict.fromkeys(node for side in sides for node in _operands(side, mark)))
-    slots = {node: new_input(node.array_type, f"c{k}") for k, node in enumerate(operands)}
+    names = names_of(operands)
+    slots = {node: new_input(node.array_type, names[node][0] or f"c{k}") for k, node in enumerate(operands)}
     then, orelse = (
         Graph(tuple(slots.values()), tuple(substitute(side, slots)), name)
         for side, name in zip(sides, ("then", "orelse"), strict=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -64,11 +65,12 @@ class Slot:
     def enter(self) -> list[Node]:
         """Make fresh handles for the leaves; their nodes."""
         self.fresh, nodes = [], []
-        for leaf, type_ in zip(self.leaves, self.types, strict=True):
+        paths = tree.paths(tree.unflatten(self.structure, [*self.leaves]))
+        for leaf, type_, path in zip(self.leaves, self.types, paths, strict=True):
             if type_ is None:
                 self.fresh.append(leaf)
                 continue
-            node = new_input(type_, self.place.name.lstrip("$"))
+            node = new_input(type_, re.sub(r"\W+", "_", self.place.name.lstrip("$") + path).rstrip("_"))
             nodes.append(node)
             self.fresh.append(handle_like(leaf, node))
         return nodes

@@ -46,6 +46,7 @@ from srcgrad.core.errors import UnsupportedError
 from srcgrad.core.op import Op, apply
 from srcgrad.core.partial import Where
 from srcgrad.core.types import TupleType
+from srcgrad.graph.names import as_gradient, names_of, place_of_cotangent
 from srcgrad.graph.node import Graph, Node, topological, topological_until
 from srcgrad.graph.structure import COND, ITEM, LOOP, WHILE, is_run_time_stack, items
 from srcgrad.transform.activity import differentiable_dependents, has_derivative_type, may_stay_unread
@@ -185,11 +186,13 @@ def run_sweep(
     for output, cotangent in zip(outputs, cotangents, strict=True):
         state.add(output, cotangent)
     ends = set(wrt)
+    names = names_of(order)
     relocate = Relocator()
     for node in reversed(order):
         if node in state.found and node not in ends:
-            touched = state.pull_back(node)
-            relocate([cotangent for cotangent in touched if isinstance(cotangent, Node)], node.location)
+            for operand, cotangent in zip(node.inputs, state.pull_back(node), strict=False):
+                if isinstance(cotangent, Node):
+                    relocate([cotangent], place_of_cotangent(node.location, names[operand]))
     return Swept([state.found.get(node) for node in wrt], state.replacements)
 
 
@@ -288,6 +291,8 @@ def adjoint(graph: Graph, wrt: Sequence[int], seeds: Sequence[Node | None]) -> t
     """
     swept = run_sweep(graph.outputs, seeds, [graph.inputs[k] for k in wrt])
     known = [cotangent for cotangent in swept.cotangents if cotangent is not None]
+    for cotangent in known:
+        as_gradient(cotangent)
     if swept.replacements:
         nodes = iter(redirect([*graph.outputs, *known], swept.replacements))
         outputs = [next(nodes) for _ in graph.outputs]

@@ -79,7 +79,7 @@ def pullback_of_cond(
     places = _shared_places(sides)
     replacements, stored = _saving(node, sides, places)
     used = sorted(set().union(*(side.operands for side in sides)))
-    slots = [new_input(type_, f"saved{k}") for k, type_ in enumerate(places)]
+    slots = [new_input(type_, "saved") for k, type_ in enumerate(places)]
     types = {k: strong(node.inputs[1 + k].array_type) for k in reached}
     pullbacks = {
         name: _pullback_graph(side, places, slots, used, seeds, sums, types)

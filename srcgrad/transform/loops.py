@@ -27,6 +27,7 @@ import numpy as np
 
 from srcgrad.core.op import apply
 from srcgrad.core.types import ArrayType
+from srcgrad.graph.names import names_of
 from srcgrad.graph.node import Graph, Node, substitute, topological_until
 from srcgrad.graph.structure import items, loop, new_input
 from srcgrad.transform.activity import differentiable_dependents, differentiable_origins, has_derivative_type
@@ -170,7 +171,8 @@ class _BackwardBody:
         """The reverse loop; a cotangent for each operand position that gets one."""
         if not self.roots:
             return {}
-        slices = {value: new_input(value.array_type, f"saved{n}") for n, value in enumerate(saved)}
+        names = names_of(saved)
+        slices = {value: new_input(value.array_type, names[value][0] or "saved") for value in saved}
         roots = substitute(self.roots, slices)
         read = set(topological_until(roots, set(parts.body.inputs)))
         fixed = [p for p, inner in enumerate(parts.inner) if inner in read and p < parts.carries.stop]
@@ -204,9 +206,14 @@ def _sweep_body(
     parts: LoopParts, active: list[int], ys: list[int], wrt: list[int], run_sweep: Callable[..., Any]
 ) -> _BackwardBody:
     outputs = [parts.body.outputs[k] for k in (*active, *ys)]
-    seeds = [new_input(strong(output.array_type), f"ct{n}") for n, output in enumerate(outputs)]
+    names = names_of([*parts.inner, *outputs])
+    primals = [parts.inner[parts.n_consts + k] for k in active] + outputs[len(active) :]
+    seeds = [
+        new_input(strong(output.array_type), f"d_{names[primal][0]}")
+        for output, primal in zip(outputs, primals, strict=True)
+    ]
     consts = [p for p in wrt if p < parts.n_consts]
-    sums = {p: new_input(strong(parts.inner[p].array_type), f"sum{p}") for p in consts}
+    sums = {p: new_input(strong(parts.inner[p].array_type), f"d_{names[parts.inner[p]][0]}") for p in consts}
     start = {parts.inner[p]: total for p, total in sums.items()}
     swept = run_sweep(outputs, seeds, [parts.inner[p] for p in wrt], start)
     cotangents = dict(zip(wrt, swept.cotangents, strict=True))

@@ -117,21 +117,27 @@ def dependents(nodes: Iterable[Node], sources: Iterable[Node]) -> set[Node]:
 
 
 class Relocator:
-    """Gives nodes that a pass makes the location of the node that they were made from."""
+    """Gives nodes that a pass makes the location of the node that they were made from, with its name for the roots."""
 
     def __init__(self) -> None:
         self._since = new_input(_SCALAR).serial
         self._seen: set[Node] = set()
 
     def __call__(self, roots: Iterable[Node], location: Location | None) -> None:
-        stack = list(roots)
+        inside = location if location is None or location.name is None else replace(location, name="", is_step=False)
+        stack = [(root, location) for root in roots]
         while stack:
-            node = stack.pop()
+            node, place = stack.pop()
             if node.serial < self._since or node in self._seen:
                 continue
             self._seen.add(node)
-            node.location = location
-            stack.extend(node.inputs)
+            node.location = place
+            stack.extend((operand, inside) for operand in node.inputs)
+
+    def keep(self, node: Node) -> Node:
+        """A node that has the location that it shall have."""
+        self._seen.add(node)
+        return node
 
 
 def with_loops(graph: Graph, change: Callable[[Node], Sequence[Node] | None]) -> Graph:

@@ -100,11 +100,10 @@ class _Simplifier:
         operands = tuple(self._normal[operand] for operand in node.inputs)
         if all(a is b for a, b in zip(operands, node.inputs, strict=True)):
             return node
-        if all(a.type == b.type for a, b in zip(operands, node.inputs, strict=True)):
-            return make_node(node.op, operands, node.params, node.type, node.location)
-        return make_node(
-            node.op, operands, node.params, node.op.infer(*(x.type for x in operands), **node.params), node.location
-        )
+        type_ = node.type
+        if any(a.type != b.type for a, b in zip(operands, node.inputs, strict=True)):
+            type_ = node.op.infer(*(operand.type for operand in operands), **node.params)
+        return self._relocate.keep(make_node(node.op, operands, node.params, type_, node.location))
 
 
 def _rewritten(node: Node, is_last: bool) -> Node | None:

@@ -40,7 +40,7 @@ def pullback_of_while(
     body: Graph = node.params["body"]
     n_cond, n_body = node.params["n_cond_consts"], node.params["n_body_consts"]
     iterations, counted = _counted(node)
-    iteration = new_input(_INDEX, "t")
+    iteration = new_input(_INDEX, "i")
     known = _functions_of_the_iteration(node, iteration)
     region = Graph((iteration, *body.inputs), tuple(substitute(body.outputs, known)), body.name)
     params = {"body": region, "n_consts": n_body, "n_carries": len(body.outputs), "length": None, "reverse": False}

@@ -9,24 +9,24 @@ from srcgrad.backends.vecmath.trigonometric import cos_f64 as cos, sin_f64 as si
 
 
 @kernel(fast_math=False)
-def grad_chain(x, t):
+def grad_chain(x, grad_x):
     x = view(x, (1000,))
-    t = view(t, (1000,))
+    grad_x = view(grad_x, (1000,))
     t1 = local(float64, (1000,))
+    t = local(float64, (1000,))
     t2 = local(float64, (1000,))
     t3 = local(float64, (1000,))
     t4 = local(float64, (1000,))
-    t5 = local(float64, (1000,))
     for i in range(1000):
         t1_ = sin(x[i])
         t1[i] = t1_
-        t2[i] = 1.0 / (1.0 + t1_ * t1_)
-        t3[i] = cos(x[i])
+        t[i] = 1.0 / (1.0 + t1_ * t1_)
+        t2[i] = cos(x[i])
     for i in range(1000):
-        t4[i] = log1p(t1[i] * t1[i])
+        t3[i] = log1p(t1[i] * t1[i])
     for i in range(1000):
-        t5[i] = exp(t4[i])
+        t4[i] = exp(t3[i])
     for i in range(1000):
-        t6 = tanh(t5[i])
-        t7 = (1.0 - t6 * t6) * t5[i] * t2[i] * t1[i]
-        t[i] = (t7 + t7) * t3[i]
+        t5 = tanh(t4[i])
+        t6 = (1.0 - t5 * t5) * t4[i] * t[i] * t1[i]
+        grad_x[i] = (t6 + t6) * t2[i]

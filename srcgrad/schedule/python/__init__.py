@@ -1,0 +1,1 @@
+"""Scheduled programs as Python that people read."""
