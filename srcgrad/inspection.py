@@ -174,7 +174,7 @@ def cost(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Cost:
 def _scheduled(graph: Graph) -> Scheduled:
     from srcgrad.backends.machine import this_machine
 
-    return schedule(graph, this_machine())
+    return schedule(graph, this_machine(graph))
 
 
 # --- profile --------------------------------------------------------------------------------------------------------
@@ -311,7 +311,7 @@ def _measure(
     graph = specialisation.graph
     executable = specialisation.executable
     name = f"{graph.name}_profile"
-    module = emit(Scheduled(program, storage), name, executable.fast_math, this_machine())
+    module = emit(Scheduled(program, storage), name, executable.fast_math, this_machine(graph))
     call = build(module)
     arguments = (*executable.native(values), *module.constants)
     call(*arguments)

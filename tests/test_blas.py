@@ -11,6 +11,7 @@ import srcgrad as sg
 from srcgrad.backends import store, threads
 from srcgrad.backends.gemm import blas
 from srcgrad.core.settings import override
+from srcgrad.core.target import NEVER
 
 LAYOUTS = {
     "rows and rows": lambda a, b: a @ b,
@@ -61,11 +62,11 @@ def test_with_fewer_threads_the_product_is_ours():
 @pytest.mark.parametrize(
     ("times", "expected"),
     [
-        ({}, blas.NEVER),
+        ({}, NEVER),
         ({1536: 0.5}, 1536**3),
         ({1024: 0.5, 1536: 0.5}, 1024**3),
         ({512: 0.5, 1024: 0.5, 1536: 0.5}, 512**3),
-        ({512: 0.5, 1024: 0.5}, blas.NEVER),
+        ({512: 0.5, 1024: 0.5}, NEVER),
     ],
 )
 def test_the_threshold_is_measured_once(times, expected, monkeypatch, tmp_path):
@@ -86,10 +87,10 @@ def test_the_threshold_is_measured_once(times, expected, monkeypatch, tmp_path):
         blas.measured.cache_clear()
         kept.write_text("not what was written")
         assert blas.threshold("float32", 512**3) == expected
-        assert blas.threshold("float64", 512**3 - 1) == blas.NEVER
+        assert blas.threshold("float64", 512**3 - 1) == NEVER
     blas.measured.cache_clear()
 
 
 def test_never():
     with override(blas_size=0):
-        assert blas.threshold("float32", 2**40) == blas.NEVER
+        assert blas.threshold("float32", 2**40) == NEVER

@@ -221,6 +221,8 @@ def instructions(module: Module) -> str:
 def test_trees_and_text_are_the_same_instructions(seed: int, split: bool) -> None:
     case = random_case(random.Random(seed + 40).randint, parts=2, steps=8, gradient=seed > 0)
     with override(parallel_cycles=0 if split else 10**9), mock.patch("srcgrad.backends.threads.limit", return_value=3):
-        module = emit(schedule(finish(case.graph), this_machine()), "program", False, this_machine())
+        graph = finish(case.graph)
+        target = this_machine(graph)
+        module = emit(schedule(graph, target), "program", False, target)
     assert module.functions
     assert instructions(module) == instructions(dataclasses.replace(module, functions=()))

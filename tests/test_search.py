@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 import srcgrad as sg
-from srcgrad.backends.machine import this_machine
 from srcgrad.core.settings import override
+from srcgrad.core.target import Target
 from srcgrad.dispatch.arguments import Arguments
 from srcgrad.pipeline import finish, schedule
 from srcgrad.schedule import fuse
+from srcgrad.schedule.text import program_text
 
 
 def deep(layers: int) -> tuple[Any, Any]:
@@ -52,5 +53,15 @@ def test_the_search_of_a_deep_program_ends(monkeypatch: pytest.MonkeyPatch) -> N
         graph = gradient.record(Arguments(gradient.parameters, arguments, {})).graph
         monkeypatch.setattr(fuse._Search, "arrange", counted)
         with override(search_effort=500):
-            schedule(finish(graph), this_machine())
+            program, _ = schedule(finish(graph), Target())
     assert 500 <= len(calls) < 2000
+    assert "was cut short" in program_text(program)
+
+
+def test_a_search_has_an_effort_of_its_own() -> None:
+    """What other programs were looked at before does not count."""
+    gradient, arguments = deep(2)
+    graph = finish(gradient.record(Arguments(gradient.parameters, arguments, {})).graph)
+    texts = [program_text(schedule(graph, Target()).program) for _ in range(2)]
+    assert texts[0] == texts[1]
+    assert "was cut short" not in texts[0]

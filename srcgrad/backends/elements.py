@@ -16,6 +16,7 @@ import numpy as np
 
 from srcgrad.backends.expressions import Expressions, rest_of_sum
 from srcgrad.core.location import Location
+from srcgrad.core.target import Target
 from srcgrad.kernel import ir
 from srcgrad.kernel.build import Body, Names
 from srcgrad.kernel.ir import Address, Buffer, Element, Place, Space, Variable
@@ -48,7 +49,8 @@ _SPACES = {"stack": Space.STACK, "workspace": Space.WORKSPACE, "slices": Space.W
 class Elements:
     """The part of the emitter that knows where everything is."""
 
-    def __init__(self, program: Program, storage: Storage) -> None:
+    def __init__(self, program: Program, storage: Storage, machine: Target) -> None:
+        self.machine = machine
         self.program = program
         self.outputs = set(program.outputs)
         self.storage = storage

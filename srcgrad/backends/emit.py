@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 
 from srcgrad.backends.functions import SEE_TO_SIGNALS, product
-from srcgrad.backends.gemm.blas import threshold
 from srcgrad.backends.memory import stack_of
-from srcgrad.backends.reductions import VECTOR_BYTES, Bounds, Reductions
+from srcgrad.backends.reductions import Bounds, Reductions
 from srcgrad.backends.sections import write_section
 from srcgrad.backends.split import split_loop
 from srcgrad.core.location import Location
@@ -119,7 +118,7 @@ class Emitter(Reductions):
         again = any(load.value in written or load.value.mutable for s in statements for load in s.reads())
         if not plain or again or any(value.mutable for s in statements for value in s.writes()):
             return [None]
-        lanes = VECTOR_BYTES // max((value.dtype.itemsize for value in written), default=VECTOR_BYTES)
+        lanes = self.machine.lanes(max((value.dtype.itemsize for value in written), default=self.machine.vector_bytes))
         extent = loop.axis.extent
         is_expensive = sum(cost_of(statement.expr) for statement in statements) >= EXPENSIVE
         if not is_expensive or extent <= lanes or extent % lanes == 0:
@@ -261,7 +260,7 @@ class Emitter(Reductions):
         if is_flat and (statement.parallel or not self.has_nests):
             ((m, a_row, c_row),), ((n, b_col, _),), ((k, a_col, b_row),) = row_nest, col_nest, depth_nest
             kind, name = ("split_product", "gemm_split") if statement.parallel else ("product", "gemm")
-            if statement.parallel and m * n * k >= threshold(dtype, m * n * k):
+            if statement.parallel and m * n * k >= self.machine.blas_size(dtype):
                 kind, name = "blas_product", "gemm_blas"
             arguments = [m, n, k, a, a_row, a_col, b, b_row, b_col, c, c_row, accumulate]
         else:
@@ -310,7 +309,7 @@ class Emitter(Reductions):
 
     def counted(self, region: LoopRegion, count: Expr, comment: str) -> None:
         """A loop; one that may be long is cut into stretches, between which signals are seen to."""
-        iteration, stretch = Variable(self.name(region.counter), INT64), between_signals(region)
+        iteration, stretch = Variable(self.name(region.counter), INT64), between_signals(region, self.machine)
         if stretch is None:
             bounds: tuple[Expr, Expr, int] = (number(0), count, 1)
             if region.reverse:
@@ -342,7 +341,7 @@ class Emitter(Reductions):
         is_going = Operation("==", (going, number(1)), BOOL)
         iteration = self.fresh("iteration")
         with self.out.block() as outer:
-            with self.out.loop(iteration, number(0), number(between_signals(region) or 1)):
+            with self.out.loop(iteration, number(0), number(between_signals(region, self.machine) or 1)):
                 self.program_tree(region.condition)
                 ended = Operation("not", (self.expressions.of(region.predicate),), BOOL)
                 self.out.add(If(ended, (Let(going, number(0)), Break())))

@@ -73,7 +73,7 @@ def emit_module(program: Program, storage: Storage, name: str, fast_math: bool, 
     name = name if name.isidentifier() else "f"
     if name in _RESERVED or keyword.iskeyword(name) or hasattr(builtins, name):
         name += "_"
-    emitter = Emitter(program, storage)
+    emitter = Emitter(program, storage, target)
     for reserved in (name, *_RESERVED, *(f"kept_{dtype.name}" for dtype in storage.kept)):
         emitter.names.reserve(reserved)
     for value in (*program.inputs, *program.outputs):
@@ -96,7 +96,7 @@ def emit_module(program: Program, storage: Storage, name: str, fast_math: bool, 
         tuple((shape, value.dtype) for value, shape in zip(program.outputs, program.output_shapes, strict=True)),
         storage.workspace_bytes,
         tuple(sorted(place.offset for place in storage.places.values() if place.kind == "slices")),
-        is_brief(program),
+        is_brief(program, target),
         stack_bytes=storage.stack_bytes,
         functions=(Function(name, (*given, *workspace, *results), body, scalars),),
         fast_math=fast_math,

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from srcgrad.backends.elements import Elements
-from srcgrad.backends.gemm.micro import cpu_features
 from srcgrad.core.scalar_functions import SCALAR_FUNCTIONS
+from srcgrad.core.target import Target
 from srcgrad.core.types import WIDER
 from srcgrad.kernel.ir import INT64, Call, Cast, Expr, Operation, Place, Variable, integer, number, result_dtype
 from srcgrad.schedule.ir import Axis, Block, Loop, Start, Statement, cost_of, walk
@@ -31,8 +31,6 @@ LONG = 2 * STRETCH
 LANES, SUM_LANES, ROW_LANES = 4, 8, 2
 #: statements of such a loop, and their cost in multiplications: more would not stay in registers
 MOST_JAMMED, MOST_JAMMED_COST = 16, 60
-#: bytes of the widest vectors
-VECTOR_BYTES = 64
 #: what reductions combine with besides scalar functions, and what they start from
 OPERATORS = {"add": ("+", 0), "multiply": ("*", 1), "or": ("|", 0), "and": ("&", 1)}
 #: where a loop starts and stops, and its step where that is not 1
@@ -82,7 +80,7 @@ class Reductions(Elements):
 
         (unroll and jam: Callahan, Cocke and Kennedy, "Estimating interlock and improving balance", 1988).
         """
-        if not self.can_jam(loop) or holds_rows(loop):
+        if not self.can_jam(loop) or holds_rows(loop, self.machine):
             self.loop(loop.axis, body, bounds)
             return
         lanes = self.lanes = self.lanes_of(loop)
@@ -112,7 +110,7 @@ class Reductions(Elements):
 
     def lanes_of(self, loop: Loop) -> int:
         """How many iterations of a loop are written side by side."""
-        if is_one_sum(loop):
+        if is_one_sum(loop, self.machine):
             return SUM_LANES
         arrays = any(self.places[value].kind != "variable" for value in self.inside.get(loop, ()))
         return ROW_LANES if arrays else LANES
@@ -253,7 +251,7 @@ def _inner_statements(loop: Loop) -> list[Statement] | None:
     return statements if len(statements) == len(inner[0].body.items) else None
 
 
-def is_one_sum(loop: Loop) -> bool:
+def is_one_sum(loop: Loop, target: Target) -> bool:
     """Whether each iteration of a loop is one sum of several vectors: the more such sums are computed side by side,
     the less the last additions across each are waited for.
     """
@@ -262,23 +260,16 @@ def is_one_sum(loop: Loop) -> bool:
         return False
     (only,) = statements
     iterations = math.prod(axis.extent for axis in only.reduced_classes)
-    long = iterations * only.target.dtype.itemsize >= 8 * VECTOR_BYTES
+    long = iterations * only.target.dtype.itemsize >= 8 * target.vector_bytes
     return long and bool(only.combine) and loop.axis not in only.reduced_classes
 
 
-def holds_rows(loop: Loop) -> bool:
+def holds_rows(loop: Loop, target: Target) -> bool:
     """Whether a loop adds to rows that are short enough to stay in registers from one iteration to the next."""
     statements = _inner_statements(loop)
     if statements is None:
         return False
     rows = [s for s in statements if s.combine and loop.axis in s.reduced_classes]
     sizes = [math.prod(axis.extent for axis in s.target.axes if axis) * s.target.dtype.itemsize for s in rows]
-    whole = all(size % VECTOR_BYTES == 0 for size in sizes)
-    return 0 < sum(sizes) <= register_bytes() and whole and len(rows) == len(statements)
-
-
-@functools.cache
-def register_bytes() -> int:
-    """Half of what the vector registers hold: 32 of 64 bytes, 16 of 32, else 32 of 16 (ARM)."""
-    features = cpu_features()
-    return 1024 if "avx512f" in features else 256
+    whole = all(size % target.vector_bytes == 0 for size in sizes)
+    return 0 < sum(sizes) <= target.register_bytes and whole and len(rows) == len(statements)

@@ -36,7 +36,7 @@ class Executable:
         from srcgrad.backends.machine import this_machine
 
         packed, self.packing = pack(graph)
-        target = this_machine()
+        target = this_machine(packed)
         module = kept_module(
             packed, fast_math, target, lambda: emit(schedule(packed, target), graph.name, fast_math, target)
         )

@@ -28,8 +28,6 @@ from srcgrad.schedule.ir import (
 )
 
 Pair = tuple[Axis, Axis]
-#: iterations of a loop that fill the widest vectors of float32
-VECTOR = 16
 
 
 def merge_axes_in_place(program: Program, target: Target) -> Program:
@@ -106,7 +104,7 @@ def unroll_in_place(program: Program, target: Target) -> Program:
     size = {id(s): 1.0 + 2.0 * cost_of(s.expr) for s in statements}
     total = sum(size.values())
     classes = {axis for s in statements for axis in s.classes}
-    classes -= _as_good_as_loops(classes, statements)
+    classes -= _as_good_as_loops(classes, statements, target.lanes())
     for axis in sorted(classes, key=lambda a: (a.extent, a.serial)):
         if axis.extent > settings.unroll:
             break
@@ -131,14 +129,14 @@ def reroll_in_place(program: Program, target: Target) -> Program:
     return program
 
 
-def _as_good_as_loops(classes: set[Axis], statements: list[Statement]) -> set[Axis]:
+def _as_good_as_loops(classes: set[Axis], statements: list[Statement], lanes: int) -> set[Axis]:
     """Axes for which nothing is gained by writing them out: around loops over whole vectors, and never at an index of
     their own that the text could know, as the rows and columns of an image are around its channels.
     """
     kept = set(classes)
     for statement in statements:
         for axis in statement.classes:
-            if not any(other.extent >= VECTOR and other is not axis for other in statement.classes):
+            if not any(other.extent >= lanes and other is not axis for other in statement.classes):
                 kept.discard(axis)
         for value, index in _accesses(statement):
             inner = [own.find() for own in value.axes if own is not None]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 
+from srcgrad.core.target import Target
 from srcgrad.schedule.dependence import Dependences
 from srcgrad.schedule.ir import (
     Affine,
@@ -26,19 +27,13 @@ from srcgrad.schedule.ir import (
 )
 from srcgrad.schedule.product import product_cost
 
-VECTOR_BYTES = 64
-L1 = 32 * 1024
-L2 = 1024 * 1024
-#: cycles of fetching a line that no line before announced, from L2 and from further away
-NEAR_LINE, FAR_LINE = 3.0, 30.0
-
 
 def loop_overhead(axis: Axis) -> float:
     """Of entering a loop."""
     return 0.0 if axis.unrolled else 4.0
 
 
-def leaf_cost(statement: AnyStatement, innermost: Axis | None, fixed: frozenset[Axis]) -> float:
+def leaf_cost(statement: AnyStatement, innermost: Axis | None, fixed: frozenset[Axis], target: Target) -> float:
     """One iteration of a statement whose innermost loop is ``innermost`` (None: not in an innermost loop)."""
     if not isinstance(statement, Statement):
         return 0.0
@@ -57,7 +52,7 @@ def leaf_cost(statement: AnyStatement, innermost: Axis | None, fixed: frozenset[
     if innermost is None:
         cheap, expensive = _split_cost(statement.expr)
         return copies * (0.35 * cheap + expensive + 0.15 * len(memory))
-    lanes = VECTOR_BYTES / max(statement.target.dtype.itemsize, 4) * 0.75
+    lanes = target.vector_bytes / max(statement.target.dtype.itemsize, 4) * 0.75
     if innermost.extent < lanes:
         lanes = max(1.0, innermost.extent / 2)
     gathers = sum(cost for cost in memory if cost > 1)
@@ -76,7 +71,7 @@ def _split_cost(expr: Expr) -> tuple[float, float]:
     return cheap, expensive
 
 
-def accumulator_cost(members: tuple[AnyStatement, ...], axis: Axis, fixed: frozenset[Axis]) -> float:
+def accumulator_cost(members: tuple[AnyStatement, ...], axis: Axis, fixed: frozenset[Axis], target: Target) -> float:
     """Of accumulators that live across the iterations of a loop over ``axis``: read and written in each iteration."""
     total = 0.0
     for statement in members:
@@ -85,11 +80,11 @@ def accumulator_cost(members: tuple[AnyStatement, ...], axis: Axis, fixed: froze
                 a for a in statement.classes if a not in statement.reduced_classes and a not in fixed and a is not axis
             ]
             if any(not a.unrolled for a in kept):
-                total += axis.extent * 1.5 * _traffic(statement.target, fixed | statement.reduced_classes)
+                total += axis.extent * 1.5 * _traffic(statement.target, fixed | statement.reduced_classes, target)
     return total
 
 
-def jump_cost(members: tuple[AnyStatement, ...], axis: Axis, fixed: frozenset[Axis]) -> float:
+def jump_cost(members: tuple[AnyStatement, ...], axis: Axis, fixed: frozenset[Axis], target: Target) -> float:
     """Of a loop over ``axis`` around one that moves further in memory, where an array does not fit in L1: each line is
     then fetched for itself, not in a row.
     """
@@ -99,14 +94,18 @@ def jump_cost(members: tuple[AnyStatement, ...], axis: Axis, fixed: frozenset[Ax
             continue
         inner = [a for a in statement.classes if a not in fixed and a is not axis and not a.unrolled]
         iterations = axis.extent * math.prod(a.extent for a in inner)
-        if not inner or iterations * statement.target.dtype.itemsize <= L1:
+        if not inner or iterations * statement.target.dtype.itemsize <= target.l1_bytes:
             continue
         for value, index in ((load.value, load.index) for load in _touched(statement)):
             strides = _strides(value, index)
             own, furthest = strides.get(axis, 0), max(strides.get(a, 0) for a in inner)
             if 0 < own < furthest:
-                lines = iterations * value.dtype.itemsize / VECTOR_BYTES
-                total += lines * (FAR_LINE if math.prod(value.shape) * value.dtype.itemsize > L2 else NEAR_LINE)
+                lines = iterations * value.dtype.itemsize / target.line_bytes
+                total += lines * (
+                    target.far_line_cycles
+                    if math.prod(value.shape) * value.dtype.itemsize > target.l2_bytes
+                    else target.near_line_cycles
+                )
     return total
 
 
@@ -156,7 +155,11 @@ def handed_on(before: Dependences) -> Handed:
 
 
 def crossing_cost(
-    group: tuple[AnyStatement, ...], slots: dict[AnyStatement, int], handed: Handed, fixed: frozenset[Axis]
+    group: tuple[AnyStatement, ...],
+    slots: dict[AnyStatement, int],
+    handed: Handed,
+    fixed: frozenset[Axis],
+    target: Target,
 ) -> float:
     """Of storing what one slot leaves for another: written once, read once for each reader."""
     total = 0.0
@@ -166,17 +169,17 @@ def crossing_cost(
         for other, value, indices in handed[statement]:
             if slots.get(other, slot) == slot:
                 continue
-            traffic = max(_traffic(value, fixed, index) for index in indices)
+            traffic = max(_traffic(value, fixed, target, index) for index in indices)
             total += traffic if value in stored else 2 * traffic
             stored.add(value)
     return total
 
 
-def _traffic(value: Value, fixed: frozenset[Axis], index: tuple[Index, ...] | None = None) -> float:
+def _traffic(value: Value, fixed: frozenset[Axis], target: Target, index: tuple[Index, ...] | None = None) -> float:
     """Of the elements that are touched while the fixed axes stand still: of all, or of those at an index."""
     own = (axis.find() for axis in value.axes if axis is not None)
     moving = set(own) if index is None else {axis for part in index for axis in index_axes(part)}
     elements = math.prod(axis.extent for axis in moving - fixed)
     size = elements * value.dtype.itemsize
-    level = 0.5 + 0.15 * math.log2(max(1.0, size / VECTOR_BYTES)) if size <= L2 else 6.0
-    return level * max(1.0, size / VECTOR_BYTES * 2)
+    level = 0.5 + 0.15 * math.log2(max(1.0, size / target.line_bytes)) if size <= target.l2_bytes else 6.0
+    return level * max(1.0, size / target.line_bytes * 2)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from srcgrad.core.target import Target
 from srcgrad.core.types import ArrayType
 from srcgrad.graph.names import Name, names_of
 from srcgrad.graph.node import Graph, Node
@@ -26,16 +27,17 @@ Environment = dict[Node, Any]
 class Frame:
     """One program being made. ``env`` says how to read what is known so far, outer nodes included."""
 
-    def __init__(self, env: Environment, constants: Environment) -> None:
+    def __init__(self, env: Environment, constants: Environment, target: Target) -> None:
         self.env = env
         self.constants = constants
+        self.target = target
         self.statements: list[AnyStatement] = []
         self.outputs: set[Value] = set()
         self.names: dict[Node, Name] = {}
         self.owner = Owner()
 
     def inner(self) -> Any:
-        return type(self)(dict(self.env), self.constants)
+        return type(self)(dict(self.env), self.constants, self.target)
 
     def run(self, graph: Graph) -> list[tuple[Element, Node]]:
         nodes = order(graph)

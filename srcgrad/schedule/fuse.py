@@ -40,15 +40,16 @@ def fuse_in_place(program: Program, target: Target) -> Program:
         for inner in inner_programs(statement):
             fuse_in_place(inner, target)
     runs = cut(program.statements)
-    trees = [_arranged(run, settings.search_effort // len(runs)) for run in runs]
+    searches = [_search(run, settings.search_effort // len(runs), target) for run in runs]
+    trees = [search.best(run, frozenset()).block for search, run in zip(searches, runs, strict=True)]
+    program.is_cut_short = any(search.is_spent for search in searches)
     program.tree = trees[0] if len(trees) == 1 else Block([Section(tree) for tree in trees])
     return program
 
 
-def _arranged(statements: Group, effort: int) -> Block:
-    """The cheapest tree that is found for some statements by looking at so many."""
-    search = _Search(dependences(statements), exact=len(statements) <= settings.exact_search, effort=effort)
-    return search.best(statements, frozenset()).block
+def _search(statements: Group, effort: int, target: Target) -> _Search:
+    """The search for the cheapest tree of some statements, which looks at so many trees; others have their own."""
+    return _Search(dependences(statements), target, exact=len(statements) <= settings.exact_search, effort=effort)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +59,20 @@ class _Choice:
 
 
 class _Search:
-    def __init__(self, before: Dependences, *, exact: bool, effort: int) -> None:
+    def __init__(self, before: Dependences, target: Target, *, exact: bool, effort: int) -> None:
         self.effort = effort
+        self.target = target
         self.before = before
         self.handed = handed_on(before)
         self.exact = exact
         self.memo: dict[tuple[Group, Fixed], _Choice] = {}
         #: how many trees have been looked at: the search takes what comes first when it has seen enough
         self.arranged = 0
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether as many trees have been looked at as the effort allows."""
+        return self.arranged >= self.effort
 
     def best(self, group: Group, fixed: Fixed) -> _Choice:
         """The cheapest tree of these statements inside loops over the fixed axes; cost of one execution."""
@@ -81,18 +88,17 @@ class _Search:
             return _Choice(sum(c.cost for c in choices), Block([item for c in choices for item in c.block.items]))
         candidates = _open_axes(group, fixed, unrolled=False) or _open_axes(group, fixed, unrolled=True)
         if not candidates:
-            return _Choice(sum(leaf_cost(s, None, fixed) for s in group), Block(list(group)))
+            return _Choice(sum(leaf_cost(s, None, fixed, self.target) for s in group), Block(list(group)))
         if len(group) > _MANY:
             candidates = _nested_with_first(candidates, group)
         if not self.exact and len(candidates) > 2:
             candidates = candidates[:2]
         cheapest: _Choice | None = None
         for axis in candidates:
-            spent = self.arranged >= self.effort
-            if spent and cheapest:
+            if self.is_spent and cheapest:
                 break
             tried: list[dict[AnyStatement, int]] = []
-            for distribute in (False,) if spent else (False, True):
+            for distribute in (False,) if self.is_spent else (False, True):
                 early = self.slots(group, axis, fixed, distribute=distribute)
                 for slots in (early, self.sunk(group, axis, early)):
                     if slots not in tried:
@@ -155,7 +161,7 @@ class _Search:
     ) -> _Choice | None:
         """The tree for these slots, None where its cost is not below ``most``."""
         self.arranged += 1
-        cost = crossing_cost(group, slots, self.handed, fixed)
+        cost = crossing_cost(group, slots, self.handed, fixed, self.target)
         block = Block()
         members_of: dict[int, list[AnyStatement]] = {}
         for statement in group:
@@ -171,11 +177,14 @@ class _Search:
                 continue
             body = self.best(members, fixed | {axis})
             block.items.append(Loop(axis, body.block))
-            cost += accumulator_cost(members, axis, fixed) + jump_cost(members, axis, fixed)
+            cost += accumulator_cost(members, axis, fixed, self.target)
+            cost += jump_cost(members, axis, fixed, self.target)
             if any(_remaining(s, fixed | {axis}) for s in members):
                 cost += loop_overhead(axis) + axis.extent * body.cost
             else:
-                cost += loop_overhead(axis) + axis.extent * sum(leaf_cost(s, axis, fixed | {axis}) for s in members)
+                cost += loop_overhead(axis) + axis.extent * sum(
+                    leaf_cost(s, axis, fixed | {axis}, self.target) for s in members
+                )
         return _Choice(cost, block) if cost < most else None
 
 

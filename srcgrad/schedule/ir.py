@@ -403,6 +403,8 @@ class Program:
     #: the shapes that the caller sees: the values' own, or others with as many elements
     output_shapes: list[tuple[int, ...]] = field(default_factory=list)
     tree: Block | None = None
+    #: whether the search for the tree has spent its effort, and taken what came first from there on
+    is_cut_short: bool = False
 
 
 # the tree

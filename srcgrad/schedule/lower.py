@@ -58,7 +58,7 @@ _FILLED_WHOLE = 1024
 
 def lower(graph: Graph, target: Target) -> Program:
     """The program of a whole graph: inputs and outputs are values, in the graph's order."""
-    lowering = GraphLowering({}, {})
+    lowering = GraphLowering({}, {}, target)
     inputs = []
     for node in graph.inputs:
         value = Value(node.shape, node.dtype, (), str(node.params["name"]), "input")
@@ -231,7 +231,8 @@ class GraphLowering(Regions):
         depth = sum(label not in out and label in right for label in left)
         nested = onto or any(_is_windows(self.env[operand].expr, depth) for operand in node.inputs)
         last = _adjacent_label(index, index_of, out, extents)
-        product = choose_product(left, right, out, extents, node.dtype, last=last, nested=nested)
+        least = self.target.product_size
+        product = choose_product(left, right, out, extents, node.dtype, least, last=last, nested=nested)
         if product and _meets_itself(index, [index_of[label] for label in product.labels[1]]):
             product = None
         if product:

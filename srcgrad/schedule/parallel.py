@@ -8,7 +8,6 @@ after the join.
 
 from __future__ import annotations
 
-from srcgrad.core.settings import settings
 from srcgrad.core.target import Target
 from srcgrad.schedule.axes import inner_programs
 from srcgrad.schedule.cost import leaf_cost, loop_overhead
@@ -45,27 +44,27 @@ def parallelise_in_place(program: Program, target: Target) -> Program:
     and products that no split loop holds.
     """
     if target.threads > 1:
-        _mark(program, in_steps=False)
+        _mark(program, target, in_steps=False)
     return program
 
 
-def _mark(program: Program, *, in_steps: bool) -> None:
+def _mark(program: Program, target: Target, *, in_steps: bool) -> None:
     assert program.tree is not None
-    least = settings.parallel_cycles * (IN_STEPS if in_steps else 1)
+    least = target.parallel_cycles * (IN_STEPS if in_steps else 1)
     for entry in top_items(program.tree):
         if isinstance(entry, Loop) and not entry.axis.unrolled and entry.axis.extent > 1 and can_split(entry):
-            entry.parallel = estimate(entry, frozenset()) >= least
+            entry.parallel = estimate(entry, frozenset(), target) >= least
         if not (isinstance(entry, Loop) and entry.parallel):
-            _mark_products(entry, least)
+            _mark_products(entry, least, target)
     for statement in program.statements:
         for inner in inner_programs(statement):
-            _mark(inner, in_steps=in_steps or isinstance(statement, LoopRegion | WhileRegion))
+            _mark(inner, target, in_steps=in_steps or isinstance(statement, LoopRegion | WhileRegion))
 
 
-def _mark_products(entry: object, least: float) -> None:
+def _mark_products(entry: object, least: float, target: Target) -> None:
     for inner, _ in walk(entry.body) if isinstance(entry, Loop) else [(entry, ())]:
         if isinstance(inner, Statement) and inner.product is not None:
-            inner.parallel = leaf_cost(inner, None, frozenset()) >= least
+            inner.parallel = leaf_cost(inner, None, frozenset(), target) >= least
 
 
 def can_split(loop: Loop) -> bool:
@@ -96,49 +95,49 @@ def _moves_with(index: Index, axis: Axis) -> bool:
     return abs(step) > sum(abs(c) * (one.extent - 1) for one, c in index.terms if one.find() is not axis)
 
 
-def estimate(loop: Loop, fixed: frozenset[Axis]) -> float:
+def estimate(loop: Loop, fixed: frozenset[Axis], target: Target) -> float:
     """Cycles of a loop, as the search counts them."""
     inside = fixed | {loop.axis}
     deeper = any(isinstance(entry, Loop) and not entry.axis.unrolled for entry in loop.body.items)
     innermost = None if deeper or loop.axis.unrolled else loop.axis
-    return loop_overhead(loop.axis) + loop.axis.extent * _block_cost(loop.body, innermost, inside)
+    return loop_overhead(loop.axis) + loop.axis.extent * _block_cost(loop.body, innermost, inside, target)
 
 
-def is_brief(program: Program) -> bool:
+def is_brief(program: Program, target: Target) -> bool:
     """Whether a program certainly takes no more than some microseconds."""
     assert program.tree is not None
     known = all(isinstance(entry, (Start, Statement)) for entry, _ in walk(program.tree))
-    return known and _block_cost(program.tree, None, frozenset()) < BRIEF
+    return known and _block_cost(program.tree, None, frozenset(), target) < BRIEF
 
 
-def _block_cost(block: Block, innermost: Axis | None, fixed: frozenset[Axis]) -> float:
+def _block_cost(block: Block, innermost: Axis | None, fixed: frozenset[Axis], target: Target) -> float:
     total = 0.0
     for entry in block.items:
         if isinstance(entry, Loop):
-            total += estimate(entry, fixed)
+            total += estimate(entry, fixed, target)
         elif isinstance(entry, Section):
-            total += _block_cost(entry.body, innermost, fixed)
+            total += _block_cost(entry.body, innermost, fixed, target)
         elif isinstance(entry, Statement):
-            total += leaf_cost(entry, innermost, fixed)
+            total += leaf_cost(entry, innermost, fixed, target)
     return total
 
 
-def between_signals(region: LoopRegion | WhileRegion) -> int | None:
+def between_signals(region: LoopRegion | WhileRegion, target: Target) -> int | None:
     """How many iterations of a loop to run between looks at signals (Ctrl-C); None for one that is certainly short."""
     body = [region.body, region.condition] if isinstance(region, WhileRegion) else [region.body]
-    cycles = max(sum(_cycles(program) for program in body), 1.0)
+    cycles = max(sum(_cycles(program, target) for program in body), 1.0)
     count = region.trip_count if isinstance(region, LoopRegion) else None
     if isinstance(count, Const) and int(count.value) * cycles < LONG:
         return None
     return 1 << max(int(LOOK / cycles).bit_length() - 1, 0)
 
 
-def _cycles(program: Program) -> float:
+def _cycles(program: Program, target: Target) -> float:
     """Cycles of a program, with one iteration of each loop whose trip count is not known."""
     assert program.tree is not None
-    total = _block_cost(program.tree, None, frozenset())
+    total = _block_cost(program.tree, None, frozenset(), target)
     for statement in program.statements:
         count = statement.trip_count if isinstance(statement, LoopRegion) else None
         times = int(count.value) if isinstance(count, Const) else 1
-        total += times * sum(_cycles(inner) for inner in inner_programs(statement))
+        total += times * sum(_cycles(inner, target) for inner in inner_programs(statement))
     return total

@@ -17,8 +17,6 @@ from typing import Any
 
 import numpy as np
 
-from srcgrad.core.settings import settings
-
 
 @dataclass(frozen=True, slots=True)
 class ProductLabels:
@@ -29,11 +27,20 @@ class ProductLabels:
 
 
 def choose_product(
-    left: str, right: str, out: str, extents: dict[str, int], dtype: np.dtype[Any], *, last: str, nested: bool
+    left: str,
+    right: str,
+    out: str,
+    extents: dict[str, int],
+    dtype: np.dtype[Any],
+    least: int,
+    *,
+    last: str,
+    nested: bool,
 ) -> ProductLabels | None:
     """The product in a contraction, None where plain loops are better or the shape does not fit.
 
-    ``last`` is the label whose elements are adjacent in the result, empty if there is none.
+    ``least`` are the multiplications from which it is worth a call; ``last`` is the label whose elements are adjacent
+    in the result, empty if there is none.
     """
     if dtype.name not in ("float32", "float64") or len(set(left)) < len(left) or len(set(right)) < len(right):
         return None
@@ -52,7 +59,7 @@ def choose_product(
         cols = "".join(label for label in cols_of if label != last) + last
         labels = ("".join(rows_of), cols, "".join(depth))
     m, n, k = (math.prod(extents[label] for label in group) for group in labels)
-    if m < 4 or n < 8 or k < 8 or m * n * k < settings.product_size:
+    if m < 4 or n < 8 or k < 8 or m * n * k < least:
         return None
     return ProductLabels(labels, swapped)
 

@@ -96,6 +96,8 @@ class _Names:
                 self.value(value)
 
     def program(self, program: Program, indent: str = "") -> Iterator[str]:
+        if program.is_cut_short:
+            yield f"{indent}# the search for the order of these loops was cut short: see settings.search_effort"
         if program.tree is not None:
             yield from self.block(program.tree, indent)
             return

@@ -15,7 +15,6 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
-from srcgrad.core.settings import settings
 from srcgrad.core.target import Target
 from srcgrad.schedule.axes import inner_programs
 from srcgrad.schedule.ir import (
@@ -45,8 +44,7 @@ LARGE = 1_000_000
 BLOCK_OVERHEAD = 20_000
 #: iterations of the longest strip of a chain of transcendental functions
 STRIP = 512
-#: elements that a vectorised loop takes at a time, and what one of those costs that are left over and come one by one
-AT_A_TIME = 16
+#: what an element costs that is left over after whole vectors, in elements of these
 LEFT_OVER_COST = 4
 #: rows of the smallest block
 SMALLEST = 16
@@ -54,23 +52,23 @@ SMALLEST = 16
 
 def tile_in_place(program: Program, target: Target) -> Program:
     """Cut the axis that most products share, in this program and in those inside its regions."""
-    _tile(program, target.threads, frozenset())
+    _tile(program, target, frozenset())
     return program
 
 
-def _tile(program: Program, threads: int, outside: frozenset[Value]) -> None:
+def _tile(program: Program, target: Target, outside: frozenset[Value]) -> None:
     """``outside`` are the values that the programs around this one use too: their shapes are not ours to change."""
     inside = [inner for statement in program.statements for inner in inner_programs(statement)]
     if inside:
         around = outside | {value for other in program.statements for value, _ in _accesses(other)}
         for inner in inside:
-            _tile(inner, threads, around)
-    cut = choose_cut(program, threads, outside) or choose_strip(program, threads, outside)
+            _tile(inner, target, around)
+    cut = choose_cut(program, target, outside) or choose_strip(program, target, outside)
     if cut is not None:
         _Cut(program, *cut, outside).apply()
 
 
-def choose_strip(program: Program, threads: int, outside: frozenset[Value]) -> tuple[Axis, int] | None:
+def choose_strip(program: Program, target: Target, outside: frozenset[Value]) -> tuple[Axis, int] | None:
     """The axis of a long chain of functions, and the length of a strip of it that stays in L1 (see `stages`)."""
     with_axis: dict[Axis, list[Statement]] = {}
     for statement in program.statements:
@@ -82,24 +80,24 @@ def choose_strip(program: Program, threads: int, outside: frozenset[Value]) -> t
             continue
         strips = [strip for strip in range(STRIP, STRIP // 4, -1) if axis.extent % strip == 0]
         if strips:
-            return axis, min(strips, key=lambda strip: _longest_share(axis.extent // strip, strip, threads))
+            return axis, min(strips, key=lambda strip: _longest_share(axis.extent // strip, strip, target))
     return None
 
 
-def _longest_share(count: int, strip: int, threads: int) -> int:
+def _longest_share(count: int, strip: int, target: Target) -> int:
     """What the thread with the most strips has to do, in elements of whole vectors; a strip costs some to begin."""
-    left_over = strip % AT_A_TIME
-    return math.ceil(count / threads) * (AT_A_TIME + strip - left_over + LEFT_OVER_COST * left_over)
+    left_over = strip % target.lanes()
+    return math.ceil(count / target.threads) * (target.lanes() + strip - left_over + LEFT_OVER_COST * left_over)
 
 
-def choose_cut(program: Program, threads: int, outside: frozenset[Value]) -> tuple[Axis, int] | None:
+def choose_cut(program: Program, target: Target, outside: frozenset[Value]) -> tuple[Axis, int] | None:
     """The class of axes to cut and the length of a block; None where nothing is gained."""
     products = [s for s in program.statements if isinstance(s, Statement) and s.product is not None]
     shared: dict[Axis, list[Statement]] = {}
     for statement in products:
         for axis in statement.product_classes:
             shared.setdefault(axis, []).append(statement)
-    together = {axis: threads > 1 and _adds_together(program, axis) for axis in shared}
+    together = {axis: target.threads > 1 and _adds_together(program, axis) for axis in shared}
     for axis in sorted(shared, key=lambda a: (together[a], -len(shared[a]), -a.extent)):
         smallest = _smallest_block(axis, shared[axis])
         if axis.extent < 4 * smallest or not _is_cuttable(program, axis, outside):
@@ -107,7 +105,7 @@ def choose_cut(program: Program, threads: int, outside: frozenset[Value]) -> tup
         alone = len(shared[axis]) < 3
         if alone and not any(_is_large_along(statement, axis) for statement in shared[axis]):
             continue
-        block = _block_length(program, axis, threads, shared[axis], smallest, alone=alone)
+        block = _block_length(program, axis, target, shared[axis], smallest, alone=alone)
         if block is not None:
             return axis, block
     return None
@@ -139,26 +137,26 @@ def _smallest_block(axis: Axis, products: list[Statement]) -> int:
 
 
 def _block_length(
-    program: Program, axis: Axis, threads: int, products: list[Statement], smallest: int, *, alone: bool
+    program: Program, axis: Axis, target: Target, products: list[Statement], smallest: int, *, alone: bool
 ) -> int | None:
     """The block with the least traffic: its intermediates should stay in L2, what all blocks read should not be
     read too often. None where totals over the axis do not fit in L2 and cost more than the blocks save.
     """
-    if alone and threads == 1:
+    if alone and target.threads == 1:
         return None
     row = _row_bytes(program, axis)
     weights = sum(_weight_bytes(statement, axis) for statement in products)
     totals = _total_bytes(program, axis)
-    spilled = totals if totals > settings.block_bytes else 0
+    spilled = totals if totals > target.block_bytes else 0
     best: tuple[float, int] | None = None
-    for block in range(smallest, axis.extent // max(threads, 2) + 1):
+    for block in range(smallest, axis.extent // max(target.threads, 2) + 1):
         if axis.extent % block:
             continue
         count = axis.extent // block
-        traffic = count * (BLOCK_OVERHEAD + (weights if weights > settings.block_bytes else 0))
-        if block * row > settings.block_bytes:
+        traffic = count * (BLOCK_OVERHEAD + (weights if weights > target.block_bytes else 0))
+        if block * row > target.block_bytes:
             traffic += 2 * axis.extent * row
-        traffic += 2 * count * spilled + 3 * (threads - 1) * spilled
+        traffic += 2 * count * spilled + 3 * (target.threads - 1) * spilled
         if alone:
             traffic = count
         if best is None or traffic <= best[0]:

@@ -18,13 +18,12 @@ from numba import njit
 
 from srcgrad.backends.threads import limit, thread_count
 from srcgrad.core.settings import settings
+from srcgrad.core.target import NEVER
 
 #: products of n x n matrices that are measured; smaller ones are always ours
 SIZES = (512, 1024, 1536)
 #: BLAS is taken where it needs less than this part of our time
 GAIN = 0.95
-#: more multiplications than any product has
-NEVER = 2**62
 
 
 def threshold(dtype: str, multiplications: int) -> int:
