@@ -175,6 +175,12 @@ def test_a_reduction_is_compiled_and_differentiated(log_of_sum: Op, axes: tuple[
             np.testing.assert_allclose(slope, np.exp(x - expand_reduced(expected, x.shape, axes)), rtol=tolerance)
 
 
+def test_a_reduction_is_printed(log_of_sum: Op) -> None:
+    text = sg.source(sg.jit(lambda x: log_of_sum(x, axes=(0,))), np.ones(5))
+    assert "= -np.inf" in text
+    assert "= np.logaddexp(" in text
+
+
 def test_a_reduction_is_part_of_the_define_by_run_face(log_of_sum: Op) -> None:
     x = torch.tensor(RNG.normal(size=(3, 4)), requires_grad=True)
     np.testing.assert_allclose(x.log_of_sum(dim=1).detach().numpy(), np.logaddexp.reduce(x.detach().numpy(), 1))

@@ -12,10 +12,8 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
 from srcgrad.backends.elements import Elements
-from srcgrad.core.scalar_functions import SCALAR_FUNCTIONS
+from srcgrad.core.scalar_functions import REDUCING_OPERATORS, neutral_element
 from srcgrad.core.target import Target
 from srcgrad.core.types import WIDER
 from srcgrad.kernel.ir import INT64, Call, Cast, Expr, Operation, Place, Variable, integer, number, result_dtype
@@ -31,8 +29,6 @@ LONG = 2 * STRETCH
 LANES, SUM_LANES, ROW_LANES = 4, 8, 2
 #: statements of such a loop, and their cost in multiplications: more would not stay in registers
 MOST_JAMMED, MOST_JAMMED_COST = 16, 60
-#: what reductions combine with besides scalar functions, and what they start from
-OPERATORS = {"add": ("+", 0), "multiply": ("*", 1), "or": ("|", 0), "and": ("&", 1)}
 #: where a loop starts and stops, and its step where that is not 1
 Bounds = tuple[Expr, Expr] | tuple[Expr, Expr, int]
 
@@ -207,11 +203,11 @@ class Reductions(Elements):
             assert statement.combine is not None
             if statement.key_value is not None:
                 self.assign(statement.target, statement.index, self.expressions.constant(0, statement.target.dtype))
-                extreme = _neutral(statement.combine.removeprefix("arg"), statement.key_value.dtype)
+                extreme = neutral_element(statement.combine.removeprefix("arg"), statement.key_value.dtype)
                 start = self.expressions.constant(extreme, statement.key_value.dtype)
                 self.assign(statement.key_value, statement.index, start)
             else:
-                neutral = _neutral(statement.combine, statement.target.dtype)
+                neutral = neutral_element(statement.combine, statement.target.dtype)
                 self.assign(
                     statement.target, statement.index, self.expressions.constant(neutral, statement.target.dtype)
                 )
@@ -221,25 +217,16 @@ class Reductions(Elements):
     def fold(self, target: Place, expr: Expr, combine: str, note: str = "") -> None:
         """One step of a reduction."""
         dtype = target.dtype
-        if combine not in OPERATORS:
+        if combine not in REDUCING_OPERATORS:
             function = self.expressions.function(combine, dtype)
             self.out.write(target, Call(function, (target, expr), dtype), note)
             return
-        sign, _ = OPERATORS[combine]
+        sign, _ = REDUCING_OPERATORS[combine]
         if dtype.kind in "fcb" or dtype == INT64:
             self.out.step(target, sign, expr, note)
         else:
             whole = Operation(sign, (target, expr), result_dtype(sign, dtype, expr.dtype))
             self.out.write(target, Cast(whole, dtype), note)
-
-
-def _neutral(combine: str, dtype: np.dtype[Any]) -> Any:
-    """What a reduction starts from."""
-    if combine in OPERATORS:
-        return dtype.type(OPERATORS[combine][1])
-    neutral = SCALAR_FUNCTIONS[combine].neutral
-    assert neutral is not None, f"no reduction combines with {combine}"
-    return neutral(dtype)
 
 
 def _inner_statements(loop: Loop) -> list[Statement] | None:

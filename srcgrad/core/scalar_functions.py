@@ -194,3 +194,16 @@ _ENTRIES = (
 
 #: The scalar functions by name. One that is added here is known to all formulas from then on.
 SCALAR_FUNCTIONS: dict[str, ScalarFunction] = {entry.name: entry for entry in _ENTRIES}
+
+#: The operators that reductions combine with besides scalar functions, and what they start from.
+REDUCING_OPERATORS = {"add": ("+", 0), "multiply": ("*", 1), "or": ("|", 0), "and": ("&", 1)}
+
+
+def neutral_element(combine: str, dtype: DType) -> Any:
+    """What a reduction starts from, as a NumPy scalar; ValueError where nothing combines by that name."""
+    if combine in REDUCING_OPERATORS:
+        return dtype.type(REDUCING_OPERATORS[combine][1])
+    function = SCALAR_FUNCTIONS.get(combine)
+    if function is None or function.neutral is None:
+        raise ValueError(f"no reduction combines with {combine}: it has no neutral element")
+    return function.neutral(dtype)

@@ -201,7 +201,7 @@ def applied(formula: str, args: Sequence[ast.expr], dtype: np.dtype[Any]) -> ast
             given = [self.visit(arg) for arg in node.args]
             if node.func.id == "where":
                 given[1:] = [typed(arg.value, dtype) if isinstance(arg, ast.Constant) else arg for arg in given[1:]]
-            return _function(node.func.id, given)
+            return scalar_call(node.func.id, given)
 
     return tidy(Filled().visit(copy.deepcopy(_parsed(formula))))
 
@@ -224,7 +224,7 @@ def tidy(node: ast.expr) -> ast.expr:
     return node
 
 
-def _function(name: str, args: list[ast.expr]) -> ast.expr:
+def scalar_call(name: str, args: list[ast.expr]) -> ast.expr:
     """A scalar function under the name that NumPy, SciPy or Python has for it."""
     match name:
         case "where":

@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import ast
 import functools
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from srcgrad.core.scalar_functions import REDUCING_OPERATORS, neutral_element
 from srcgrad.schedule.ir import (
     Affine,
     Axis,
@@ -42,7 +42,7 @@ from srcgrad.schedule.ir import (
     loads,
     walk,
 )
-from srcgrad.schedule.python.expressions import Expressions, dtype_argument, number, typed
+from srcgrad.schedule.python.expressions import Expressions, dtype_argument, number, scalar_call, typed
 from srcgrad.schedule.python.products import product_text
 from srcgrad.schedule.python.uses import Uses, flat
 from srcgrad.schedule.storage import Storage
@@ -52,8 +52,6 @@ AXIS_NAMES = "ijklmnpqrs"
 WIDTH = 64
 #: constants of more elements are parameters of the function
 LITERAL = 64
-_NEUTRAL = {"add": 0, "or": False, "multiply": 1, "and": True, "maximum": -math.inf, "minimum": math.inf}
-_STEP = {"add": "+", "multiply": "*", "or": "|", "and": "&"}
 _SIGNS: dict[type[ast.operator], str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 
 
@@ -222,10 +220,11 @@ class Printer(Expressions):
         """The neutral elements of an accumulator."""
         statement = start.statement
         assert statement.combine is not None
-        targets = [(statement.target, _neutral(statement.combine, statement.target.dtype))]
-        if statement.key_value is not None:
-            neutral = _neutral(statement.combine.removeprefix("arg"), statement.key_value.dtype)
-            targets = [(statement.target, 0), (statement.key_value, neutral)]
+        accumulated = statement.target if statement.key_value is None else statement.key_value
+        neutral = neutral_element(statement.combine.removeprefix("arg"), accumulated.dtype).item()
+        targets = [(accumulated, neutral)]
+        if statement.key_value is not None:  # the position of the extremum
+            targets.insert(0, (statement.target, 0))
         over = {axis.find() for axis in start.axes}
         for value, neutral in targets:
             if not self.kept(value):
@@ -334,13 +333,13 @@ class Printer(Expressions):
 
     def fold(self, target: ast.expr, expr: ast.expr, combine: str) -> None:
         """A step of a reduction."""
-        if combine in _STEP:
-            sign = _STEP[combine]
+        if combine in REDUCING_OPERATORS:
+            sign, _ = REDUCING_OPERATORS[combine]
             if combine == "add" and isinstance(expr, ast.UnaryOp) and isinstance(expr.op, ast.USub):
                 sign, expr = "-", expr.operand
             self.put(f"{ast.unparse(target)} {sign}= {ast.unparse(expr)}")
         else:
-            self.put(f"{ast.unparse(target)} = np.{combine}({ast.unparse(target)}, {ast.unparse(expr)})")
+            self.put(f"{ast.unparse(target)} = {ast.unparse(scalar_call(combine, [target, expr]))}")
 
     def arg_update(self, statement: Statement) -> None:
         """The first extremum wins, and a NaN over all."""
@@ -473,13 +472,3 @@ class Printer(Expressions):
 
 def _axis(index: Index) -> Axis | None:
     return index.axis if isinstance(index, Affine) else None
-
-
-def _neutral(combine: str, dtype: np.dtype[Any]) -> Any:
-    element = _NEUTRAL.get(combine, 0)
-    if dtype.kind in "iu" and isinstance(element, float):
-        limits = np.iinfo(dtype)
-        return limits.min if element < 0 else limits.max
-    if dtype.kind == "b" and isinstance(element, float):
-        return element > 0
-    return dtype.type(element).item()
