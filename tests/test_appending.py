@@ -103,8 +103,15 @@ def changed_afterwards(x):
     return np.array(rows)
 
 
+def one_of_two(x):
+    a, b = x * 2, x + 1
+    rows = [(a if i < 30 else b) for i in range(20)]
+    rows[3][0] = 7.0
+    return np.array(rows), a
+
+
 STACKED = [states, scalars, after_some, pairs, integers_first, copies, in_two_loops, changed_afterwards]
-UNROLLED = [the_last_two, by_length, one_array_many_times]
+UNROLLED = [one_of_two, the_last_two, by_length, one_array_many_times]
 
 
 @pytest.mark.parametrize("function", STACKED + UNROLLED)

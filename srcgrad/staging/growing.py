@@ -18,6 +18,7 @@ from srcgrad.graph.node import Node, as_node
 from srcgrad.graph.trace import Tracer, Watch
 from srcgrad.numpy import Array
 from srcgrad.numpy.stack_slices import StackSlice
+from srcgrad.staging.choices import possible
 from srcgrad.staging.places import is_array, is_number
 
 
@@ -43,14 +44,15 @@ class Growing:
     __hash__ = object.__hash__
 
     def nodes(self, watch: Watch, carried: Sequence[Any]) -> list[Node]:
-        """What an iteration appends; arrays that another iteration may change are refused."""
+        """What an iteration appends; arrays that another iteration, or another name, may change are refused."""
         leaves = tree.leaves(self.values)
         for leaf in leaves:
             if not is_array(leaf):
                 raise TraceError(f"{self.name} grows by a {type(leaf).__name__}")
-            is_shared = isinstance(leaf, Tracer) and not is_number(leaf) and watch.is_older(leaf)
+            is_object = isinstance(leaf, Tracer) and not is_number(leaf)
+            is_shared = is_object and any(watch.is_older(owner) for owner in possible(leaf))
             if is_shared or any(leaf is one for one in carried):
-                raise TraceError(f"{self.name} grows by an array that the loop changes in place")
+                raise TraceError(f"{self.name} grows by an array that has another name, which may be written through")
         return [_strong(as_node(leaf)) for leaf in leaves]
 
     def extended(self, stacks: Iterator[Node], iterations: int) -> None:
