@@ -244,15 +244,15 @@ def source(function: Callable[..., Any], *args: Any, form: str = "readable", **k
     ...     return np.sum(np.exp(x @ w))
     >>> print(source(grad(loss), np.ones(3), np.ones((100, 3))))
     def grad_loss(w, x):
-        t = np.zeros(3)
+        grad_w = np.zeros(3)
         for i in range(100):
-            t1 = 0.0
+            total = 0.0
             for j in range(3):
-                t1 += x[i, j] * w[j]
-            t2 = np.exp(t1)
+                total += x[i, j] * w[j]
+            t = np.exp(total)
             for j in range(3):
-                t[j] += t2 * x[i, j]
-        return t
+                grad_w[j] += t * x[i, j]
+        return grad_w
     <BLANKLINE>
     """
     if form not in ("readable", "machine"):

@@ -78,7 +78,7 @@ np.einsum("ij,jk,kl,lm->im", x, m, m, m) | np.einsum("...ij,...jk->...ik", c, c.
 np.einsum("ijk->k...", c) | np.einsum(x, [0, 1], m, [1, 2], [0, 2]) | np.einsum("ij,i->j", x, y[:, 0])
 np.einsum("i,i,i->i", v, v, v) | np.einsum("iij->ij", c[:, :2]) | np.einsum("ij,jj->i", x, m) | np.einsum("ba", x)
 np.einsum(x, [0, 1]) | np.einsum("ij,k->", x, v) | np.einsum("a,b,c->abc", v, v, v) | np.einsum("...,...", x, y)
-np.einsum("i->", v) | np.zeros_like(x) | np.ones_like(x) | np.empty_like(x) * 0 | np.full_like(x, 3)
+np.einsum("i->", v) | np.zeros_like(x) | np.ones_like(x) | np.zeros_like(np.empty_like(x)) | np.full_like(x, 3)
 np.zeros_like(x, dtype=float, shape=(2,)) | np.copy(x) | x.copy() | x.astype(np.float32) | x.astype(int)
 x.astype(bool) | np.astype(x, float) | np.clip(x, 0, 1) | np.clip(x, -1, v) | x.clip(max=1) | x.clip(0)
 np.round(x, 1) | x.round() | np.around(x, -1) | np.fix(x) | round(x[0, 1]) | round(x[1, 1], 1) | np.sort(x)

@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import scipy.special
 
 from srcgrad.schedule.element import digit_run
 from srcgrad.schedule.ir import (
@@ -243,4 +242,6 @@ def scalar_call(name: str, args: list[ast.expr]) -> ast.expr:
             return ast.BinOp(args[0], ast.Pow(), args[1])
     if hasattr(np, name):
         return called(f"np.{name}", *args)
+    import scipy.special  # not with the package, which most programs use without it
+
     return called(f"special.{name}" if hasattr(scipy.special, name) else name, *args)
