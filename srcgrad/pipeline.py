@@ -150,7 +150,7 @@ def schedule(graph: Graph, target: Target) -> Scheduled:
 
 def readable(graph: Graph, names: Sequence[str] = ()) -> str:
     """The program of a finished graph as Python that people read; ``names`` are those of outputs."""
-    target = Target(registers=0)
+    target = Target(register_elements=0)
     program = stage("lower", lower, graph, target)
     for value, name in zip(program.outputs, names, strict=False):
         value.name, value.is_step = name or value.name, value.is_step and not name

@@ -73,7 +73,7 @@ def test_programs(program: Any, dtype: str) -> None:
 def test_random_programs(seed: int) -> None:
     case = random_case(random.Random(seed).randint, parts=4, steps=14, gradient=seed % 3 > 0)
     graph = finish(case.graph)
-    target = Target(registers=0)
+    target = Target(register_elements=0)
     program, storage = run_passes(STORAGE, run_passes(READABLE, lower(graph, target), target), target)
     text = python_text(program, storage, "f")
     arguments = [np.array(array, node.dtype)[()] for array, node in zip(case.arrays, graph.inputs, strict=True)]

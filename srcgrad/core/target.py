@@ -18,7 +18,7 @@ class Target:
 
     Attributes:
         threads: how many threads compiled code is laid out for.
-        registers: how many elements of a result a loop may keep in registers, from where they are copied at its end.
+        register_elements: how many elements of a result a loop may keep in registers until its end.
         vector_bytes: the vectors that loops are laid out for.
         register_bytes: what sums may hold in vector registers; half of all, since operands need some.
         line_bytes: a line of the caches.
@@ -31,7 +31,7 @@ class Target:
     """
 
     threads: int = 1
-    registers: int = 64
+    register_elements: int = 64
     vector_bytes: int = 64
     register_bytes: int = 1024
     line_bytes: int = 64

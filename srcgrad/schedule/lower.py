@@ -65,7 +65,7 @@ def lower(graph: Graph, target: Target) -> Program:
         value.axes = fresh_axes(node.shape)
         lowering.env[node] = element_of(value)
         inputs.append(value)
-    outputs = [lowering.output(element, node, target.registers) for element, node in lowering.run(graph)]
+    outputs = [lowering.output(element, node, target.register_elements) for element, node in lowering.run(graph)]
     return Program(lowering.statements, inputs, outputs, [node.shape for node in graph.outputs])
 
 

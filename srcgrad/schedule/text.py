@@ -58,6 +58,11 @@ def storage_text(program: Program, storage: Storage) -> str:
     return "\n".join(lines)
 
 
+def axis_names() -> Iterator[str]:
+    """What axes and the indices of loops are called: i, j, ..., then i1, j1, ..."""
+    return (f"{letter}{number or ''}" for number in itertools.count() for letter in AXIS_NAMES)
+
+
 class _Names:
     """Names for values in the order of the statements, and for axes in the order in which the text needs them."""
 
@@ -81,8 +86,7 @@ class _Names:
         axis = axis.find()
         if axis not in self._axes:
             used = {*self._axes.values(), *self._values.values()}
-            names = (f"{letter}{turn or ''}" for turn in itertools.count() for letter in AXIS_NAMES)
-            self._axes[axis] = next(name for name in names if name not in used)
+            self._axes[axis] = next(name for name in axis_names() if name not in used)
         return self._axes[axis]
 
     # programs

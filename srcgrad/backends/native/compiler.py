@@ -104,7 +104,7 @@ class _NumbaLowering(NativeLowering):
 
 @contextmanager
 def _as_they_are(*contexts: Any) -> Iterator[None]:
-    """Numba's contexts are not filled with all that it implements: our front end needs casts of numbers and the calling
+    """Numba's contexts are not filled with all that it implements: our frontend needs casts of numbers and the calling
     convention, and asks for more where it comes to it (`Unit.ask_numba`).
     """
     for context in contexts:

@@ -39,7 +39,7 @@ ROWS = {"threefry": "random_bits", "threefry_second": "random_bits_second"}
 RESERVED = frozenset((*keyword.kwlist, *dir(builtins), "np", "special", "TABLE"))
 
 
-class Expressions:
+class PythonExpressions:
     """The names of values and of the axes around, and what is read with them."""
 
     def __init__(self, places: dict[Value, Place]) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 
 from srcgrad.schedule.ir import Affine, Apply, Axis, Index, Load, Statement, Value
-from srcgrad.schedule.python.expressions import Expressions
+from srcgrad.schedule.python.expressions import PythonExpressions
 
 
-def product_text(at: Expressions, statement: Statement) -> tuple[str, str] | None:
+def product_text(at: PythonExpressions, statement: Statement) -> tuple[str, str] | None:
     """Where a product goes, and the product, where its operands are rows and columns of arrays."""
     assert statement.product is not None
     if any(len(group) != 1 for group in statement.product) or not isinstance(statement.expr, Apply):
@@ -26,7 +26,7 @@ def product_text(at: Expressions, statement: Statement) -> tuple[str, str] | Non
     return c, f"{a} @ {b}"
 
 
-def matrix(at: Expressions, value: Value, index: tuple[Index, ...], row: Axis, col: Axis) -> str | None:
+def matrix(at: PythonExpressions, value: Value, index: tuple[Index, ...], row: Axis, col: Axis) -> str | None:
     """A matrix whose rows and columns go over two axes: an array, or a part of it, transposed where need be."""
     order: list[Axis] = []
     parts: list[str] = []

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -42,12 +43,12 @@ from srcgrad.schedule.ir import (
     loads,
     walk,
 )
-from srcgrad.schedule.python.expressions import Expressions, dtype_argument, number, scalar_call, typed
+from srcgrad.schedule.python.expressions import PythonExpressions, dtype_argument, number, scalar_call, typed
 from srcgrad.schedule.python.products import product_text
 from srcgrad.schedule.python.uses import Uses, flat
 from srcgrad.schedule.storage import Storage
+from srcgrad.schedule.text import axis_names
 
-AXIS_NAMES = "ijklmnpqrs"
 #: longer expressions get a line of their own
 WIDTH = 64
 #: constants of more elements are parameters of the function
@@ -60,7 +61,7 @@ def python_text(program: Program, storage: Storage, name: str) -> str:
     return Printer(program, storage).function(name if name.isidentifier() else "f")
 
 
-class Printer(Expressions):
+class Printer(PythonExpressions):
     """Writes the lines of one function."""
 
     def __init__(self, program: Program, storage: Storage) -> None:
@@ -184,9 +185,8 @@ class Printer(Expressions):
 
     def index_name(self, wish: str = "i") -> str:
         """A name for the index of a loop, which no loop around it has."""
-        letters = (f"{letter}{turn or ''}" for turn in range(100) for letter in AXIS_NAMES)
-        free = (name for name in (wish, *letters) if name not in self.around and name not in self.taken)
-        self.around.append(next(free))
+        names = itertools.chain([wish], axis_names())
+        self.around.append(next(name for name in names if name not in self.around and name not in self.taken))
         return self.around[-1]
 
     # arrays
@@ -464,7 +464,7 @@ class Printer(Expressions):
             self.lines.append(f"{outside}while {ast.unparse(test)}:")
         else:
             self.lines.insert(before, f"{outside}while True:")
-            self.put(f"if not {ast.unparse(ast.UnaryOp(ast.Not(), test))[4:]}:")
+            self.put(f"if {ast.unparse(ast.UnaryOp(ast.Not(), test))}:")
             self.put("    break")
         self.block(region.body.tree)
         self.indent = outside
