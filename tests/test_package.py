@@ -169,20 +169,23 @@ def imported() -> set[str]:
         for folder in ("srcgrad", "tests", "examples", "benchmarks")
         for path in (ROOT / folder).rglob("*.py")
     ]
-    nodes = [node for tree in trees for node in ast.walk(tree)]
-    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
-    names += [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level]
+    names: set[str] = set()
+    for node in itertools.chain.from_iterable(map(ast.walk, trees)):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module)
     return {name.partition(".")[0] for name in names}
 
 
 def test_what_the_project_declares_is_there() -> None:
     tools = {"pytest_xdist", "ruff", "mypy", "import_linter", "pdoc"}  # run, not imported
-    project = PROJECT["project"]
+    project, known = PROJECT["project"], imported()
     required = [*project["dependencies"], *itertools.chain(*project["optional-dependencies"].values())]
     distributions = {re.split(r"[^\w-]", one)[0].replace("-", "_") for one in required}
-    assert distributions - tools <= imported()
+    assert distributions - tools <= known
     overridden = {name for one in PROJECT["tool"]["mypy"]["overrides"] for name in one["module"]}
-    assert {name.partition(".")[0] for name in overridden} <= imported() | {"srcgrad", "tests"}
+    assert {name.partition(".")[0] for name in overridden} <= known | {"srcgrad", "tests"}
     assert all((ROOT / folder).exists() for folder in PROJECT["tool"]["mypy"]["files"])
     assert all((ROOT / name).exists() for name in PROJECT["tool"]["hatch"]["build"]["targets"]["sdist"]["include"])
     marks = [marker.partition(":")[0] for marker in PROJECT["tool"]["pytest"]["ini_options"]["markers"]]
